@@ -1,0 +1,24 @@
+import type { Ipv4Address } from "../base/ipv4-address.js";
+import type { Ipv6Address } from "../base/ipv6-address.js";
+import type { Mac } from "../base/mac.js";
+
+/**
+ * Where control frames come from and replies go to.
+ *
+ * On a *port* there is one guest: identity is the port's. On a *shared* link (a bridge, a veth, a physical interface) there
+ * are many clients: identity is the client's own.
+ */
+export interface Link {
+  /** Index of this link in the frame socket and in every per-link table; reused after the link is gone. */
+  readonly slot: number;
+  readonly ifindex: number;
+  readonly ifname: string;
+  /** Name of the network that the link belongs to. */
+  readonly network: string;
+  /** The guest behind a port; undefined on a shared link. */
+  readonly guest: string | undefined;
+  /** Our own addresses on this link; zero where the network has none of that family. */
+  readonly gatewayMac: Mac;
+  readonly gatewayIpv4: Ipv4Address;
+  readonly gatewayIpv6: Ipv6Address;
+}
