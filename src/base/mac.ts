@@ -23,20 +23,12 @@ export function isGroupMac(mac: Mac): boolean {
 }
 
 /** Reads six bytes in network order. The caller has checked the length. */
-export function readMac(bytes: Uint8Array, offset: number): Mac {
-  const high = (bytes[offset] << 8) | bytes[offset + 1];
-  const low = ((bytes[offset + 2] << 24) | (bytes[offset + 3] << 16) | (bytes[offset + 4] << 8) | bytes[offset + 5]) >>> 0;
-  return high * 0x1_0000_0000 + low;
+export function readMac(view: DataView, offset: number): Mac {
+  return view.getUint16(offset) * 0x1_0000_0000 + view.getUint32(offset + 2);
 }
 
 /** Writes six bytes in network order. The caller has checked the room. */
-export function writeMac(bytes: Uint8Array, offset: number, mac: Mac): void {
-  const high = Math.floor(mac / 0x1_0000_0000);
-  const low = mac >>> 0;
-  bytes[offset] = high >>> 8;
-  bytes[offset + 1] = high;
-  bytes[offset + 2] = low >>> 24;
-  bytes[offset + 3] = low >>> 16;
-  bytes[offset + 4] = low >>> 8;
-  bytes[offset + 5] = low;
+export function writeMac(view: DataView, offset: number, mac: Mac): void {
+  view.setUint16(offset, Math.floor(mac / 0x1_0000_0000));
+  view.setUint32(offset + 2, mac >>> 0);
 }
