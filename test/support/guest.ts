@@ -1,0 +1,189 @@
+/**
+ * A real guest: a stock Debian kernel in QEMU, under software emulation, with a shell at our end of a serial port.
+ *
+ * Theory of operation. The first serial port is the guest's console, kept in a file. The second is QEMU's stdin and stdout: a line
+ * `ID BASE64` goes in, the output of that shell script comes out in base64 and then `= ID STATUS` (`scripts/guest/init` is the
+ * other end). Requests go one at a time. `= ready 0` tells that the guest has booted, also after each reboot. KVM is never
+ * used: `/dev/kvm` may exist and hang every guest.
+ */
+import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Host } from "./lab.js";
+import { guestImage } from "./needs.js";
+import type { Result, RunningProcess } from "./process.js";
+
+export interface GuestNic {
+  /** QEMU's `-netdev` argument without an id: `tap,ifname=tn-web1,script=…`. */
+  readonly netdev: string;
+  readonly mac: string;
+}
+
+export interface GuestOptions {
+  readonly name: string;
+  /** They become eth0, eth1, … in this order. */
+  readonly nics: readonly GuestNic[];
+  /** The NICs that ask for an address at boot; all of them where not given. */
+  readonly dhcp?: readonly string[];
+  /** QEMU runs as this user, with no right of its own. */
+  readonly user?: number;
+}
+
+/** What the DHCP client in the guest was told, by udhcpc's names: `ip`, `mask`, `router`, `dns`, `hostname`, `lease`, … */
+export type GuestLease = Readonly<Record<string, string>>;
+
+const BOOT_TIMEOUT_MS = 60_000;
+const RUN_TIMEOUT_MS = 30_000;
+
+/** Starts a guest on a host and waits until it obeys. */
+export async function bootGuest(host: Host, options: GuestOptions): Promise<Guest> {
+  const guest = new Guest(host, options);
+  await guest.booted();
+  return guest;
+}
+
+export class Guest {
+  readonly name: string;
+  readonly consoleLog: string;
+  readonly process: RunningProcess;
+  #answers = "";
+  #boots = 0;
+  #nextId = 1;
+  #queue: Promise<unknown> = Promise.resolve();
+  #wake: () => void = () => undefined;
+
+  constructor(host: Host, options: GuestOptions) {
+    this.name = options.name;
+    this.consoleLog = join(host.lab.folder, `${options.name}.console`);
+    writeFileSync(this.consoleLog, "");
+    if (options.user !== undefined) chownSync(this.consoleLog, options.user, options.user);
+    this.process = host.start([...asUser(options.user), ...qemuCommand(options, this.consoleLog)]);
+    this.process.child.stdout?.on("data", (text: string) => this.#receive(text));
+    this.process.child.once("close", () => this.#wake());
+  }
+
+  /** Waits for the guest to say that it is up, for the n-th time. */
+  async booted(times = 1, timeoutMs = BOOT_TIMEOUT_MS): Promise<void> {
+    await this.#waitUntil(`boot ${times}`, () => (this.#boots >= times ? true : undefined), timeoutMs);
+  }
+
+  /** Runs a shell script in the guest. Throws only when no answer comes. */
+  async run(script: string, timeoutMs = RUN_TIMEOUT_MS): Promise<Omit<Result, "stderr">> {
+    const turn = this.#queue.then(() => this.#exchange(script, timeoutMs));
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Runs a shell script in the guest that must succeed; hands back what it printed on either stream. */
+  async must(script: string, timeoutMs = RUN_TIMEOUT_MS): Promise<string> {
+    const { status, stdout } = await this.run(script, timeoutMs);
+    if (status !== 0) throw new Error(`guest ${this.name}: ${script}: status ${status}\n${stdout}`);
+    return stdout;
+  }
+
+  /** What the DHCP client was told; waits for its first lease. */
+  async lease(nic = "eth0", timeoutMs = RUN_TIMEOUT_MS): Promise<GuestLease> {
+    const text = await this.must(
+      `n=0; until [ -e /run/dhcp/${nic}.ready ]; do n=$((n+1)); [ $n -gt ${Math.ceil(timeoutMs / 100)} ] && { echo no lease; exit 1; }; usleep 100000; done
+       cat /run/dhcp/${nic}`,
+      timeoutMs + 5_000,
+    );
+    const lines = text.trimEnd().split("\n");
+    return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  }
+
+  /** Resets the guest as a power cut would, and waits until it is up again. */
+  async reboot(): Promise<void> {
+    const boots = this.#boots;
+    await this.#queue;
+    this.#send("0", "echo b >/proc/sysrq-trigger");
+    await this.booted(boots + 1);
+  }
+
+  /** Ends QEMU, which runs its downscript; resolves when it is gone. */
+  async stop(): Promise<void> {
+    await this.process.stop();
+  }
+
+  /** The end of the console, for a failure's message. */
+  get console(): string {
+    return existsSync(this.consoleLog) ? readFileSync(this.consoleLog, "latin1").split("\n").slice(-30).join("\n") : "";
+  }
+
+  async #exchange(script: string, timeoutMs: number): Promise<Omit<Result, "stderr">> {
+    const id = String(this.#nextId++);
+    const end = new RegExp(`^([^]*)^= ${id} ([0-9]+)$`, "m");
+    this.#answers = "";
+    this.#send(id, script);
+    const match = await this.#waitUntil(script, () => end.exec(this.#answers) ?? undefined, timeoutMs);
+    return { status: Number(match[2]), stdout: Buffer.from(match[1], "base64").toString() };
+  }
+
+  #send(id: string, script: string): void {
+    this.process.child.stdin?.write(`${id} ${Buffer.from(script).toString("base64")}\n`);
+  }
+
+  #receive(text: string): void {
+    this.#answers += text;
+    const [before, after] = split(this.#answers, "= ready 0\n");
+    if (after !== undefined) {
+      this.#boots++;
+      this.#answers = before + after;
+    }
+    this.#wake();
+  }
+
+  async #waitUntil<Found>(what: string, look: () => Found | undefined, timeoutMs: number): Promise<Found> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0 || !this.process.running) {
+        const why = this.process.running ? `no answer in ${timeoutMs} ms` : "QEMU has ended";
+        throw new Error(`guest ${this.name}: ${what}: ${why}\n${this.process.stderr}\n${this.console}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}
+
+/** QEMU's command line for a guest, its NICs included. `scripts/run` shows the same to people. */
+export function qemuCommand(options: GuestOptions, consoleLog: string): string[] {
+  const image = guestImage();
+  if (image === undefined) throw new Error("there is no guest image: run scripts/guest-image");
+  const dhcp = options.dhcp ?? options.nics.map((_, index) => `eth${index}`);
+  return [
+    "qemu-system-x86_64",
+    ...["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "192"],
+    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    ...["-kernel", join(image, "vmlinuz"), "-initrd", join(image, "initrd")],
+    ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}`],
+    ...["-serial", `file:${consoleLog}`, "-serial", "stdio"],
+    ...options.nics.flatMap(({ netdev, mac }, index) => [
+      ...["-netdev", insertId(netdev, `net${index}`)],
+      ...["-device", `virtio-net-pci,netdev=net${index},mac=${mac},romfile=`],
+    ]),
+  ];
+}
+
+/** `tap,ifname=…` → `tap,id=net0,ifname=…`. */
+function insertId(netdev: string, id: string): string {
+  return netdev.replace(/^[^,]+/, (type) => `${type},id=${id}`);
+}
+
+/** The death signal is set again: the kernel forgets it when the user changes. */
+function asUser(user: number | undefined): string[] {
+  if (user === undefined) return [];
+  return ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--no-new-privs", "--pdeathsig", "KILL", "--"];
+}
+
+function split(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
+}
