@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# From a clone to a built tapnet: `setup.sh STEP [ARGUMENT]...` does one step, only what of it is missing, and says on fd 3 what
+# it did. Nothing is installed on the machine but Debian packages, and those only as root.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+node_wanted=20.19.0
+
+say() {
+  echo "$*" >&3
+}
+
+check_node() {
+  local version
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    say "Node.js is missing"
+    echo "tapnet needs Node.js $node_wanted or later, with npm, on the PATH."
+    return 1
+  fi
+  version=$(node --version)
+  if ! printf '%s\n' "$node_wanted" "${version#v}" | sort -V -C; then
+    say "Node.js $version is too old"
+    echo "tapnet needs Node.js $node_wanted or later."
+    return 1
+  fi
+  say "$version"
+}
+
+# Programs that are missing, as Debian package names. Each argument is PROGRAM or PROGRAM:PACKAGE.
+missing_packages() { # PROGRAM[:PACKAGE]...
+  local entry
+  for entry in "$@"; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+  done | sort -u
+}
+
+# Installs what is missing when it may; otherwise names it and fails.
+packages() { # PROGRAM[:PACKAGE]...
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  if ((${#missing[@]} == 0)); then
+    say "all there"
+  elif ! command -v apt-get >/dev/null; then
+    say "missing: ${missing[*]}"
+    echo "This is not Debian: install what these Debian packages hold, then run this again."
+    return 1
+  elif ((EUID != 0)); then
+    say "missing: ${missing[*]}"
+    echo "As root: apt-get install --no-install-recommends ${missing[*]}"
+    return 1
+  else
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends "${missing[@]}"
+    say "installed ${missing[*]}"
+  fi
+}
+
+# The same for what only some tests need: without root it is no failure, because they are skipped.
+optional_packages() { # PROGRAM[:PACKAGE]...
+  local missing
+  missing=$(missing_packages "$@" | xargs)
+  if [[ -n $missing ]] && ((EUID != 0)); then
+    say "not root, missing: $missing"
+  else
+    packages "$@"
+  fi
+}
+
+npm_packages() {
+  if node "$root/scripts/lib/packages-current.mjs" "$root"; then
+    say "as package-lock.json has them"
+    return
+  fi
+  cd "$root"
+  npm ci --no-audit --no-fund --loglevel=error
+  say "installed by npm ci"
+}
+
+# Addon and hooks; built again when their sources, Node.js or what they are built with have changed.
+native_build() {
+  local stamp hash
+  stamp=$root/build/sources.sha256
+  hash=$(cd "$root" && { node --version; find binding.gyp native -type f | LC_ALL=C sort | xargs sha256sum; sha256sum package-lock.json; } | sha256sum)
+  if [[ -f $stamp && $(<"$stamp") == "$hash" ]]; then
+    say "up to date"
+    return
+  fi
+  cd "$root"
+  rm -f "$stamp"
+  npm run --silent build:native
+  echo "$hash" >"$stamp"
+  say "built"
+}
+
+compile() {
+  cd "$root"
+  node scripts/lib/prune-dist.mjs
+  npm run --silent build:ts
+  say "compiled"
+}
+
+guest_image() {
+  local image
+  image=$("$root/scripts/guest-image")
+  image=${image##*/image-linux-image-}
+  say "Debian kernel ${image%-*}"
+}
+
+"$@"
