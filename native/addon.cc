@@ -1,0 +1,33 @@
+#include <napi.h>
+
+#include "arguments.h"
+#include "environment.h"
+#include "netlink_socket.h"
+
+namespace tapnet {
+
+namespace {
+
+// setErrorFactories(stateError: (code, message) => Error, systemError: (errno, syscall, object, hint) => Error)
+Napi::Value SetErrorFactories(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "setErrorFactories");
+  const Napi::Function state_error = arguments.Function(0, "stateError");
+  const Napi::Function system_error = arguments.Function(1, "systemError");
+  if (arguments.ok()) Environment::Of(info.Env())->SetErrorFactories(state_error, system_error);
+  return info.Env().Undefined();
+}
+
+Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  if (!Environment::Create(env)) return exports;
+  exports.Set("setErrorFactories", Napi::Function::New<SetErrorFactories>(env, "setErrorFactories"));
+  exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
+  exports.Set("transactLater", Napi::Function::New<TransactLater>(env, "transactLater"));
+  exports.Set("dumpLater", Napi::Function::New<DumpLater>(env, "dumpLater"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tapnet, Initialize)
+
+}  // namespace tapnet

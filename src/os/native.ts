@@ -1,0 +1,36 @@
+/**
+ * The addon as it looks from TypeScript. Only types: `addon.ts` loads it, and one file per concern wraps each class.
+ *
+ * Every call checks its arguments and throws a TapnetError (`INVALID_ARGUMENT`, `CLOSED`, `INVALID_STATE`) or a SystemError;
+ * no misuse ends the process. Memory that is handed in is only touched until the call returns.
+ */
+export interface Native {
+  setErrorFactories(
+    stateError: (code: string, message: string) => Error,
+    systemError: (errno: number, syscall: string, object: string, hint: string) => Error,
+  ): void;
+
+  readonly NetlinkSocket: new (protocol: number) => NativeNetlinkSocket;
+  transactLater(protocol: number, messages: Uint8Array, count: number): Promise<NativeNetlinkResults>;
+  dumpLater(protocol: number, message: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What can be watched by the event loop. Every `close` may be called again. */
+export interface NativeWatched {
+  /** Whether waiting keeps the process alive; it does until told otherwise. */
+  setReferenced(referenced: boolean): void;
+  close(): void;
+}
+
+export interface NativeNetlinkResults {
+  errnos: Int32Array;
+  offsets: Uint32Array;
+  texts: (string | undefined)[];
+  answers: Uint8Array;
+}
+
+export interface NativeNetlinkSocket extends NativeWatched {
+  transact(messages: Uint8Array, count: number): NativeNetlinkResults;
+  dump(message: Uint8Array): Uint8Array;
+  subscribe(groups: Uint32Array, onMessages: (messages: Uint8Array, overrun: boolean) => void): void;
+}
