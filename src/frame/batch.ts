@@ -59,4 +59,25 @@ export class SendBatch {
     this.length = new Uint32Array(capacity);
     for (let row = 0; row < capacity; row++) this.offset[row] = row * FRAME_SLOT_BYTES;
   }
+
+  /** Appends a copy of one row of another batch. The caller has checked that there is room. */
+  append(from: SendBatch, row: number): void {
+    const start = from.offset[row];
+    const length = from.length[row];
+    const offset = this.count * FRAME_SLOT_BYTES + (start % FRAME_SLOT_BYTES);
+    this.bytes.set(from.bytes.subarray(start, start + length), offset);
+    this.ifindex[this.count] = from.ifindex[row];
+    this.offset[this.count] = offset;
+    this.length[this.count] = length;
+    this.count++;
+  }
+}
+
+/** The way out, one call a batch: the frame socket, or a simulated link. */
+export interface Transmitter {
+  /**
+   * Sends every row and returns how many left; the rest is lost, as on any wire. Never throws, not even after the socket was
+   * closed. The batch may be reused at once.
+   */
+  send(batch: SendBatch): number;
 }

@@ -21,4 +21,6 @@ export interface Link {
   readonly gatewayMac: Mac;
   readonly gatewayIpv4: Ipv4Address;
   readonly gatewayIpv6: Ipv6Address;
+  /** Our link-local address, where it is not the `fe80::1` of every port. */
+  readonly linkLocalIpv6?: Ipv6Address;
 }

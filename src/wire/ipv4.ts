@@ -1,6 +1,7 @@
 /** Internet Protocol version 4 (RFC 791). */
 import { formatIpv4, type Ipv4Address } from "../base/ipv4-address.js";
 import * as checksum from "./checksum.js";
+import { copyIn, copyOut } from "./octets.js";
 
 /** Without options. */
 export const HEADER_BYTES = 20;
@@ -102,7 +103,7 @@ export function parse(view: DataView, offset: number, length: number): Ipv4 | Ip
     protocol: protocol(view, offset),
     source: source(view, offset),
     destination: destination(view, offset),
-    options: new Uint8Array(view.buffer, view.byteOffset + offset + FIELD.options, optionsBytes).slice(),
+    options: copyOut(view, offset + FIELD.options, optionsBytes),
   };
 }
 
@@ -123,7 +124,7 @@ export function emit(repr: Ipv4, view: DataView, offset: number): number {
   view.setUint16(offset + FIELD.checksum, 0);
   view.setUint32(offset + FIELD.source, repr.source);
   view.setUint32(offset + FIELD.destination, repr.destination);
-  new Uint8Array(view.buffer, view.byteOffset + offset + FIELD.options, repr.options.length).set(repr.options);
+  copyIn(repr.options, view, offset + FIELD.options);
   view.setUint16(offset + FIELD.checksum, checksum.checksum(view, offset, bytes));
   return bytes;
 }
