@@ -1,0 +1,149 @@
+import { formatIpv4 } from "../../base/ipv4-address.js";
+import { formatIpv6 } from "../../base/ipv6-address.js";
+import { formatMac } from "../../base/mac.js";
+import { formatPrefix, ipv6InPrefix } from "../../base/prefix.js";
+import type { GuestConfiguration, NetworkConfiguration, PortForward } from "../configuration.js";
+import type { ConfigDocument } from "../document.js";
+import type { KeyPath } from "../problems.js";
+import type { GuestInput } from "../schema/guest.js";
+import { suggestion } from "../spelling.js";
+import { checkReservedAddress } from "./dhcp.js";
+
+/** IFNAMSIZ of linux/if.h, without its last zero. */
+const MOST_IFNAME_CHARACTERS = 15;
+const IFNAME_PREFIX = "tn-";
+
+/** The networks that guests can name: all that are written, and those of them that are sound. */
+export interface KnownNetworks {
+  readonly names: readonly string[];
+  readonly sound: ReadonlyMap<string, NetworkConfiguration>;
+}
+
+/** All guests, against their networks and against each other. */
+export function checkGuests(
+  inputs: ReadonlyMap<string, GuestInput>,
+  networks: KnownNetworks,
+  document: ConfigDocument,
+): GuestConfiguration[] {
+  const taken = new Taken(document);
+  for (const network of networks.sound.values()) noteReservations(network, taken);
+  const guests: GuestConfiguration[] = [];
+  for (const [name, input] of inputs) {
+    const guest = completeGuest(name, input, networks, document);
+    if (guest === undefined) continue;
+    checkAddresses(guest, networks.sound.get(guest.network), document);
+    noteGuest(guest, taken);
+    guests.push(guest);
+  }
+  return guests;
+}
+
+function completeGuest(
+  name: string,
+  input: GuestInput,
+  networks: KnownNetworks,
+  document: ConfigDocument,
+): GuestConfiguration | undefined {
+  const path = ["guests", name];
+  const network =
+    input.network ??
+    (networks.names.includes("default") ? "default" : networks.names.length === 1 ? networks.names[0] : undefined);
+  if (network === undefined) {
+    document.problem(
+      path,
+      `names no network, and there is none called default; give network: with one of ${networks.names.join(", ")}`,
+      "key",
+    );
+    return undefined;
+  }
+  if (!networks.names.includes(network)) {
+    const at = input.network === undefined ? path : [...path, "network"];
+    document.problem(at, `there is no network ${network}; ${suggestion(network, networks.names)}`);
+    return undefined;
+  }
+  const derived = `${IFNAME_PREFIX}${name}`;
+  return {
+    name,
+    network,
+    mac: input.mac,
+    ipv4: input.ipv4,
+    ipv6: input.ipv6,
+    names: input.names,
+    ifname: input.ifname ?? (derived.length <= MOST_IFNAME_CHARACTERS ? derived : undefined),
+    clientId: input["client-id"],
+    leaseSeconds: input.lease,
+    options: input.options,
+    forwards: input.forwards,
+  };
+}
+
+function checkAddresses(guest: GuestConfiguration, network: NetworkConfiguration | undefined, document: ConfigDocument): void {
+  if (network === undefined) return;
+  const path = ["guests", guest.name];
+  if (guest.ipv4 !== undefined) {
+    if (network.ipv4 === undefined || network.gatewayIpv4 === undefined) {
+      document.problem([...path, "ipv4"], `network ${network.name} has no IPv4; give it ipv4:, or remove this line`);
+    } else {
+      checkReservedAddress(guest.ipv4, [...path, "ipv4"], { document, prefix: network.ipv4, gateway: network.gatewayIpv4 });
+    }
+  }
+  if (guest.ipv6 === undefined) return;
+  if (network.ipv6 === undefined) {
+    document.problem([...path, "ipv6"], `network ${network.name} has no IPv6; give it ipv6:, or remove this line`);
+  } else if (!ipv6InPrefix(guest.ipv6, network.ipv6)) {
+    document.problem(
+      [...path, "ipv6"],
+      `${formatIpv6(guest.ipv6)} is outside the network's ${formatPrefix(network.ipv6)}; take one inside it`,
+    );
+  }
+}
+
+/** What can have one owner only, and who that is. */
+class Taken {
+  readonly #owners = new Map<string, string>();
+  readonly #document: ConfigDocument;
+
+  constructor(document: ConfigDocument) {
+    this.#document = document;
+  }
+
+  /** Notes the owner of a thing, or that it has another one already. */
+  take(what: string, thing: string, owner: string, path: KeyPath): void {
+    const other = this.#owners.get(`${what} ${thing}`);
+    if (other === undefined) this.#owners.set(`${what} ${thing}`, owner);
+    else this.#document.problem(path, `${thing} is ${what} of ${other} already; each needs its own`);
+  }
+}
+
+function noteReservations(network: NetworkConfiguration, taken: Taken): void {
+  const addresses = new Set<number>();
+  for (const [index, reservation] of (network.dhcp?.reservations ?? []).entries()) {
+    if (addresses.has(reservation.ipv4)) continue;
+    addresses.add(reservation.ipv4);
+    const path = ["networks", network.name, "dhcp", "reservations", index, "ipv4"];
+    taken.take("the address", formatIpv4(reservation.ipv4), `reservation ${index + 1} of network ${network.name}`, path);
+  }
+}
+
+function noteGuest(guest: GuestConfiguration, taken: Taken): void {
+  const path = ["guests", guest.name];
+  const owner = `guest ${guest.name}`;
+  taken.take("a name", `${guest.name.toLowerCase()} in network ${guest.network}`, owner, path);
+  for (const [index, alias] of guest.names.entries()) {
+    taken.take("a name", `${alias.toLowerCase()} in network ${guest.network}`, owner, [...path, "names", index]);
+  }
+  if (guest.mac !== undefined) taken.take("the MAC address", formatMac(guest.mac), owner, [...path, "mac"]);
+  if (guest.ipv4 !== undefined) taken.take("the address", formatIpv4(guest.ipv4), owner, [...path, "ipv4"]);
+  if (guest.ipv6 !== undefined) taken.take("the address", formatIpv6(guest.ipv6), owner, [...path, "ipv6"]);
+  if (guest.ifname !== undefined) taken.take("the interface", guest.ifname, owner, [...path, "ifname"]);
+  if (guest.clientId !== undefined)
+    taken.take(`the client-id in network ${guest.network}`, guest.clientId, owner, [...path, "client-id"]);
+  for (const [index, forward] of guest.forwards.entries()) noteForward(forward, owner, [...path, "forwards", index], taken);
+}
+
+function noteForward(forward: PortForward, owner: string, path: KeyPath, taken: Taken): void {
+  const address = forward.address === undefined ? "" : `${formatIpv4(forward.address)} `;
+  for (let port = forward.firstPort; port <= forward.lastPort; port++) {
+    taken.take("the forwarded port", `${address}${port}/${forward.protocol}`, owner, path);
+  }
+}

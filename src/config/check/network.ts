@@ -1,0 +1,106 @@
+import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
+import { formatPrefix, type Ipv4Prefix, ipv4InPrefix, parseIpv4Prefix } from "../../base/prefix.js";
+import type { DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
+import type { ConfigDocument } from "../document.js";
+import type { NetworkInput } from "../schema/network.js";
+import { formatIpv4Range } from "../schema/addresses.js";
+import { checkDhcp } from "./dhcp.js";
+import { explainUnusable, hostRange } from "./ranges.js";
+
+/** The prefix of the network `default` where nothing else is said. */
+const DEFAULT_PREFIX = parseIpv4Prefix("10.77.0.0/24");
+const DEFAULT_DOMAIN = "tapnet.internal";
+/** RFC 8200 §5. */
+const LEAST_MTU_IPV6 = 1280;
+/** Kinds whose guests have nothing to ask the world. */
+const INWARD = new Set(["isolated", "private"]);
+
+/** One network against itself, completed with what follows from its other values. */
+export function checkNetwork(name: string, input: NetworkInput, document: ConfigDocument): NetworkConfiguration {
+  const path = ["networks", name];
+  const ipv4 = input.ipv4 ?? (name === "default" && input.ipv6 === undefined ? DEFAULT_PREFIX : undefined);
+  if (ipv4 === undefined && input.ipv6 === undefined && input.kind !== "bridge" && input.kind !== "private") {
+    document.problem(path, "has no addresses; give ipv4: 10.78.0.0/24, ipv6: or both", "key");
+  }
+  if (input.ipv6 !== undefined && input.mtu < LEAST_MTU_IPV6) {
+    document.problem([...path, "mtu"], `${input.mtu} is too small for IPv6; write ${LEAST_MTU_IPV6} or more, or remove ipv6:`);
+  }
+  if (input.uplink !== undefined && INWARD.has(input.kind)) {
+    document.problem(
+      [...path, "uplink"],
+      `means nothing, since a network of kind ${input.kind} has no way out; remove it, or take kind: nat or routed`,
+    );
+  }
+  const servedUplink = input.serve.indexOf(input.uplink ?? "");
+  if (servedUplink >= 0) {
+    document.problem(
+      [...path, "serve", servedUplink],
+      `${input.uplink} is the uplink; serving DHCP there would disturb others, so name another interface`,
+    );
+  }
+  const gatewayIpv4 = checkGateway(input, ipv4, name, document);
+  return {
+    name,
+    kind: input.kind,
+    ipv4,
+    gatewayIpv4,
+    ipv6: input.ipv6,
+    gatewayMac: input["gateway-mac"],
+    uplink: input.uplink,
+    domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
+    mtu: input.mtu,
+    guests: input.guests,
+    isolateGuests: input.isolate === "guests",
+    serve: input.serve,
+    dhcp: completeDhcp(input, ipv4, gatewayIpv4, name, document),
+    dns:
+      input.dns === false
+        ? undefined
+        : {
+            forward: input.dns.forward ?? !INWARD.has(input.kind),
+            upstreams: input.dns.upstreams,
+            sees: input.dns.sees,
+            logQueries: input.dns.log,
+          },
+  };
+}
+
+function completeDhcp(
+  input: NetworkInput,
+  prefix: Ipv4Prefix | undefined,
+  gateway: Ipv4Address | undefined,
+  name: string,
+  document: ConfigDocument,
+): DhcpConfiguration | undefined {
+  if (input.dhcp === false || prefix === undefined || gateway === undefined) return undefined;
+  return checkDhcp(input.dhcp, { document, path: ["networks", name, "dhcp"], prefix, gateway });
+}
+
+/** The gateway: what is written, else the first address. Outside the prefix only where guests get /32 and a route to it. */
+function checkGateway(
+  input: NetworkInput,
+  prefix: Ipv4Prefix | undefined,
+  name: string,
+  document: ConfigDocument,
+): Ipv4Address | undefined {
+  const path = ["networks", name, "gateway"];
+  if (prefix === undefined) {
+    if (input.gateway !== undefined)
+      document.problem(path, "needs ipv4: beside it; give the network's prefix, or remove gateway:");
+    return undefined;
+  }
+  const usable = hostRange(prefix);
+  if (input.gateway === undefined) return usable.first;
+  const offSubnet = input.dhcp !== false && input.dhcp.netmask === "host";
+  if (!ipv4InPrefix(input.gateway, prefix)) {
+    if (offSubnet) return input.gateway;
+    const advice = `take one of ${formatIpv4Range(usable)}, or set dhcp.netmask: host, which allows it`;
+    document.problem(path, `${formatIpv4(input.gateway)} is outside ${formatPrefix(prefix)}; ${advice}`);
+    return usable.first;
+  }
+  const reason = explainUnusable(input.gateway, prefix);
+  if (reason !== undefined && !offSubnet) {
+    document.problem(path, `${formatIpv4(input.gateway)} ${reason}; take one of ${formatIpv4Range(usable)}`);
+  }
+  return input.gateway;
+}

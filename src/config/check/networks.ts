@@ -1,0 +1,67 @@
+import { formatPrefix, lastIpv4, lastIpv6, type Prefix } from "../../base/prefix.js";
+import type { NetworkConfiguration } from "../configuration.js";
+import type { ConfigDocument } from "../document.js";
+import { suggestion } from "../spelling.js";
+
+/** What networks must not do to each other. `names` are all that are written, also those with mistakes of their own. */
+export function checkNetworksTogether(
+  networks: readonly NetworkConfiguration[],
+  names: readonly string[],
+  document: ConfigDocument,
+): void {
+  checkOverlaps(networks, "ipv4", document);
+  checkOverlaps(networks, "ipv6", document);
+  const servedBy = new Map<string, string>();
+  for (const network of networks) {
+    for (const [index, ifname] of network.serve.entries()) {
+      const other = servedBy.get(ifname);
+      const path = ["networks", network.name, "serve", index];
+      if (other !== undefined)
+        document.problem(path, `${ifname} is served by ${other} already; an interface belongs to one network`);
+      servedBy.set(ifname, network.name);
+    }
+    for (const [index, seen] of (network.dns?.sees ?? []).entries()) {
+      if (names.includes(seen)) continue;
+      document.problem(
+        ["networks", network.name, "dns", "sees", index],
+        `there is no network ${seen}; ${suggestion(seen, names)}`,
+      );
+    }
+  }
+}
+
+interface Span {
+  readonly network: string;
+  readonly prefix: Prefix;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Sorted by first address, a prefix overlaps an earlier one exactly when it begins before the furthest end so far. */
+function checkOverlaps(networks: readonly NetworkConfiguration[], key: "ipv4" | "ipv6", document: ConfigDocument): void {
+  const spans = networks.flatMap((network) => spanOf(network, network[key]));
+  spans.sort((left, right) => (left.first < right.first ? -1 : left.first > right.first ? 1 : 0));
+  let furthest: Span | undefined;
+  for (const span of spans) {
+    if (furthest !== undefined && span.first <= furthest.last) {
+      const [earlier, later] = inFileOrder(networks, furthest, span);
+      const shared = `${formatPrefix(later.prefix)} overlaps ${formatPrefix(earlier.prefix)} of network ${earlier.network}`;
+      document.problem(
+        ["networks", later.network, key],
+        `${shared}; each address can belong to one network, so take another prefix`,
+      );
+    }
+    if (furthest === undefined || span.last > furthest.last) furthest = span;
+  }
+}
+
+function spanOf(network: NetworkConfiguration, prefix: Prefix | undefined): Span[] {
+  if (prefix === undefined) return [];
+  const last = prefix.family === 4 ? lastIpv4(prefix) : lastIpv6(prefix);
+  return [{ network: network.name, prefix, first: BigInt(prefix.address), last: BigInt(last) }];
+}
+
+function inFileOrder(networks: readonly NetworkConfiguration[], left: Span, right: Span): readonly [Span, Span] {
+  const position = (span: Span): number => networks.findIndex((network) => network.name === span.network);
+  return position(left) < position(right) ? [left, right] : [right, left];
+}

@@ -1,0 +1,228 @@
+import type { Ipv4Address } from "../base/ipv4-address.js";
+import type { Ipv6Address } from "../base/ipv6-address.js";
+import type { Mac } from "../base/mac.js";
+import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
+
+/** Everything that was configured, with each default filled in. Plain data; lists keep the file's order. */
+export interface Configuration {
+  /** The file that it came from, or `embedded default`. */
+  readonly source: string;
+  /** What must survive a reboot: leases, history. */
+  readonly stateDirectory: string;
+  /** Sockets and other things that live as long as the daemon. */
+  readonly runDirectory: string;
+  readonly logLevel: LogLevel;
+  /** Who may use the control socket without being root. */
+  readonly controlGroup: string;
+  /** How long it stays known who had an address. */
+  readonly historySeconds: number;
+  readonly networks: readonly NetworkConfiguration[];
+  readonly guests: readonly GuestConfiguration[];
+  readonly access: readonly AccessRule[];
+  readonly dns: DnsConfiguration;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export type NetworkKind = "nat" | "routed" | "isolated" | "private" | "bridge";
+
+export interface NetworkConfiguration {
+  readonly name: string;
+  readonly kind: NetworkKind;
+  readonly ipv4: Ipv4Prefix | undefined;
+  /** Our address on every port; undefined where the network has no IPv4. */
+  readonly gatewayIpv4: Ipv4Address | undefined;
+  readonly ipv6: Ipv6Prefix | undefined;
+  /** Our MAC address on every port; undefined: the network derives one. */
+  readonly gatewayMac: Mac | undefined;
+  /** The interface towards the world; undefined: whatever the host's routes say. */
+  readonly uplink: string | undefined;
+  readonly domain: string;
+  readonly mtu: number;
+  /** `open`: whoever attaches gets in. `listed`: only guests that the configuration names. */
+  readonly guests: "open" | "listed";
+  /** Guests do not reach each other. */
+  readonly isolateGuests: boolean;
+  /** Interfaces with many clients behind them (a bridge, a veth) that this network serves. */
+  readonly serve: readonly string[];
+  /** Undefined: no DHCPv4 here (switched off, or no IPv4). */
+  readonly dhcp: DhcpConfiguration | undefined;
+  /** Undefined: no DNS here. */
+  readonly dns: NetworkDnsConfiguration | undefined;
+}
+
+/** Inclusive at both ends. */
+export interface Ipv4Range {
+  readonly first: Ipv4Address;
+  readonly last: Ipv4Address;
+}
+
+export interface DhcpConfiguration {
+  /** What is handed out: in order, without overlaps, without the gateway and what `exclude:` names. */
+  readonly ranges: readonly Ipv4Range[];
+  /** `INFINITE_SECONDS` for ever. */
+  readonly leaseSeconds: number;
+  /** T1 and T2; undefined: the server's fractions of the lease time (RFC 2131 §4.4.5). */
+  readonly renewSeconds: number | undefined;
+  readonly rebindSeconds: number | undefined;
+  /** How long an offered address is kept for the client that it was offered to. */
+  readonly offerSeconds: number;
+  /** How long a declined address stays unused. */
+  readonly quarantineSeconds: number;
+  /** `network`: the prefix's netmask. `host`: /32 with routes in options 121 and 249. */
+  readonly netmask: "network" | "host";
+  /** Answers DHCPNAK to clients that ask for what they cannot have (RFC 2131 §4.3.2). */
+  readonly authoritative: boolean;
+  /** RFC 4039. */
+  readonly rapidCommit: boolean;
+  /** Probes an address by ARP before it is offered. */
+  readonly probe: boolean;
+  /** Further classless routes for options 121 and 249 (RFC 3442). */
+  readonly routes: readonly DhcpRoute[];
+  readonly options: readonly DhcpOption[];
+  readonly classes: readonly DhcpClass[];
+  readonly reservations: readonly DhcpReservation[];
+}
+
+export interface DhcpRoute {
+  readonly to: Ipv4Prefix;
+  /** Undefined: the network's gateway. */
+  readonly via: Ipv4Address | undefined;
+}
+
+/** One DHCPv4 option as it goes onto the wire. */
+export interface DhcpOption {
+  readonly code: number;
+  /** Its name in the configuration, or its number. */
+  readonly name: string;
+  /** The value in wire form, without code and length; may be over 255 bytes (RFC 3396). */
+  readonly bytes: Uint8Array;
+  /** Sent also to clients that did not ask for it. */
+  readonly always: boolean;
+}
+
+/** What clients that match get besides or instead of the network's own values. The first class that matches wins. */
+export interface DhcpClass {
+  readonly name: string;
+  readonly match: DhcpMatch;
+  readonly leaseSeconds: number | undefined;
+  readonly ranges: readonly Ipv4Range[] | undefined;
+  readonly options: readonly DhcpOption[];
+}
+
+/** All that are given must match. Texts may begin or end with `*`. */
+export interface DhcpMatch {
+  /** Option 60, vendor class identifier. */
+  readonly vendor: string | undefined;
+  /** Option 77, user class. */
+  readonly user: string | undefined;
+  /** Option 93, client architecture (RFC 4578 §2.1); one of these. */
+  readonly architectures: readonly number[] | undefined;
+  /** The first octets of the MAC address, as lower-case hex without separators. */
+  readonly macPrefix: string | undefined;
+  /** Option 82, sub-options 1 and 2 (RFC 3046), as lower-case hex. */
+  readonly circuitId: string | undefined;
+  readonly remoteId: string | undefined;
+}
+
+/** An address for a client that is not a guest of ours. At least one of the four identities is given; all given must match. */
+export interface DhcpReservation {
+  readonly mac: Mac | undefined;
+  /** Lower-case hex of the whole option 61, type octet included. */
+  readonly clientId: string | undefined;
+  readonly circuitId: string | undefined;
+  readonly remoteId: string | undefined;
+  readonly ipv4: Ipv4Address;
+  readonly name: string | undefined;
+  readonly leaseSeconds: number | undefined;
+  readonly options: readonly DhcpOption[];
+}
+
+export interface NetworkDnsConfiguration {
+  /** Whether questions about other names go to upstreams at all. */
+  readonly forward: boolean;
+  /** Undefined: the global ones. */
+  readonly upstreams: readonly DnsUpstream[] | undefined;
+  /** Networks whose guests' names are seen from this one; its own always are. */
+  readonly sees: readonly string[];
+  readonly logQueries: boolean;
+}
+
+export interface DnsConfiguration {
+  /** Undefined: those of the host's resolv.conf, followed as it changes. */
+  readonly upstreams: readonly DnsUpstream[] | undefined;
+  /** Split DNS: names at or under `domain` go to these upstreams only. */
+  readonly domains: readonly DnsDomain[];
+  readonly records: readonly DnsRecord[];
+  /** Files in the form of /etc/hosts, read again when they change. */
+  readonly hostsFiles: readonly string[];
+  readonly cacheBytes: number;
+  /** Expired answers are served for this long while no upstream answers (RFC 8767); 0: never. */
+  readonly staleSeconds: number;
+  /** Domains that may answer with private addresses. */
+  readonly rebindAllowed: readonly string[];
+  /** Questions per second and questions open at once, for one guest. */
+  readonly rateLimit: number;
+  readonly openLimit: number;
+}
+
+export interface DnsUpstream {
+  readonly family: 4 | 6;
+  readonly address: Ipv4Address | Ipv6Address;
+  readonly port: number;
+  /** Undefined: as the host's routes say. */
+  readonly interface: string | undefined;
+  /** The name that the server's certificate must have; undefined: no TLS. */
+  readonly tlsName: string | undefined;
+}
+
+export interface DnsDomain {
+  readonly domain: string;
+  readonly upstreams: readonly DnsUpstream[];
+}
+
+/** A configured record. Names are in lower case without the last dot; a name may begin with `*.`. */
+export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } & (
+  | { readonly type: "A"; readonly address: Ipv4Address }
+  | { readonly type: "AAAA"; readonly address: Ipv6Address }
+  | { readonly type: "CNAME" | "PTR"; readonly target: string }
+  | { readonly type: "TXT"; readonly strings: readonly string[] }
+  | { readonly type: "MX"; readonly preference: number; readonly target: string }
+  | { readonly type: "SRV"; readonly priority: number; readonly weight: number; readonly port: number; readonly target: string }
+);
+
+export interface GuestConfiguration {
+  readonly name: string;
+  readonly network: string;
+  readonly mac: Mac | undefined;
+  readonly ipv4: Ipv4Address | undefined;
+  readonly ipv6: Ipv6Address | undefined;
+  /** Further host names, beside its own name. */
+  readonly names: readonly string[];
+  /** The TAP's name; undefined where `tn-<name>` would be too long and none is given. */
+  readonly ifname: string | undefined;
+  readonly clientId: string | undefined;
+  readonly leaseSeconds: number | undefined;
+  readonly options: readonly DhcpOption[];
+  readonly forwards: readonly PortForward[];
+}
+
+/** Connections to the host's `firstPort`–`lastPort` go to the guest's ports from `guestPort` on. */
+export interface PortForward {
+  readonly protocol: "tcp" | "udp";
+  /** The host's address; undefined: all of them. */
+  readonly address: Ipv4Address | undefined;
+  readonly firstPort: number;
+  readonly lastPort: number;
+  readonly guestPort: number;
+}
+
+/** Who may get a TAP through `qemu-helper` without being root. */
+export interface AccessRule {
+  readonly account: { readonly kind: "user" | "group"; readonly name: string };
+  /** Names of networks, or all of them. */
+  readonly networks: readonly string[] | "all";
+}
+
+/** A lease without end (RFC 2131 §3.3). */
+export const INFINITE_SECONDS = 0xffff_ffff;

@@ -1,0 +1,23 @@
+import type { z } from "zod";
+import { ipv4, ipv6, mac } from "./addresses.js";
+import { leaseDuration } from "./dhcp.js";
+import { dhcpOptions } from "./dhcp-options.js";
+import { forward } from "./forward.js";
+import { identifier, ifname, label } from "./names.js";
+import { list, section } from "./scalars.js";
+
+/** One entry of `guests:`. */
+export const guest = section({
+  network: label.optional().describe("the network that it belongs to; default unless said"),
+  mac: mac.optional().describe("its MAC address"),
+  ipv4: ipv4.optional().describe("its address, always the same"),
+  ipv6: ipv6.optional().describe("its IPv6 address, always the same"),
+  names: list(label, "www").default([]).describe("further host names"),
+  ifname: ifname.optional().describe("its TAP; tn- and its name unless said"),
+  "client-id": identifier.optional().describe("the client identifier that it shows in DHCP"),
+  lease: leaseDuration.optional(),
+  options: dhcpOptions.default([]),
+  forwards: list(forward, '"8080:80"').default([]).describe("ports of the host that lead to it, like 8080:80"),
+});
+
+export type GuestInput = z.output<typeof guest>;

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { guestIpv4Prefix, guestIpv6Prefix, ipv4, mac } from "./addresses.js";
+import { dhcp } from "./dhcp.js";
+import { networkDns } from "./dns.js";
+import { domain, ifname } from "./names.js";
+import { choice, oneOrMore, section, wholeNumber } from "./scalars.js";
+
+/** One entry of `networks:`. */
+
+export const NETWORK_KINDS = ["nat", "routed", "isolated", "private", "bridge"] as const;
+
+/** A section that `false` switches off. */
+function switchable<Value extends object>(inner: z.ZodType<Value, unknown>): z.ZodType<Value | false, unknown> {
+  return z.union([z.literal(false), inner]).prefault({});
+}
+
+export const network = section({
+  kind: choice("what the network can reach", NETWORK_KINDS).default("nat"),
+  ipv4: guestIpv4Prefix.optional().describe("the guests' addresses"),
+  gateway: ipv4.optional().describe("our address on the guests' side; the first of ipv4 unless said"),
+  "gateway-mac": mac.optional().describe("our MAC address on the guests' side"),
+  ipv6: guestIpv6Prefix.optional().describe("the guests' IPv6 addresses"),
+  uplink: ifname.optional().describe("the interface towards the world; any unless said"),
+  domain: domain.optional().describe("the domain of the guests' names"),
+  mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),
+  guests: choice("who gets in", ["open", "listed"]).default("open"),
+  isolate: choice("whether guests reach each other", ["none", "guests"]).default("none"),
+  serve: oneOrMore(ifname, "br0")
+    .default([])
+    .describe("interfaces with many clients behind them that this network serves as well"),
+  dhcp: switchable(dhcp),
+  dns: switchable(networkDns),
+});
+
+export type NetworkInput = z.output<typeof network>;

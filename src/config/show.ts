@@ -1,0 +1,222 @@
+import { stringify } from "yaml";
+import { formatIpv4 } from "../base/ipv4-address.js";
+import { formatIpv6 } from "../base/ipv6-address.js";
+import { formatMac } from "../base/mac.js";
+import { formatPrefix } from "../base/prefix.js";
+import type {
+  AccessRule,
+  Configuration,
+  DhcpClass,
+  DhcpConfiguration,
+  DhcpOption,
+  DhcpReservation,
+  DnsConfiguration,
+  DnsRecord,
+  DnsUpstream,
+  GuestConfiguration,
+  NetworkConfiguration,
+  PortForward,
+} from "./configuration.js";
+import { formatDuration } from "./duration.js";
+import { formatIpv4Range } from "./schema/addresses.js";
+
+/** A plain tree in the form of the file. Keys without a value are left out. */
+type Tree = Record<string, unknown>;
+
+/** The configuration in effect, every default written out, in the form of the file. */
+export function describeConfiguration(configuration: Configuration): Tree {
+  return pruned({
+    state: configuration.stateDirectory,
+    run: configuration.runDirectory,
+    log: configuration.logLevel,
+    group: configuration.controlGroup,
+    history: formatDuration(configuration.historySeconds),
+    networks: Object.fromEntries(configuration.networks.map((network) => [network.name, describeNetwork(network)])),
+    guests: Object.fromEntries(configuration.guests.map((guest) => [guest.name, describeGuest(guest)])),
+    access: configuration.access.map(describeAccess),
+    dns: describeDns(configuration.dns),
+  });
+}
+
+/** As `describeConfiguration`, as YAML: reading it back gives the same configuration. */
+export function showConfiguration(configuration: Configuration): string {
+  return stringify(describeConfiguration(configuration), { lineWidth: 120, flowCollectionPadding: true });
+}
+
+function pruned(tree: Tree): Tree {
+  return Object.fromEntries(Object.entries(tree).filter(([, value]) => value !== undefined && !isEmpty(value)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}
+
+function maybe<Value, Text>(value: Value | undefined, format: (value: Value) => Text): Text | undefined {
+  return value === undefined ? undefined : format(value);
+}
+
+function describeNetwork(network: NetworkConfiguration): Tree {
+  return pruned({
+    kind: network.kind,
+    ipv4: maybe(network.ipv4, formatPrefix),
+    gateway: maybe(network.gatewayIpv4, formatIpv4),
+    "gateway-mac": maybe(network.gatewayMac, formatMac),
+    ipv6: maybe(network.ipv6, formatPrefix),
+    uplink: network.uplink,
+    domain: network.domain,
+    mtu: network.mtu,
+    guests: network.guests,
+    isolate: network.isolateGuests ? "guests" : "none",
+    serve: network.serve,
+    dhcp: network.dhcp === undefined ? (network.ipv4 === undefined ? undefined : false) : describeDhcp(network.dhcp),
+    dns:
+      network.dns === undefined
+        ? false
+        : pruned({
+            forward: network.dns.forward,
+            upstreams: network.dns.upstreams?.map(describeUpstream),
+            sees: network.dns.sees,
+            log: network.dns.logQueries,
+          }),
+  });
+}
+
+function describeDhcp(dhcp: DhcpConfiguration): Tree {
+  return pruned({
+    ranges: dhcp.ranges.map(formatIpv4Range),
+    lease: formatDuration(dhcp.leaseSeconds),
+    renew: maybe(dhcp.renewSeconds, formatDuration),
+    rebind: maybe(dhcp.rebindSeconds, formatDuration),
+    offer: formatDuration(dhcp.offerSeconds),
+    quarantine: formatDuration(dhcp.quarantineSeconds),
+    netmask: dhcp.netmask,
+    authoritative: dhcp.authoritative,
+    "rapid-commit": dhcp.rapidCommit,
+    probe: dhcp.probe,
+    routes: dhcp.routes.map((route) => pruned({ to: formatPrefix(route.to), via: maybe(route.via, formatIpv4) })),
+    options: describeOptions(dhcp.options),
+    classes: dhcp.classes.map(describeClass),
+    reservations: dhcp.reservations.map(describeReservation),
+  });
+}
+
+function describeClass(entry: DhcpClass): Tree {
+  return pruned({
+    name: entry.name,
+    match: pruned({
+      vendor: entry.match.vendor,
+      user: entry.match.user,
+      architecture: entry.match.architectures,
+      mac: maybe(entry.match.macPrefix, withColons),
+      "circuit-id": maybe(entry.match.circuitId, describeIdentifier),
+      "remote-id": maybe(entry.match.remoteId, describeIdentifier),
+    }),
+    lease: maybe(entry.leaseSeconds, formatDuration),
+    ranges: entry.ranges?.map(formatIpv4Range),
+    options: describeOptions(entry.options),
+  });
+}
+
+function describeReservation(reservation: DhcpReservation): Tree {
+  return pruned({
+    mac: maybe(reservation.mac, formatMac),
+    "client-id": maybe(reservation.clientId, describeIdentifier),
+    "circuit-id": maybe(reservation.circuitId, describeIdentifier),
+    "remote-id": maybe(reservation.remoteId, describeIdentifier),
+    ipv4: formatIpv4(reservation.ipv4),
+    name: reservation.name,
+    lease: maybe(reservation.leaseSeconds, formatDuration),
+    options: describeOptions(reservation.options),
+  });
+}
+
+/** By name, with the bytes: what goes onto the wire is what is shown. */
+function describeOptions(options: readonly DhcpOption[]): Tree {
+  return Object.fromEntries(
+    options.map((option) => {
+      const octets = Array.from(option.bytes, (octet) => octet.toString(16).padStart(2, "0")).join(":");
+      return [option.name, { type: "octets", value: octets, ...(option.always ? { always: true } : {}) }];
+    }),
+  );
+}
+
+/** An identifier of one octet is no hex with colons: it is written as the text that it is. */
+function describeIdentifier(hex: string): string {
+  return hex.length > 2 ? withColons(hex) : String.fromCharCode(Number.parseInt(hex, 16));
+}
+
+function withColons(hex: string): string {
+  return hex.replaceAll(/(..)(?!$)/g, "$1:");
+}
+
+function describeGuest(guest: GuestConfiguration): Tree {
+  return pruned({
+    network: guest.network,
+    mac: maybe(guest.mac, formatMac),
+    ipv4: maybe(guest.ipv4, formatIpv4),
+    ipv6: maybe(guest.ipv6, formatIpv6),
+    names: guest.names,
+    ifname: guest.ifname,
+    "client-id": maybe(guest.clientId, describeIdentifier),
+    lease: maybe(guest.leaseSeconds, formatDuration),
+    options: describeOptions(guest.options),
+    forwards: guest.forwards.map(describeForward),
+  });
+}
+
+function describeForward(forward: PortForward): string {
+  const address = forward.address === undefined ? "" : `${formatIpv4(forward.address)}:`;
+  const last = forward.lastPort === forward.firstPort ? "" : `-${forward.lastPort}`;
+  return `${address}${forward.firstPort}${last}:${forward.guestPort}/${forward.protocol}`;
+}
+
+function describeAccess(rule: AccessRule): Tree {
+  return { [rule.account.kind]: rule.account.name, networks: rule.networks };
+}
+
+function describeDns(dns: DnsConfiguration): Tree {
+  return {
+    ...pruned({
+      upstreams: dns.upstreams?.map(describeUpstream),
+      domains: Object.fromEntries(dns.domains.map((entry) => [entry.domain, entry.upstreams.map(describeUpstream)])),
+      records: dns.records.map(describeRecord),
+      cache: dns.cacheBytes,
+      stale: formatDuration(dns.staleSeconds),
+      "allow-private": dns.rebindAllowed,
+      rate: dns.rateLimit,
+      open: dns.openLimit,
+    }),
+    hosts: dns.hostsFiles,
+  };
+}
+
+function describeUpstream(upstream: DnsUpstream): string {
+  const host = typeof upstream.address === "number" ? formatIpv4(upstream.address) : `[${formatIpv6(upstream.address)}]`;
+  const device = upstream.interface === undefined ? "" : `@${upstream.interface}`;
+  return upstream.tlsName === undefined
+    ? `${host}:${upstream.port}${device}`
+    : `tls://${host}:${upstream.port}${device}#${upstream.tlsName}`;
+}
+
+function describeRecord(record: DnsRecord): Tree {
+  return { name: record.name, type: record.type, value: describeValue(record), ttl: formatDuration(record.ttlSeconds) };
+}
+
+function describeValue(record: DnsRecord): string | readonly string[] {
+  switch (record.type) {
+    case "A":
+      return formatIpv4(record.address);
+    case "AAAA":
+      return formatIpv6(record.address);
+    case "CNAME":
+    case "PTR":
+      return record.target;
+    case "TXT":
+      return record.strings;
+    case "MX":
+      return `${record.preference} ${record.target}`;
+    case "SRV":
+      return `${record.priority} ${record.weight} ${record.port} ${record.target}`;
+  }
+}
