@@ -19,10 +19,21 @@ step() { # NAME STEP [ARGUMENT]...
     printf '  %s✓%s %-20s %-40s %s%5s s%s\n' "$green" "$plain" "$name" "$said" "$dim" "$(elapsed "$started")" "$plain"
   else
     printf '  %s✗%s %-20s %s\n' "$red" "$plain" "$name" "${said:-failed}"
-    tail -n 40 "$log" | sed 's/^/      /' >&2
+    both_ends "$log" | sed 's/^/      /' >&2
   fi
   rm -f "$log" "$log.said"
   return "$status"
+}
+
+# The first and the last lines of a long text: causes stand at its beginning, consequences at its end.
+both_ends() { # FILE
+  if (($(wc -l <"$1") <= 60)); then
+    cat "$1"
+  else
+    head -n 30 "$1"
+    echo "…"
+    tail -n 30 "$1"
+  fi
 }
 
 # Only one set-up at a time in a checkout: two scripts started together would build over each other.
