@@ -1,4 +1,8 @@
 {
+  "variables": {
+    "hook_cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror"],
+    "hook_ldflags": ["<!(sh native/hook/link-flags.sh)"]
+  },
   "targets": [
     {
       "target_name": "tapnet",
@@ -15,6 +19,27 @@
       "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++20"]
+    },
+    {
+      "target_name": "qemu-ifup",
+      "type": "executable",
+      "sources": ["native/hook/hook.c", "native/hook/qemu_ifup.c"],
+      "cflags": ["<@(hook_cflags)"],
+      "ldflags": ["<@(hook_ldflags)"]
+    },
+    {
+      "target_name": "qemu-ifdown",
+      "type": "executable",
+      "sources": ["native/hook/hook.c", "native/hook/qemu_ifdown.c"],
+      "cflags": ["<@(hook_cflags)"],
+      "ldflags": ["<@(hook_ldflags)"]
+    },
+    {
+      "target_name": "qemu-helper",
+      "type": "executable",
+      "sources": ["native/hook/hook.c", "native/hook/qemu_helper.c"],
+      "cflags": ["<@(hook_cflags)"],
+      "ldflags": ["<@(hook_ldflags)"]
     }
   ]
 }
