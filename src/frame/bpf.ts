@@ -1,0 +1,90 @@
+/**
+ * A small assembler for classic BPF (Linux: Documentation/networking/filter.rst): just what filters for frames need.
+ *
+ * A program is a list of statements that reads from top to bottom; jumps go forward, to labels. `undefined` for a jump's target
+ * means the next statement. A load beyond the end of a frame ends the program with "drop", so lengths need no test.
+ */
+
+/** One `struct sock_filter`. */
+export interface BpfInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
+
+export type BpfProgram = readonly BpfInstruction[];
+
+/** A jump to a label, or on to the next statement. */
+type Target = string | undefined;
+
+export type Statement =
+  | { readonly kind: "label"; readonly name: string }
+  | { readonly kind: "plain"; readonly code: number; readonly k: number }
+  | { readonly kind: "jump"; readonly code: number; readonly k: number; readonly then: Target; readonly otherwise: Target };
+
+/** Opcodes of linux/bpf_common.h, composed. */
+export const OPCODE = {
+  loadWord: 0x20,
+  loadHalf: 0x28,
+  loadByte: 0x30,
+  loadHalfIndexed: 0x48,
+  loadIndexIpv4Header: 0xb1,
+  and: 0x54,
+  jumpEqual: 0x15,
+  jumpSet: 0x45,
+  return: 0x06,
+} as const;
+
+/** `SKF_AD_OFF + SKF_AD_VLAN_TAG`: the kernel has taken the tag out of the frame, and keeps it there. */
+export const ANCILLARY_VLAN_TAG = 0xffff_f000 + 44;
+
+/** What a program returns to keep a whole frame: a length that none exceeds. */
+export const KEEP_BYTES = 0x4_0000;
+
+/** A conditional jump has eight bits for its distance. */
+const JUMP_MOST = 255;
+
+export const label = (name: string): Statement => ({ kind: "label", name });
+export const loadWord = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadWord, k: at });
+export const loadHalf = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadHalf, k: at });
+export const loadByte = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadByte, k: at });
+/** Sets the index register to the length of the IPv4 header at `at`. */
+export const loadIndexIpv4Header = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadIndexIpv4Header, k: at });
+/** Loads from the index register plus `at`. */
+export const loadHalfIndexed = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadHalfIndexed, k: at });
+export const and = (mask: number): Statement => ({ kind: "plain", code: OPCODE.and, k: mask });
+export const jumpIfEqual = (value: number, then: Target, otherwise?: string): Statement => jump(OPCODE.jumpEqual, value, then, otherwise);
+/** Jumps if any bit of the mask is set. */
+export const jumpIfSet = (mask: number, then: Target, otherwise?: string): Statement => jump(OPCODE.jumpSet, mask, then, otherwise);
+export const keep = (): Statement => ({ kind: "plain", code: OPCODE.return, k: KEEP_BYTES });
+export const drop = (): Statement => ({ kind: "plain", code: OPCODE.return, k: 0 });
+
+function jump(code: number, k: number, then: Target, otherwise: Target): Statement {
+  return { kind: "jump", code, k, then, otherwise };
+}
+
+/** Resolves the labels. Throws a RangeError on a label that is unknown, twice there, behind the jump, or too far: a mistake in the program. */
+export function assemble(statements: readonly Statement[]): BpfProgram {
+  const labels = new Map<string, number>();
+  const instructions: Exclude<Statement, { kind: "label" }>[] = [];
+  for (const statement of statements) {
+    if (statement.kind !== "label") instructions.push(statement);
+    else if (labels.has(statement.name)) throw new RangeError(`BPF: two labels ${statement.name}`);
+    else labels.set(statement.name, instructions.length);
+  }
+  return instructions.map((instruction, index) => {
+    const { code, k } = instruction;
+    if (instruction.kind === "plain") return { code, jt: 0, jf: 0, k };
+    return { code, jt: distance(labels, index, instruction.then), jf: distance(labels, index, instruction.otherwise), k };
+  });
+}
+
+function distance(labels: ReadonlyMap<string, number>, from: number, target: Target): number {
+  if (target === undefined) return 0;
+  const to = labels.get(target);
+  if (to === undefined) throw new RangeError(`BPF: no label ${target}`);
+  const steps = to - from - 1;
+  if (steps < 0 || steps > JUMP_MOST) throw new RangeError(`BPF: label ${target} is ${steps} instructions away`);
+  return steps;
+}
