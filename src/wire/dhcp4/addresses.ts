@@ -1,0 +1,24 @@
+/** IPv4 addresses in options: rows of four octets each (RFC 2132 §3.5 and many more). */
+
+import type { Ipv4Address } from "../../base/ipv4-address.js";
+
+export const ADDRESS_BYTES = 4;
+
+export function read(bytes: Uint8Array, offset: number): Ipv4Address {
+  return ((bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]) >>> 0;
+}
+
+/** One address or more; undefined when the length is no multiple of four, or zero. */
+export function parse(value: Uint8Array): Ipv4Address[] | undefined {
+  if (value.length === 0 || value.length % ADDRESS_BYTES !== 0) return undefined;
+  const list: Ipv4Address[] = [];
+  for (let at = 0; at < value.length; at += ADDRESS_BYTES) list.push(read(value, at));
+  return list;
+}
+
+export function emit(list: readonly Ipv4Address[]): Uint8Array {
+  const value = new Uint8Array(list.length * ADDRESS_BYTES);
+  const view = new DataView(value.buffer);
+  for (const [index, address] of list.entries()) view.setUint32(index * ADDRESS_BYTES, address);
+  return value;
+}
