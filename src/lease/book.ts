@@ -25,7 +25,8 @@ export interface LeaseBookOptions {
   readonly kind: LeaseKind;
   /** Of each lease: 32 or 128 for addresses. */
   readonly prefixLength: number;
-  readonly pool: AddressPool;
+  /** Where addresses come from: the first by default, others for those who are sent to them (classes). They may overlap. */
+  readonly pools: readonly AddressPool[];
   readonly commit: GroupCommit;
   readonly clock: Clock;
 }
@@ -64,7 +65,7 @@ export class LeaseBook implements LeaseOwner {
   readonly #pending = new Map<string, Lease>();
   readonly #ended = new EndedList();
   readonly #quarantine = new Quarantine();
-  #pool: AddressPool;
+  #pools: readonly AddressPool[];
   #timer: Timer | undefined;
   #sweepAtMs = Number.POSITIVE_INFINITY;
 
@@ -73,14 +74,15 @@ export class LeaseBook implements LeaseOwner {
     this.family = options.family;
     this.kind = options.kind;
     this.prefixLength = options.prefixLength;
-    this.#pool = options.pool;
+    this.#pools = options.pools;
     this.#commit = options.commit;
     this.#clock = options.clock;
     this.#wheel = new TimerWheel(options.clock.nowMs());
   }
 
+  /** Where addresses come from unless a caller says otherwise. */
   get pool(): AddressPool {
-    return this.#pool;
+    return this.#pools[0];
   }
 
   /** The identity's lease: bound, or over and remembered. Expiry is settled first. */
@@ -119,13 +121,13 @@ export class LeaseBook implements LeaseOwner {
    * Holds an address for this identity: the one that it has or had, else the wanted one, else the one that its identity gives, else
    * any free one, else the one whose lease ended longest ago. Undefined when the pool is used up. Nothing is stored.
    */
-  offer(identity: string, wanted: LeaseAddress | undefined, holdMs: number): Lease | undefined {
+  offer(identity: string, wanted: LeaseAddress | undefined, holdMs: number, pool = this.pool): Lease | undefined {
     const own = this.find(identity);
-    if (own !== undefined && this.#pool.contains(own.address)) return this.#hold(own, holdMs);
+    if (own !== undefined && pool.contains(own.address)) return this.#hold(own, holdMs);
     const pending = this.findOffer(identity);
-    if (pending !== undefined && this.#pool.contains(pending.address)) return this.#hold(pending, holdMs);
-    if (wanted !== undefined && this.#pool.take(wanted)) return this.#offerNew(identity, wanted, holdMs);
-    const address = this.#pool.takeFor(identity) ?? this.#reclaim();
+    if (pending !== undefined && pool.contains(pending.address)) return this.#hold(pending, holdMs);
+    if (wanted !== undefined && pool.take(wanted)) return this.#offerNew(identity, wanted, holdMs);
+    const address = pool.takeFor(identity) ?? this.#reclaim(pool);
     return address === undefined ? undefined : this.#offerNew(identity, address, holdMs);
   }
 
@@ -139,7 +141,6 @@ export class LeaseBook implements LeaseOwner {
       if (!this.#ended.has(holder)) return undefined;
       this.#drop(holder, "reassigned");
     }
-    if (this.#pool.contains(address) && !this.#pool.take(address)) return undefined;
     return this.#offerNew(identity, address, holdMs);
   }
 
@@ -219,10 +220,10 @@ export class LeaseBook implements LeaseOwner {
     this.#drop(lease, reason);
   }
 
-  /** Another pool from now on (ranges or reservations changed). Leases outside it stay until their client asks again. */
-  replacePool(pool: AddressPool): void {
-    this.#pool = pool;
-    for (const lease of this.#byAddress.values()) pool.take(lease.address);
+  /** Other pools from now on (ranges or reservations changed). Leases outside them stay until their client asks again. */
+  replacePools(pools: readonly AddressPool[]): void {
+    this.#pools = pools;
+    for (const lease of this.#byAddress.values()) this.#take(lease.address);
   }
 
   /** Takes over what the store holds: once, at start. Of two records of one identity the one renewed last wins. */
@@ -275,7 +276,7 @@ export class LeaseBook implements LeaseOwner {
     lease.state = record.state;
     const holder = this.#byAddress.get(record.address);
     if (holder !== undefined) this.#drop(holder, "reassigned");
-    this.#pool.take(record.address);
+    this.#take(record.address);
     this.#byAddress.set(record.address, lease);
     lease.untilMs = record.expiresAtMs;
     if (record.state === "declined") {
@@ -302,6 +303,7 @@ export class LeaseBook implements LeaseOwner {
     const before = this.#pending.get(identity);
     if (before !== undefined) this.#forgetOffer(before);
     const lease = new Lease(this, identity, address);
+    this.#take(address);
     this.#byAddress.set(address, lease);
     this.#pending.set(identity, lease);
     this.#until(lease, this.#clock.nowMs() + holdMs);
@@ -319,13 +321,18 @@ export class LeaseBook implements LeaseOwner {
   }
 
   /** An address whose lease ended longest ago, taken from its former owner. */
-  #reclaim(): LeaseAddress | undefined {
+  #reclaim(pool: AddressPool): LeaseAddress | undefined {
     this.sweep();
-    for (let lease = this.#ended.oldest; lease !== undefined; lease = this.#ended.oldest) {
-      this.#drop(lease, "reassigned");
-      if (this.#pool.take(lease.address)) return lease.address;
-    }
-    return undefined;
+    let lease = this.#ended.oldest;
+    while (lease !== undefined && !pool.contains(lease.address)) lease = lease.endedNext;
+    if (lease === undefined) return undefined;
+    this.#drop(lease, "reassigned");
+    return lease.address;
+  }
+
+  /** In every pool that has it: they may overlap. */
+  #take(address: LeaseAddress): void {
+    for (const pool of this.#pools) pool.take(address);
   }
 
   #settleTime(lease: Lease): void {
@@ -383,14 +390,14 @@ export class LeaseBook implements LeaseOwner {
     this.#detach(lease);
     this.#closeTenure(lease, lease.state === "bound" ? lease.record : undefined, reason);
     this.#byAddress.delete(lease.address);
-    this.#pool.give(lease.address);
+    for (const pool of this.#pools) pool.give(lease.address);
     lease.state = "expired";
     lease.record = undefined;
     if (lease.saved !== undefined || lease.group !== undefined) this.#commit.stage(lease);
   }
 
   #enterQuarantine(lease: Lease): void {
-    for (const freed of this.#quarantine.add(lease, Math.max(1, this.#pool.size >>> 1))) this.#drop(freed, "expired");
+    for (const freed of this.#quarantine.add(lease, Math.max(1, this.pool.size >>> 1))) this.#drop(freed, "expired");
   }
 
   #until(lease: Lease, untilMs: number): void {
