@@ -56,7 +56,7 @@ export class Guest {
     this.consoleLog = join(host.lab.folder, `${options.name}.console`);
     writeFileSync(this.consoleLog, "");
     if (options.user !== undefined) chownSync(this.consoleLog, options.user, options.user);
-    this.process = host.start([...asUser(options.user), ...qemuCommand(options, this.consoleLog)]);
+    this.process = host.start([...asUser(options.user), ...qemuCommand(options, { log: this.consoleLog })]);
     this.process.child.stdout?.on("data", (text: string) => this.#receive(text));
     this.process.child.once("close", () => this.#wake());
   }
@@ -153,18 +153,20 @@ export class Guest {
   }
 }
 
-/** QEMU's command line for a guest, its NICs included. `scripts/run` shows the same to people. */
-export function qemuCommand(options: GuestOptions, consoleLog: string): string[] {
+/** QEMU's command line for a guest: one that obeys, its console in a log, or one with a shell on the terminal that QEMU has. */
+export function qemuCommand(options: Omit<GuestOptions, "user">, console: { readonly log: string } | "terminal"): string[] {
   const image = guestImage();
   if (image === undefined) throw new Error("there is no guest image: run scripts/guest-image");
   const dhcp = options.dhcp ?? options.nics.map((_, index) => `eth${index}`);
+  const shell = console === "terminal" ? " guest.shell" : "";
+  const serial = console === "terminal" ? ["-serial", "mon:stdio"] : ["-serial", `file:${console.log}`, "-serial", "stdio"];
   return [
     "qemu-system-x86_64",
     ...["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "192"],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-kernel", join(image, "vmlinuz"), "-initrd", join(image, "initrd")],
-    ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}`],
-    ...["-serial", `file:${consoleLog}`, "-serial", "stdio"],
+    ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}${shell}`],
+    ...serial,
     ...options.nics.flatMap(({ netdev, mac }, index) => [
       ...["-netdev", insertId(netdev, `net${index}`)],
       ...["-device", `virtio-net-pci,netdev=net${index},mac=${mac},romfile=`],

@@ -4,8 +4,9 @@
  * Theory of operation. Everything that a lab makes is named `tnt-<run>-<pid>-<n>-…`: namespaces under /run/netns and one folder
  * under the system's temporary folder, where `run` is the test run (its runner's pid) and `pid` the process that made the lab. Links live
  * inside the namespaces and die with them. `dispose` ends the programs, then removes namespaces and folder. It runs after the
- * test, whatever its outcome; the same is done without waiting when the process exits or is told to (SIGTERM, SIGINT, SIGHUP).
- * Only SIGKILL leaves namespaces behind, and those the runner finds by name (`leaks.ts`); programs die with us even then.
+ * test, whatever its outcome; the same is done without waiting when the process exits or, where the lab is a test's, is told to
+ * (SIGTERM, SIGINT, SIGHUP). Only SIGKILL leaves namespaces behind, which the runner finds by name (`leaks.ts`); programs die
+ * with us even then.
  * Nothing is ever changed in the namespace that the tests were started in.
  */
 import { spawnSync } from "node:child_process";
@@ -37,11 +38,13 @@ export class Lab {
   readonly id: string;
   /** A folder of the lab's own; other users may read it. */
   readonly folder: string;
-  readonly #hosts: Host[] = [];
+  readonly #namespaces: string[] = [];
   readonly #processes: RunningProcess[] = [];
 
+  /** A lab with a scope goes with it. One without is its maker's to dispose of, and signals are its maker's to handle. */
   constructor(scope?: Scope) {
-    watchForExit();
+    removeAtExit();
+    if (scope !== undefined) exitWhenTold();
     this.id = `tnt-${RUN_ID}-${process.pid}-${++labsMade}`;
     this.folder = mkdtempSync(join(tmpdir(), `${this.id}-`));
     chmodSync(this.folder, 0o755);
@@ -51,18 +54,24 @@ export class Lab {
 
   /** A new host: a namespace with only its loopback, up; IPv6 duplicate detection off, so that addresses serve at once. */
   async host(name: string, options: { readonly forwarding?: boolean } = {}): Promise<Host> {
-    const host = new Host(this, name, `${this.id}-${name}`);
-    this.#hosts.push(host);
-    await must(["ip", "netns", "add", host.namespace]);
+    const namespace = `${this.id}-${name}`;
+    const host = new Host(this, name, namespace);
+    this.#namespaces.push(namespace);
+    await must(["ip", "netns", "add", namespace]);
     await host.ip("link set lo up");
     await host.sysctl({ "ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0 });
     if (options.forwarding === true) await host.sysctl({ "ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1 });
     return host;
   }
 
+  /** The namespace that this process is in, as a host: for a program that has been given one of its own. */
+  here(name: string): Host {
+    return new Host(this, name, undefined);
+  }
+
   /** Joins two hosts with a veth pair, both ends up and addressed. */
   async link(one: LinkEnd, other: LinkEnd): Promise<void> {
-    await one.host.ip(`link add ${one.ifname} type veth peer name ${other.ifname} netns ${other.host.namespace}`);
+    await one.host.ip(`link add ${one.ifname} type veth peer name ${other.ifname} netns ${other.host.namespace ?? process.pid}`);
     for (const end of [one, other]) {
       if (end.mac !== undefined) await end.host.ip(`link set ${end.ifname} address ${end.mac}`);
       await end.host.ip(`link set ${end.ifname} up`);
@@ -94,7 +103,7 @@ export class Lab {
   removeNow(): void {
     open.delete(this);
     for (const started of this.#processes) started.signal("SIGKILL");
-    for (const { namespace } of this.#hosts) spawnSync("ip", ["netns", "delete", namespace], { stdio: "ignore" });
+    for (const namespace of this.#namespaces) spawnSync("ip", ["netns", "delete", namespace], { stdio: "ignore" });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -103,11 +112,12 @@ export class Lab {
 export class Host {
   readonly lab: Lab;
   readonly name: string;
-  readonly namespace: string;
+  /** Undefined where the host is the namespace that we are in. */
+  readonly namespace: string | undefined;
   /** Added to the environment of everything that runs here. */
   readonly env: Record<string, string> = {};
 
-  constructor(lab: Lab, name: string, namespace: string) {
+  constructor(lab: Lab, name: string, namespace: string | undefined) {
     this.lab = lab;
     this.name = name;
     this.namespace = namespace;
@@ -115,7 +125,7 @@ export class Host {
 
   /** The words that put a command into this host. */
   argv(...command: readonly string[]): string[] {
-    return ["ip", "netns", "exec", this.namespace, ...command];
+    return this.namespace === undefined ? [...command] : ["ip", "netns", "exec", this.namespace, ...command];
   }
 
   async run(command: readonly string[], options: ProcessOptions = {}): Promise<Result> {
@@ -129,7 +139,8 @@ export class Host {
 
   /** `host.ip("link set lo up")`: iproute2 here, its words separated by blanks. */
   async ip(words: string): Promise<string> {
-    return must(["ip", "-n", this.namespace, ...words.split(" ")]);
+    const where = this.namespace === undefined ? [] : ["-n", this.namespace];
+    return must(["ip", ...where, ...words.split(" ")]);
   }
 
   /** Writes settings below /proc/sys/net of this host. */
@@ -159,15 +170,22 @@ export class Host {
   }
 }
 
-let watching = false;
-
-function watchForExit(): void {
-  if (watching) return;
-  watching = true;
+const removeAtExit = once(() => {
   process.once("exit", () => {
     for (const lab of [...open]) lab.removeNow();
   });
+});
+
+const exitWhenTold = once(() => {
   for (const [signal, number] of [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const) {
     process.once(signal, () => process.exit(128 + number));
   }
+});
+
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
 }
