@@ -9,9 +9,14 @@
       "sources": [
         "native/addon.cc",
         "native/environment.cc",
+        "native/frame_poller.cc",
+        "native/frame_sender.cc",
+        "native/frame_socket.cc",
         "native/netlink_channel.cc",
         "native/netlink_parse.cc",
         "native/netlink_socket.cc",
+        "native/packet_link.cc",
+        "native/tap.cc",
         "native/watcher.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -2,7 +2,9 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "frame_socket.h"
 #include "netlink_socket.h"
+#include "tap.h"
 
 namespace tapnet {
 
@@ -23,6 +25,10 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("NetlinkSocket", NetlinkSocket::Define(env));
   exports.Set("transactLater", Napi::Function::New<TransactLater>(env, "transactLater"));
   exports.Set("dumpLater", Napi::Function::New<DumpLater>(env, "dumpLater"));
+  exports.Set("Tap", Tap::Define(env));
+  exports.Set("closeTapsLater", Napi::Function::New<Tap::CloseLater>(env, "closeTapsLater"));
+  exports.Set("interfaceIndex", Napi::Function::New<InterfaceIndex>(env, "interfaceIndex"));
+  exports.Set("FrameSocket", FrameSocket::Define(env));
   return exports;
 }
 

@@ -63,7 +63,7 @@ class Arguments {
 
   // The elements of a typed array of exactly this kind. They stay valid until JavaScript runs again.
   template <typename Element>
-  std::span<Element> Column(size_t index, const char* name, size_t minimum = 0) {
+  std::span<Element> Column(size_t index, const char* name, size_t minimum = 0, size_t maximum = SIZE_MAX) {
     napi_typedarray_type type = napi_int8_array;
     size_t length = 0;
     void* data = nullptr;
@@ -74,8 +74,10 @@ class Arguments {
       Reject(name, std::string("a ") + NameOf(Element{}));
       return {};
     }
-    if (length < minimum) {
-      Reject(name, std::string("a ") + NameOf(Element{}) + " of at least " + std::to_string(minimum));
+    if (length < minimum || length > maximum) {
+      const bool too_short = length < minimum;
+      Reject(name, std::string("a ") + NameOf(Element{}) + (too_short ? " of at least " : " of at most ") +
+                       std::to_string(too_short ? minimum : maximum));
       return {};
     }
     return {static_cast<Element*>(data), length};

@@ -80,10 +80,10 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
 bool NetlinkSocket::MayAsk(Napi::Env env) const {
   if (!channel_.open()) {
     ThrowClosed(env, kName);
-  } else if (watcher_.started()) {
+  } else if (readable_.started()) {
     ThrowState(env, "INVALID_STATE", "the netlink socket is subscribed: ask on another one");
   }
-  return channel_.open() && !watcher_.started();
+  return channel_.open() && !readable_.started();
 }
 
 Napi::Value NetlinkSocket::Transact(const Napi::CallbackInfo& info) {
@@ -113,7 +113,6 @@ Napi::Value NetlinkSocket::Dump(const Napi::CallbackInfo& info) {
 Napi::Value NetlinkSocket::Subscribe(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!channel_.open()) return ThrowClosed(env, kName);
-  if (watcher_.started()) return ThrowState(env, "INVALID_STATE", "the netlink socket is subscribed already");
   Arguments arguments(info, "NetlinkSocket.subscribe");
   const std::span<const uint32_t> groups = arguments.Column<uint32_t>(0, "groups");
   const Napi::Function on_messages = arguments.Function(1, "onMessages");
@@ -121,17 +120,12 @@ Napi::Value NetlinkSocket::Subscribe(const Napi::CallbackInfo& info) {
   for (const uint32_t group : groups) {
     if (const SysError error = channel_.Join(group); error.failed()) return Throw(env, error);
   }
-  const int status = watcher_.Start(Environment::Of(env)->loop(), channel_.fd(), [this] { OnReadable(); });
-  if (status != 0) return Throw(env, ErrorOf(status, "uv_poll_start", kName));
-  on_messages_ = Napi::Persistent(on_messages);
-  // Watched objects are in use even when JavaScript holds no reference to them.
-  Ref();
+  readable_.Start(channel_.fd(), on_messages, kName, &NetlinkSocket::OnReadable);
   return env.Undefined();
 }
 
 void NetlinkSocket::OnReadable() {
   Napi::Env env = Env();
-  Napi::HandleScope scope(env);
   drained_.clear();
   bool overrun = false;
   const SysError error = channel_.Drain(kDrainBytes, drained_, overrun);
@@ -140,22 +134,13 @@ void NetlinkSocket::OnReadable() {
   if (drained_.empty() && !overrun) return;
   const Napi::Value bytes = ToBytes(env, drained_);
   if (bytes.IsEmpty()) return;
-  CallFromLoop(env, Value(), on_messages_.Value(), {bytes, Napi::Boolean::New(env, overrun)});
+  readable_.Call({bytes, Napi::Boolean::New(env, overrun)});
 }
 
-Napi::Value NetlinkSocket::SetReferenced(const Napi::CallbackInfo& info) {
-  Arguments arguments(info, "NetlinkSocket.setReferenced");
-  const bool referenced = arguments.Boolean(0, "referenced");
-  if (arguments.ok()) watcher_.SetReferenced(referenced);
-  return info.Env().Undefined();
-}
+Napi::Value NetlinkSocket::SetReferenced(const Napi::CallbackInfo& info) { return readable_.SetReferenced(info); }
 
 Napi::Value NetlinkSocket::Close(const Napi::CallbackInfo& info) {
-  if (watcher_.started()) {
-    watcher_.Stop();
-    on_messages_.Reset();
-    Unref();
-  }
+  readable_.Stop();
   channel_.Close();
   return info.Env().Undefined();
 }

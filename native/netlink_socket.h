@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "netlink_channel.h"
-#include "watcher.h"
+#include "readable_event.h"
 
 namespace tapnet {
 
@@ -26,8 +26,7 @@ class NetlinkSocket : public Napi::ObjectWrap<NetlinkSocket> {
 
   int protocol_ = 0;
   NetlinkChannel channel_;
-  Watcher watcher_;
-  Napi::FunctionReference on_messages_;
+  ReadableEvent<NetlinkSocket> readable_{this};
   std::vector<uint8_t> drained_;
 };
 

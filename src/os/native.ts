@@ -13,6 +13,12 @@ export interface Native {
   readonly NetlinkSocket: new (protocol: number) => NativeNetlinkSocket;
   transactLater(protocol: number, messages: Uint8Array, count: number): Promise<NativeNetlinkResults>;
   dumpLater(protocol: number, message: Uint8Array): Promise<Uint8Array>;
+
+  readonly Tap: new (name: string, mustBeNew: boolean, vnetHeader: boolean, multiQueue: boolean) => NativeTap;
+  closeTapsLater(taps: readonly NativeTap[]): Promise<void>;
+  interfaceIndex(name: string): number;
+
+  readonly FrameSocket: new () => NativeFrameSocket;
 }
 
 /** What can be watched by the event loop. Every `close` may be called again. */
@@ -33,4 +39,36 @@ export interface NativeNetlinkSocket extends NativeWatched {
   transact(messages: Uint8Array, count: number): NativeNetlinkResults;
   dump(message: Uint8Array): Uint8Array;
   subscribe(groups: Uint32Array, onMessages: (messages: Uint8Array, overrun: boolean) => void): void;
+}
+
+export interface NativeTap {
+  fd(): number;
+  name(): string;
+  ifindex(): number;
+  setPersist(persist: boolean): void;
+  setOffloads(offloads: number): void;
+  setOwner(uid: number): void;
+  setGroup(gid: number): void;
+  close(): void;
+}
+
+export interface NativeFrameSocket extends NativeWatched {
+  /** `filter` has two words for each instruction: code | jt << 16 | jf << 24, and k. */
+  add(slot: number, ifindex: number, filter: Uint32Array, receiveBytes: number, allMulticast: boolean): void;
+  setFilter(slot: number, filter: Uint32Array): void;
+  remove(slot: number): boolean;
+  receive(
+    bytes: Uint8Array,
+    slot: Uint32Array,
+    offset: Uint32Array,
+    length: Uint32Array,
+    flags: Uint8Array,
+    budget: number,
+  ): number;
+  down(): number;
+  checkDown(): Uint32Array;
+  send(bytes: Uint8Array, ifindex: Uint32Array, offset: Uint32Array, length: Uint32Array, count: number): number;
+  drops(slot: number): number;
+  counts(): { received: number; receiveDrops: number; tagged: number; sent: number; sendErrors: number };
+  watch(onReadable: () => void): void;
 }

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <span>
+
+#include "fd.h"
+#include "sys_error.h"
+
+namespace tapnet {
+
+struct PacketLinkOptions {
+  // Memory for frames that wait to be received; the kernel keeps twice as much for its own overhead.
+  int receive_bytes = 0;
+  // Whether a physical interface shall let all multicast frames in (DHCPv6, neighbour discovery). A TAP always does.
+  bool all_multicast = false;
+};
+
+// Opens a packet socket on one interface. It sees nothing before it is bound, and the filter is there by then, so no frame
+// that the filter refuses ever comes in. caps: NET_RAW
+SysError OpenPacketLink(uint32_t ifindex, std::span<const sock_filter> filter, const PacketLinkOptions& options,
+                        UniqueFd& fd);
+
+// Replaces the filter in one step.
+SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> filter);
+
+// Whether the interface that the socket was bound to is gone for good; a link that is only down comes back by itself.
+bool PacketLinkVanished(int fd, uint32_t ifindex);
+
+// Frames that found no room since the last call.
+uint32_t TakePacketDrops(int fd);
+
+}  // namespace tapnet
