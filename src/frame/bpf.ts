@@ -21,7 +21,7 @@ type Target = string | undefined;
 export type Statement =
   | { readonly kind: "label"; readonly name: string }
   | { readonly kind: "plain"; readonly code: number; readonly k: number }
-  | { readonly kind: "jump"; readonly code: number; readonly k: number; readonly then: Target; readonly otherwise: Target };
+  | { readonly kind: "jump"; readonly code: number; readonly k: number; readonly onTrue: Target; readonly onFalse: Target };
 
 /** Opcodes of linux/bpf_common.h, composed. */
 export const OPCODE = {
@@ -54,14 +54,16 @@ export const loadIndexIpv4Header = (at: number): Statement => ({ kind: "plain", 
 /** Loads from the index register plus `at`. */
 export const loadHalfIndexed = (at: number): Statement => ({ kind: "plain", code: OPCODE.loadHalfIndexed, k: at });
 export const and = (mask: number): Statement => ({ kind: "plain", code: OPCODE.and, k: mask });
-export const jumpIfEqual = (value: number, then: Target, otherwise?: string): Statement => jump(OPCODE.jumpEqual, value, then, otherwise);
+export const jumpIfEqual = (value: number, onTrue: Target, onFalse?: string): Statement =>
+  jump(OPCODE.jumpEqual, value, onTrue, onFalse);
 /** Jumps if any bit of the mask is set. */
-export const jumpIfSet = (mask: number, then: Target, otherwise?: string): Statement => jump(OPCODE.jumpSet, mask, then, otherwise);
+export const jumpIfSet = (mask: number, onTrue: Target, onFalse?: string): Statement =>
+  jump(OPCODE.jumpSet, mask, onTrue, onFalse);
 export const keep = (): Statement => ({ kind: "plain", code: OPCODE.return, k: KEEP_BYTES });
 export const drop = (): Statement => ({ kind: "plain", code: OPCODE.return, k: 0 });
 
-function jump(code: number, k: number, then: Target, otherwise: Target): Statement {
-  return { kind: "jump", code, k, then, otherwise };
+function jump(code: number, k: number, onTrue: Target, onFalse: Target): Statement {
+  return { kind: "jump", code, k, onTrue, onFalse };
 }
 
 /** Resolves the labels. Throws a RangeError on a label that is unknown, twice there, behind the jump, or too far: a mistake in the program. */
@@ -76,7 +78,7 @@ export function assemble(statements: readonly Statement[]): BpfProgram {
   return instructions.map((instruction, index) => {
     const { code, k } = instruction;
     if (instruction.kind === "plain") return { code, jt: 0, jf: 0, k };
-    return { code, jt: distance(labels, index, instruction.then), jf: distance(labels, index, instruction.otherwise), k };
+    return { code, jt: distance(labels, index, instruction.onTrue), jf: distance(labels, index, instruction.onFalse), k };
   });
 }
 

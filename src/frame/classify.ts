@@ -173,7 +173,8 @@ export class Classifier {
 
   #ipv6(batch: ReceiveBatch, link: Link, frame: number, offset: number, length: number, flags: number): FrameKind {
     const { view } = batch;
-    const fault = ipv6.check(view, offset, length) ?? this.#checkIpv6(batch.bytes, offset, link) ?? this.#extensions.walk(view, offset);
+    const fault =
+      ipv6.check(view, offset, length) ?? this.#checkIpv6(batch.bytes, offset, link) ?? this.#extensions.walk(view, offset);
     if (fault !== undefined) return this.#drop(fault);
     if (this.#extensions.protocol === ipv6.NEXT_HEADER.udp) return this.#udpv6(batch, link, frame, offset, flags);
     if (this.#extensions.protocol === ipv6.NEXT_HEADER.icmpv6) return this.#icmpv6(batch, link, frame, offset, flags);
@@ -248,7 +249,8 @@ export class Classifier {
     const { slot } = link;
     if (isMulticast(bytes, source) || isLoopback(bytes, source)) return "ipv6-source";
     if (this.#links.isGatewayIpv6(slot, bytes, source) || this.#links.isLinkLocalIpv6(slot, bytes, source)) return "ipv6-source";
-    const ours = isMulticast(bytes, destination) || isLinkLocal(bytes, destination) || this.#links.isGatewayIpv6(slot, bytes, destination);
+    const ours =
+      isMulticast(bytes, destination) || isLinkLocal(bytes, destination) || this.#links.isGatewayIpv6(slot, bytes, destination);
     return ours ? undefined : "ipv6-destination";
   }
 }

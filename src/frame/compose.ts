@@ -99,7 +99,14 @@ function writeUdp(view: DataView, offset: number, reply: Reply, udpBytes: number
   udp.setChecksum(view, offset, checksum === 0 ? 0xffff : checksum);
 }
 
-function writeIpv6Header(batch: SendBatch, offset: number, reply: Reply, payloadBytes: number, next: number, hopLimit: number): void {
+function writeIpv6Header(
+  batch: SendBatch,
+  offset: number,
+  reply: Reply,
+  payloadBytes: number,
+  next: number,
+  hopLimit: number,
+): void {
   const { view, bytes } = batch;
   view.setUint32(offset + ipv6.FIELD.versionClassFlow, 0x6000_0000);
   view.setUint16(offset + ipv6.FIELD.payloadLength, payloadBytes);

@@ -171,20 +171,31 @@ export class Dispatcher {
     const slot = batch.slot[row];
     if (this.#awaited[slot] === 1) this.#firstFrame(batch, row, slot);
     switch (this.classifier.classify(batch, row)) {
+      case FRAME_KIND.dropped:
+        break;
       case FRAME_KIND.datagram:
-        return this.#datagram(this.classifier.datagram);
+        this.#datagram(this.classifier.datagram);
+        break;
       case FRAME_KIND.icmpv6:
-        return this.#icmp(this.classifier.packet);
+        this.#icmp(this.classifier.packet);
+        break;
       case FRAME_KIND.arp:
-        return this.#packet(this.#arp, this.classifier.packet, false);
+        this.#packet(this.#arp, this.classifier.packet, false);
+        break;
     }
   }
 
   #datagram(request: Datagram): void {
     const index = request.ipVersion === 4 ? this.#ports4[request.udpDestination] : this.#ports6[request.udpDestination];
-    if (index === 0) return this.counters.count(COUNTER["no-service"]);
+    if (index === 0) {
+      this.counters.count(COUNTER["no-service"]);
+      return;
+    }
     const { service, gatewayOnly, budget } = this.#services[index - 1];
-    if (gatewayOnly && !isForGateway(request)) return this.counters.count(COUNTER["not-for-gateway"]);
+    if (gatewayOnly && !isForGateway(request)) {
+      this.counters.count(COUNTER["not-for-gateway"]);
+      return;
+    }
     if (!this.#mayPass(budget, request.link.slot, request.link.guest)) return;
     if (request.ipVersion === 4) this.#handleUdpv4(service, request);
     else this.#handleUdpv6(service, request);
@@ -227,7 +238,10 @@ export class Dispatcher {
   }
 
   #packet(binding: Bound<PacketService> | undefined, request: Packet, overIpv6: boolean): void {
-    if (binding === undefined) return this.counters.count(COUNTER["no-service"]);
+    if (binding === undefined) {
+      this.counters.count(COUNTER["no-service"]);
+      return;
+    }
     const { link } = request;
     if (!this.#mayPass(binding.budget, link.slot, link.guest)) return;
     const reply = this.#reply;

@@ -3,8 +3,8 @@ import type { Mac } from "../base/mac.js";
 import { SendBatch, type Transmitter } from "./batch.js";
 import { composeArp, composeIcmpv6, composeUdpv4, composeUdpv6, PAYLOAD_LIMIT, pointAt } from "./compose.js";
 import { type DatagramSender, Reply, type ReturnPath } from "./datagram.js";
-import type { Link } from "./link.js";
 import { copyAddress } from "./ipv6-bytes.js";
+import type { Link } from "./link.js";
 import type { Icmpv6Path, PacketSender } from "./packet.js";
 
 const COUNTER = { sent: 0, unsent: 1, "too-long": 2 } as const;
@@ -91,7 +91,7 @@ export class FrameSender implements DatagramSender, PacketSender {
   }
 
   #finish(): void {
-    if (this.#batch.count === this.#batch.capacity) return this.flush();
+    if (this.#batch.count === this.#batch.capacity) this.flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#schedule(() => {

@@ -5,7 +5,15 @@ import { Address4, Address6 } from "ip-address";
 import { formatIpv4, parseIpv4 } from "../../../src/base/ipv4-address.js";
 import { formatIpv6, parseIpv6, readIpv6, writeIpv6 } from "../../../src/base/ipv6-address.js";
 import { formatMac, parseMac, readMac, writeMac } from "../../../src/base/mac.js";
-import { ipv4InPrefix, ipv4Netmask, ipv6InPrefix, lastIpv4, lastIpv6, parseIpv4Prefix, parseIpv6Prefix } from "../../../src/base/prefix.js";
+import {
+  ipv4InPrefix,
+  ipv4Netmask,
+  ipv6InPrefix,
+  lastIpv4,
+  lastIpv6,
+  parseIpv4Prefix,
+  parseIpv6Prefix,
+} from "../../../src/base/prefix.js";
 
 const ipv4 = fc.nat(0xffff_ffff);
 /** Groups of few values, so that runs of zeros are common. */
@@ -39,7 +47,7 @@ describe("addresses, with ip-address as oracle", () => {
   });
 
   test("IPv6: any text is refused or accepted as by the oracle", () => {
-    const text = fc.string({ unit: fc.constantFrom(..."0123456789abcdefF:::..g"), maxLength: 24 });
+    const text = fc.string({ unit: fc.constantFrom(..."0123456789abcdefF:::..g".split("")), maxLength: 24 });
     fc.assert(
       fc.property(text, (candidate) => {
         const parsed = parseIpv6(candidate);

@@ -23,7 +23,18 @@ describe("prefixes", () => {
     test(`${text} is itself again`, () => assert.equal(formatPrefix(parsePrefix(text) ?? assert.fail()), text));
   }
 
-  const refused = ["10.77.0.1/24", "10.77.0.0/33", "10.77.0.0/024", "10.77.0.0", "10.77.0.0/", "/24", "10.0.0.0/8/8", "fd00::1/64", "fd00::/129", "x::/8"];
+  const refused = [
+    "10.77.0.1/24",
+    "10.77.0.0/33",
+    "10.77.0.0/024",
+    "10.77.0.0",
+    "10.77.0.0/",
+    "/24",
+    "10.0.0.0/8/8",
+    "fd00::1/64",
+    "fd00::/129",
+    "x::/8",
+  ];
   for (const text of refused) test(`${text} is refused`, () => assert.equal(parsePrefix(text), undefined));
 
   test("netmask and its length", () => {
