@@ -1,0 +1,75 @@
+import type {
+  DnsAnswerView,
+  DnsFlushView,
+  DnsNameView,
+  DnsStatsView,
+  EventView,
+  GuestView,
+  LeaseImport,
+  LeaseImportResult,
+  LeaseView,
+  NetworkView,
+  StatusView,
+  TenureView,
+  VersionView,
+} from "./views.js";
+
+/** At once or later. */
+export type Answer<Value> = Value | Promise<Value>;
+
+export interface GuestFilter {
+  readonly network?: string | undefined;
+}
+
+export interface AttachRequest {
+  /** The TAP, which exists already; its name says the guest where `guest` does not. */
+  readonly ifname: string;
+  readonly guest?: string | undefined;
+  readonly network?: string | undefined;
+}
+
+export interface LeaseFilter {
+  readonly network?: string | undefined;
+  readonly guest?: string | undefined;
+  readonly address?: string | undefined;
+  readonly state?: string | undefined;
+}
+
+export interface TenureFilter {
+  readonly address?: string | undefined;
+  readonly guest?: string | undefined;
+  /** ISO 8601: who had it at this moment. */
+  readonly at?: string | undefined;
+}
+
+export type EventListener = (event: EventView) => void;
+
+/**
+ * What the daemon answers over `control.sock`; `daemon` implements it, `ControlClient` has the same calls.
+ *
+ * Failures are `TapnetError`s; their code decides the HTTP status: `BAD_REQUEST` 400, `NOT_ALLOWED` 403, `NOT_FOUND` 404,
+ * `CONFLICT` 409, `UNAVAILABLE` 503, any other 500.
+ */
+export interface ControlApi {
+  version(): Answer<VersionView>;
+  status(): Answer<StatusView>;
+  networks(): Answer<readonly NetworkView[]>;
+  guests(filter: GuestFilter): Answer<readonly GuestView[]>;
+  attach(request: AttachRequest): Answer<GuestView>;
+  detach(guest: string): Answer<GuestView>;
+  leases(filter: LeaseFilter): Answer<readonly LeaseView[]>;
+  /** Ends the lease of this address, as if its client had given it back. */
+  releaseLease(address: string, network: string | undefined): Answer<LeaseView>;
+  leaseHistory(filter: TenureFilter): Answer<readonly TenureView[]>;
+  importLeases(leases: readonly LeaseImport[]): Answer<LeaseImportResult>;
+  dnsNames(network: string | undefined): Answer<readonly DnsNameView[]>;
+  /** Asks as a guest of `network` would; undefined: as the host does. */
+  dnsQuery(name: string, type: string, network: string | undefined): Answer<DnsAnswerView>;
+  /** Forgets what upstreams said; of one name, or all. */
+  dnsFlush(name: string | undefined): Answer<DnsFlushView>;
+  dnsStats(): Answer<DnsStatsView>;
+  /** The configuration in effect, in the form of the file. */
+  configuration(): Answer<Readonly<Record<string, unknown>>>;
+  /** Tells of every event from now on, until the function that is returned is called. */
+  subscribe(listener: EventListener): () => void;
+}

@@ -1,0 +1,167 @@
+import { chmodSync, chownSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { ConfigError, errorMessage, TapnetError } from "../base/errors.js";
+import type { Logger } from "../base/log.js";
+import type { ControlApi } from "./api.js";
+import { ControlClient } from "./client.js";
+import { streamEvents } from "./event-stream.js";
+import { readJsonBody } from "./json-body.js";
+import { Router } from "./router.js";
+import { type Handler, ROUTES } from "./routes.js";
+import { freeSocket } from "./socket-file.js";
+import type { ErrorView } from "./views.js";
+
+/**
+ * Theory of operation
+ *
+ * HTTP/1.1 with JSON on a unix socket. Who may open the socket is the file system's business (root and one group, mode 0660);
+ * `permit` may say more, from the peer's credentials. Nothing that a caller sends ends the daemon: bodies, headers, connections
+ * and times are bounded, whatever is thrown becomes an ErrorView, and what is not a TapnetError is logged and called INTERNAL.
+ *
+ * A socket file without a listener is what a killed daemon leaves; it is taken over. One with a listener is another daemon.
+ */
+export interface ControlServerOptions {
+  readonly api: ControlApi;
+  readonly runDirectory: string;
+  readonly socketPath: string;
+  /** Group that may use the socket beside root; undefined: root alone. */
+  readonly gid: number | undefined;
+  /** Says no to single callers; all that could open the socket may, where it is absent. */
+  readonly permit?: (socket: Socket, access: "read" | "change") => boolean;
+  readonly log: Logger;
+}
+
+const STATUS: ReadonlyMap<string, number> = new Map([
+  ["BAD_REQUEST", 400],
+  ["CONFIG", 400],
+  ["NOT_ALLOWED", 403],
+  ["NOT_FOUND", 404],
+  ["METHOD", 405],
+  ["CONFLICT", 409],
+  ["TOO_LARGE", 413],
+  ["UNAVAILABLE", 503],
+]);
+
+const MOST_CONNECTIONS = 128;
+const HEADERS_MS = 5_000;
+const REQUEST_MS = 60_000;
+
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #server: Server;
+  readonly #router = new Router<Handler>(ROUTES);
+
+  private constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: HEADERS_MS });
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on("request", (request, response) => void this.#serve(request, response));
+    this.#server.on("clientError", (_, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"));
+  }
+
+  /** Listens. Throws CONFLICT where another daemon does already, with its process id. */
+  static async listen(options: ControlServerOptions): Promise<ControlServer> {
+    if (!(await freeSocket(options.socketPath))) throw await alreadyRunning(options);
+    const server = new ControlServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  async #listen(): Promise<void> {
+    const { socketPath, gid } = this.#options;
+    const before = process.umask(0o177);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once("error", reject);
+        this.#server.listen(socketPath, resolve);
+        process.umask(before);
+      });
+    } catch (thrown) {
+      throw new TapnetError("UNAVAILABLE", `cannot listen at ${socketPath}: ${errorMessage(thrown)}`, { cause: thrown });
+    } finally {
+      process.umask(before);
+    }
+    if (gid === undefined) return;
+    chownSync(socketPath, -1, gid);
+    chmodSync(socketPath, 0o660);
+  }
+
+  /** Ends every connection and removes the socket. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+    rmSync(this.#options.socketPath, { force: true });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#answer(request, response);
+    } catch (thrown) {
+      this.#fail(response, thrown);
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path, search = ""] = (request.url ?? "").split("?", 2);
+    const match = this.#router.match(request.method ?? "", path);
+    if (match.kind === "unknown")
+      throw new TapnetError("NOT_FOUND", `there is no ${path} here; see tapnetd(8) for what there is`);
+    if (match.kind === "other-method") {
+      response.setHeader("allow", match.allowed.join(", "));
+      throw new TapnetError("METHOD", `${path} knows ${match.allowed.join(", ")}, not ${request.method}`);
+    }
+    const { handler, parameters } = match;
+    if (this.#options.permit?.(request.socket, handler.access) === false) {
+      throw new TapnetError("NOT_ALLOWED", `you may not ${handler.access === "read" ? "read" : "change"} this`);
+    }
+    const query = new URLSearchParams(search);
+    if (handler.answer === "events") {
+      streamEvents(this.#options.api, response, query.getAll("kind"));
+      return;
+    }
+    const body = await readJsonBody(request, handler.mostBodyBytes);
+    const value = await handler.answer(this.#options.api, { parameters, query, body });
+    send(response, 200, value);
+  }
+
+  #fail(response: ServerResponse, thrown: unknown): void {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const expected = thrown instanceof TapnetError || thrown instanceof ConfigError;
+    if (!expected) this.#options.log.error({ err: thrown }, "a control request failed");
+    const code = expected ? thrown.code : "INTERNAL";
+    const status = STATUS.get(code) ?? 500;
+    const view: ErrorView = { error: { code, message: errorMessage(thrown) } };
+    // What was not read of a body that is too large would be taken for the next request.
+    if (status === 413) response.setHeader("connection", "close");
+    send(response, status, view);
+  }
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+  });
+  response.end(text);
+}
+
+async function alreadyRunning(options: ControlServerOptions): Promise<TapnetError> {
+  const client = new ControlClient(options.runDirectory, { timeoutMs: 1000 });
+  const advice = "stop that one first, or give this one another run folder with --run";
+  try {
+    const { pid } = await client.version();
+    return new TapnetError("CONFLICT", `tapnetd is running already, as process ${pid}; ${advice}`);
+  } catch (thrown) {
+    const reason = errorMessage(thrown);
+    return new TapnetError("CONFLICT", `another process listens at ${options.socketPath} (${reason}); ${advice}`, {
+      cause: thrown,
+    });
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What goes over the wire, and what `tapnet … --json` prints: fields are added, never renamed or taken away within `/v1`.
+ *
+ * Addresses are texts in their canonical form, times ISO 8601 in UTC, null where there is none.
+ */
+
+export interface VersionView {
+  readonly version: string;
+  readonly pid: number;
+  readonly node: string;
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  /** The configuration's file, or `embedded default`. */
+  readonly configuration: string;
+  readonly rootless: boolean;
+  readonly networks: number;
+  readonly guests: { readonly attached: number; readonly configured: number };
+  readonly leases: { readonly bound: number; readonly declined: number };
+  /** What somebody should look at, in sentences; empty when all is well. */
+  readonly warnings: readonly string[];
+  /** Counters by part: `{ frames: { received: 12 }, dhcp4: { … } }`. */
+  readonly counters: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface NetworkView {
+  readonly name: string;
+  readonly kind: string;
+  readonly ipv4: string | null;
+  readonly gatewayIpv4: string | null;
+  readonly ipv6: string | null;
+  readonly gatewayMac: string | null;
+  readonly uplink: string | null;
+  readonly domain: string;
+  readonly mtu: number;
+  /** Shared links, beside the guests' ports. */
+  readonly serves: readonly string[];
+  readonly guestsAttached: number;
+  readonly leasesBound: number;
+  /** Addresses that DHCP may hand out, taken or not. */
+  readonly poolSize: number;
+}
+
+export interface GuestView {
+  readonly name: string;
+  readonly network: string;
+  /** `attached`: its port is up. `configured`: named in the configuration, not here now. */
+  readonly state: "attached" | "configured";
+  readonly ifname: string | null;
+  readonly mac: string | null;
+  /** Addresses that are bound to it, else those that are reserved for it. */
+  readonly ipv4: readonly string[];
+  readonly ipv6: readonly string[];
+  /** Fully qualified names in DNS. */
+  readonly names: readonly string[];
+  readonly attachedAt: string | null;
+}
+
+export interface LeaseView {
+  readonly network: string;
+  /** An address, or a prefix with its length. */
+  readonly address: string;
+  readonly state: "offered" | "bound" | "released" | "expired" | "declined";
+  /** Whose it is: `guest:web1`, `id:<hex>` or `mac:<mac>`. */
+  readonly identity: string;
+  readonly mac: string | null;
+  readonly clientId: string | null;
+  readonly hostname: string | null;
+  readonly boundAt: string | null;
+  readonly renewedAt: string | null;
+  /** Null: never. */
+  readonly expiresAt: string | null;
+}
+
+/** One stay of one client at one address. */
+export interface TenureView {
+  readonly network: string;
+  readonly address: string;
+  readonly identity: string;
+  readonly mac: string | null;
+  readonly hostname: string | null;
+  readonly boundAt: string;
+  /** Null: it has not ended. */
+  readonly endedAt: string | null;
+  readonly reason: string | null;
+}
+
+/** A lease from elsewhere, to be taken over. */
+export interface LeaseImport {
+  readonly address: string;
+  readonly mac: string | null;
+  readonly clientId: string | null;
+  readonly hostname: string | null;
+  readonly expiresAt: string | null;
+}
+
+export interface LeaseImportResult {
+  readonly imported: number;
+  readonly refused: readonly { readonly address: string; readonly reason: string }[];
+}
+
+export interface DnsNameView {
+  readonly name: string;
+  readonly type: string;
+  readonly value: string;
+  readonly ttlSeconds: number;
+  readonly network: string | null;
+  /** Why it is there: `lease`, `reservation`, `record`, `hosts`. */
+  readonly source: string;
+}
+
+export interface DnsAnswerView {
+  readonly name: string;
+  readonly type: string;
+  /** `NOERROR`, `NXDOMAIN`, … */
+  readonly status: string;
+  readonly answers: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly ttlSeconds: number;
+    readonly value: string;
+  }[];
+  /** `local`, `cache`, or the upstream's address. */
+  readonly from: string;
+  readonly elapsedMs: number;
+}
+
+export interface DnsFlushView {
+  readonly flushed: number;
+}
+
+/** Counters by name. */
+export type DnsStatsView = Readonly<Record<string, number>>;
+
+export interface EventView {
+  readonly at: string;
+  /** `guest.attached`, `guest.detached`, `lease.bound`, `lease.ended`, `kernel.repaired`, `configuration.loaded`, … */
+  readonly kind: string;
+  readonly network: string | null;
+  readonly guest: string | null;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+/** How every failure looks: `code` is stable, `message` for people. */
+export interface ErrorView {
+  readonly error: { readonly code: string; readonly message: string };
+}
