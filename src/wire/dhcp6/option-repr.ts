@@ -236,7 +236,16 @@ function emitData(one: Option, view: DataView, at: number): number {
   }
 }
 
-type Flat = "flag" | "uint8" | "uint16" | "uint32" | "vendor-class" | "vendor-options" | "remote-id" | "link-layer-address" | "opaque";
+type Flat =
+  | "flag"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "vendor-class"
+  | "vendor-options"
+  | "remote-id"
+  | "link-layer-address"
+  | "opaque";
 
 function emitFlat(one: Extract<Option, { kind: Flat }>, view: DataView, at: number): number {
   switch (one.kind) {

@@ -22,6 +22,8 @@ export class Dhcp6Request {
   optionRequestLength = 0;
   fqdnOffset = -1;
   fqdnLength = 0;
+  architectureOffset = -1;
+  architectureLength = 0;
   rapidCommit = false;
   /** Identity associations in the order of the message. */
   iaCount = 0;
@@ -50,6 +52,7 @@ export class Dhcp6Request {
     this.serverIdOffset = -1;
     this.optionRequestOffset = -1;
     this.fqdnOffset = -1;
+    this.architectureOffset = -1;
     this.rapidCommit = false;
     this.iaCount = 0;
   }
@@ -75,6 +78,11 @@ export class Dhcp6Request {
         if (this.fqdnOffset >= 0) return undefined;
         this.fqdnOffset = data;
         this.fqdnLength = length;
+        return undefined;
+      case OPTION.clientArchitecture:
+        if (this.architectureOffset >= 0) return undefined;
+        this.architectureOffset = data;
+        this.architectureLength = length;
         return undefined;
       case OPTION.rapidCommit:
         this.rapidCommit = true;
@@ -103,6 +111,12 @@ export class Dhcp6Request {
     return codeList.includes(this.view, this.optionRequestOffset, this.optionRequestLength, code);
   }
 
+  /** Whether the client can start a boot file for this architecture (RFC 5970 §3.3). */
+  hasArchitecture(architecture: number): boolean {
+    if (this.architectureOffset < 0) return false;
+    return codeList.includes(this.view, this.architectureOffset, this.architectureLength, architecture);
+  }
+
   iaid(index: number): number {
     return ia.iaid(this.view, this.iaOffset[index]);
   }
@@ -111,5 +125,14 @@ export class Dhcp6Request {
   iaOptions(index: number): number {
     const fixed = this.iaCode[index] === OPTION.iaTa ? ia.TEMPORARY_HEADER_BYTES : ia.HEADER_BYTES;
     return this.iaOffset[index] + fixed;
+  }
+
+  /** Offset of an association's first option of that code, -1 for none; `nextInIa` finds the one behind it. */
+  firstInIa(index: number, code: number): number {
+    return option.find(this.view, this.iaOptions(index), this.iaEnd[index], code);
+  }
+
+  nextInIa(index: number, at: number): number {
+    return option.find(this.view, option.next(this.view, at), this.iaEnd[index], option.code(this.view, at));
   }
 }

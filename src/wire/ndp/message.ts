@@ -6,7 +6,13 @@
 import { formatIpv6, type Ipv6Address, readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import { TYPE } from "../icmpv6.js";
 import { type NdpFault, PREFERENCE, type Preference, preferenceOf } from "./codes.js";
-import { describe as describeOption, emit as emitOption, emittedBytes as optionBytes, type Option, parseAll } from "./option-repr.js";
+import {
+  describe as describeOption,
+  emit as emitOption,
+  emittedBytes as optionBytes,
+  type Option,
+  parseAll,
+} from "./option-repr.js";
 import * as options from "./options.js";
 
 /** Octets before the options, by message. */
@@ -248,7 +254,10 @@ function describeBody(message: Message): string[] {
       const flags = [message.managed ? "managed" : "", message.other ? "other stateful" : ""].filter((flag) => flag !== "");
       const times = `reachable time ${message.reachableMs}ms, retrans timer ${message.retransmitMs}ms`;
       const router = `pref ${message.preference}, router lifetime ${message.routerLifetimeSeconds}s`;
-      return ["router advertisement", `hop limit ${message.hopLimit}, Flags [${flags.join(", ") || "none"}], ${router}, ${times}`];
+      return [
+        "router advertisement",
+        `hop limit ${message.hopLimit}, Flags [${flags.join(", ") || "none"}], ${router}, ${times}`,
+      ];
     }
     case "neighbour-solicitation":
       return ["neighbor solicitation", `who has ${formatIpv6(message.target)}`];

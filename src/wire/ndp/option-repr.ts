@@ -59,7 +59,11 @@ export function parse(view: DataView, at: number): Option {
     case OPTION.pref64:
       return { kind: "pref64", ...pref64.parse(view, at) };
     default:
-      return { kind: "unknown", type, data: copyOut(view, at + option.HEADER_BYTES, option.bytes(view, at) - option.HEADER_BYTES) };
+      return {
+        kind: "unknown",
+        type,
+        data: copyOut(view, at + option.HEADER_BYTES, option.bytes(view, at) - option.HEADER_BYTES),
+      };
   }
 }
 

@@ -21,7 +21,9 @@ export interface PrefixInformation {
 
 /** Offsets here and in the accessors are the option's own. */
 export function check(view: DataView, offset: number): "ndp-option-malformed" | undefined {
-  return option.bytes(view, offset) !== BYTES || view.getUint8(offset + FIELD.prefixLength) > 128 ? "ndp-option-malformed" : undefined;
+  return option.bytes(view, offset) !== BYTES || view.getUint8(offset + FIELD.prefixLength) > 128
+    ? "ndp-option-malformed"
+    : undefined;
 }
 
 export function parse(view: DataView, offset: number): PrefixInformation {
