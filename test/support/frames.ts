@@ -53,7 +53,7 @@ export function append(batch: ReceiveBatch, frame: Uint8Array, slot: number, fla
 export interface UdpFrame {
   readonly etherSource?: Mac;
   readonly etherDestination?: Mac;
-  readonly tag?: ethernet.VlanTag;
+  readonly tag?: ethernet.VlanTag | undefined;
   readonly source: number;
   readonly destination: number;
   readonly payload: Uint8Array;
@@ -67,6 +67,7 @@ export interface Udpv4Frame extends UdpFrame {
   readonly options?: Uint8Array;
   readonly flags?: number;
   readonly fragmentOffsetBytes?: number;
+  readonly protocol?: number;
 }
 
 /** A UDP over IPv4 frame of a guest, whole and right unless told otherwise. */
@@ -86,7 +87,7 @@ export function udpv4Frame(fields: Udpv4Frame): Uint8Array {
       flags: fields.flags ?? ipv4.FLAG.dontFragment,
       fragmentOffsetBytes: fields.fragmentOffsetBytes ?? 0,
       ttl: 64,
-      protocol: ipv4.PROTOCOL.udp,
+      protocol: fields.protocol ?? ipv4.PROTOCOL.udp,
       source: ipSource,
       destination: ipDestination,
       options,
@@ -224,4 +225,15 @@ export function must<Repr>(parsed: Repr | string): Repr {
 /** 16 bytes as the bigint that they are. */
 export function ipv6Of(bytes: Uint8Array, offset = 0): bigint {
   return readIpv6(viewOf(bytes), offset);
+}
+
+/** A promise whose end the test decides. */
+export function withResolvers(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve: () => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
 }
