@@ -2,8 +2,8 @@
 export type Ipv6Address = bigint;
 
 export const IPV6_ANY: Ipv6Address = 0n;
-export const IPV6_ALL_NODES: Ipv6Address = 0xff02n << 112n | 1n;
-export const IPV6_ALL_ROUTERS: Ipv6Address = 0xff02n << 112n | 2n;
+export const IPV6_ALL_NODES: Ipv6Address = (0xff02n << 112n) | 1n;
+export const IPV6_ALL_ROUTERS: Ipv6Address = (0xff02n << 112n) | 2n;
 
 const MASK_64 = 0xffff_ffff_ffff_ffffn;
 
@@ -89,5 +89,5 @@ export function isMulticastIpv6(address: Ipv6Address): boolean {
 
 /** The group on which a node listens for questions about an address (RFC 4291 §2.7.1). */
 export function solicitedNode(address: Ipv6Address): Ipv6Address {
-  return (0xff02n << 112n) | (0x1_ff00_0000n) | (address & 0xff_ffffn);
+  return (0xff02n << 112n) | 0x1_ff00_0000n | (address & 0xff_ffffn);
 }

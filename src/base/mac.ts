@@ -14,7 +14,10 @@ export function parseMac(text: string): Mac | undefined {
 
 /** Lower case, colons: `52:54:00:12:34:56`. */
 export function formatMac(mac: Mac): string {
-  return mac.toString(16).padStart(12, "0").replaceAll(/(..)(?!$)/g, "$1:");
+  return mac
+    .toString(16)
+    .padStart(12, "0")
+    .replaceAll(/(..)(?!$)/g, "$1:");
 }
 
 /** The group bit (IEEE 802 §8.2): multicast and broadcast addresses have it, a station's own never. */

@@ -38,10 +38,12 @@ export type ArpFault = "arp-truncated" | "arp-hardware" | "arp-protocol";
 export function check(view: DataView, offset: number, length: number): ArpFault | undefined {
   if (length < HEADER_BYTES) return "arp-truncated";
   const ethernet =
-    view.getUint16(offset + FIELD.hardwareType) === HARDWARE_ETHERNET && view.getUint8(offset + FIELD.hardwareLength) === MAC_BYTES;
+    view.getUint16(offset + FIELD.hardwareType) === HARDWARE_ETHERNET &&
+    view.getUint8(offset + FIELD.hardwareLength) === MAC_BYTES;
   if (!ethernet) return "arp-hardware";
   const ipv4 =
-    view.getUint16(offset + FIELD.protocolType) === ETHERTYPE.ipv4 && view.getUint8(offset + FIELD.protocolLength) === ADDRESS_BYTES;
+    view.getUint16(offset + FIELD.protocolType) === ETHERTYPE.ipv4 &&
+    view.getUint8(offset + FIELD.protocolLength) === ADDRESS_BYTES;
   return ipv4 ? undefined : "arp-protocol";
 }
 
