@@ -102,7 +102,7 @@ export class Lab {
   /** The same without waiting for anything: for the moment when the process ends. */
   removeNow(): void {
     open.delete(this);
-    for (const started of this.#processes) started.signal("SIGKILL");
+    for (const started of this.#processes) started.killGroup();
     for (const namespace of this.#namespaces) spawnSync("ip", ["netns", "delete", namespace], { stdio: "ignore" });
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -90,10 +90,15 @@ export class RunningProcess {
   }
 
   signal(name: NodeJS.Signals): void {
-    if (this.running) process.kill(this.pid, name);
+    if (this.running) send(this.pid, name);
   }
 
-  /** Asks, waits, insists. Resolves with the exit status when the program is gone. */
+  /** Kills it and whatever it has started, unless that has a session of its own. Waits for nothing. */
+  killGroup(): void {
+    if (this.child.pid !== undefined) send(-this.child.pid, "SIGKILL");
+  }
+
+  /** Asks, waits, insists. Resolves with the exit status when the program and what it has started are gone. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.signal(signal);
     const insist = setTimeout(() => this.signal("SIGKILL"), KILL_AFTER_MS);
@@ -101,6 +106,7 @@ export class RunningProcess {
       return await this.exited;
     } finally {
       clearTimeout(insist);
+      this.killGroup();
     }
   }
 
@@ -138,6 +144,15 @@ export async function must(argv: readonly string[], options: ProcessOptions = {}
   const { status, stdout, stderr } = await run(argv, options);
   if (status !== 0) throw new Error(`${argv.join(" ")}: status ${status}\n${stdout}${stderr}`);
   return stdout;
+}
+
+/** A process that has just ended is no mistake: its end is told to us later than it happens. */
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+  }
 }
 
 const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };

@@ -59,6 +59,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   const before = lookBefore();
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), WHOLE_RUN_MINUTES * 60_000);
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.once(signal, () => giveUp.abort());
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
 
   const names = AREAS.map(({ name }) => name);
@@ -68,7 +69,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   clearTimeout(timer);
 
   for (const leak of await removeLeaks(runId, before)) fail(tally, "left behind", leak);
-  if (giveUp.signal.aborted) fail(tally, "the whole run", `took more than ${WHOLE_RUN_MINUTES} minutes`);
+  if (giveUp.signal.aborted) fail(tally, "the whole run", `stopped, by a signal or for taking more than ${WHOLE_RUN_MINUTES} minutes`);
   if (tally.passed + tally.failed === 0) fail(tally, "no test was run", `nothing matches ${wanted.join(" ")}`);
   for (const line of tally.skipped) console.log(`skipped: ${line}`);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped.length} skipped`);
