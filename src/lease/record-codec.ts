@@ -21,9 +21,20 @@ export class ChangeWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024);
   #length = 0;
 
-  /** What was written since `reset`; valid until the next write. */
+  /** What was written since `reset`, with the room in front; valid until the next write. */
   get written(): Buffer {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The same with zeros behind it, `total` bytes in all. */
+  padded(total: number): Buffer {
+    this.#reserve(total - this.#length);
+    this.#bytes.fill(0, this.#length, total);
+    return this.#bytes.subarray(0, total);
   }
 
   /** Forgets everything and leaves `room` bytes in front for the caller. */
