@@ -1,0 +1,34 @@
+import { type Context, printJson } from "../context.js";
+import { EXIT } from "../exit-codes.js";
+import { formatTable } from "../table.js";
+import { printable } from "../terminal.js";
+
+/** `tapnet dns query NAME [TYPE]`: exit code 1 where there is no answer, so that scripts can ask. */
+export async function dnsQuery(
+  context: Context,
+  name: string,
+  type: string | undefined,
+  options: { network?: string },
+): Promise<number> {
+  const view = await (await context.client()).dnsQuery(name, (type ?? "A").toUpperCase(), options.network);
+  if (context.json) {
+    printJson(context, view);
+  } else {
+    if (view.answers.length > 0) {
+      context.terminal.print(
+        formatTable(
+          context.terminal,
+          [
+            { title: "NAME", value: (answer) => answer.name },
+            { title: "TYPE", value: (answer) => answer.type },
+            { title: "TTL", value: (answer) => String(answer.ttlSeconds), align: "right" },
+            { title: "VALUE", value: (answer) => answer.value },
+          ],
+          view.answers,
+        ),
+      );
+    }
+    context.terminal.note(`${view.status} from ${printable(view.from)} in ${view.elapsedMs.toFixed(1)} ms`);
+  }
+  return view.answers.length > 0 ? EXIT.done : EXIT.failed;
+}

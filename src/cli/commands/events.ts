@@ -1,0 +1,16 @@
+import type { Context } from "../context.js";
+import { printable } from "../terminal.js";
+import { formatLocal } from "../times.js";
+
+/** `tapnet events [KIND…]`: until Ctrl-C or until the daemon ends. With --json one event a line. */
+export async function events(context: Context, kinds: readonly string[]): Promise<undefined> {
+  const client = await context.client();
+  for await (const event of client.events(kinds)) {
+    if (context.json) {
+      context.terminal.print(JSON.stringify(event));
+      continue;
+    }
+    const time = context.terminal.paint("dim", formatLocal(event.at) ?? "");
+    context.terminal.print(`${time}  ${context.terminal.paint("cyan", printable(event.kind))}  ${printable(event.message)}`);
+  }
+}

@@ -1,0 +1,38 @@
+import { TapnetError } from "../../base/errors.js";
+import type { GuestView } from "../../control/views.js";
+import { type Context, printJson } from "../context.js";
+import { formatFields } from "../table.js";
+import { formatLocal, formatRelative } from "../times.js";
+import { leaseTable } from "./lease-list.js";
+
+/** `tapnet guest show NAME`. */
+export async function guestShow(context: Context, name: string): Promise<undefined> {
+  const client = await context.client();
+  const [guests, leases] = await Promise.all([client.guests(), client.leases({ guest: name })]);
+  const guest = guests.find((candidate) => candidate.name === name);
+  if (guest === undefined) throw new TapnetError("NOT_FOUND", `there is no guest ${name}; see: tapnet guest list`);
+  if (context.json) {
+    printJson(context, { ...guest, leases });
+    return;
+  }
+  context.terminal.print(describeGuest(context, guest));
+  if (leases.length > 0) context.terminal.print(`\n${leaseTable(context, leases)}`);
+}
+
+/** One guest as names and values; also what attach and detach answer. */
+export function describeGuest(context: Context, guest: GuestView): string {
+  const since =
+    guest.attachedAt === null
+      ? ""
+      : ` since ${formatLocal(guest.attachedAt)}, ${formatRelative(guest.attachedAt, context.nowMs)}`;
+  return formatFields(context.terminal, [
+    ["guest", guest.name],
+    ["network", guest.network],
+    ["state", `${guest.state}${since}`],
+    ["interface", guest.ifname],
+    ["MAC", guest.mac],
+    ["IPv4", guest.ipv4.join(" ")],
+    ["IPv6", guest.ipv6.join(" ")],
+    ["names", guest.names.join(" ")],
+  ]);
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { errorMessage, TapnetError } from "../../base/errors.js";
+import { type Context, printJson } from "../context.js";
+import { EXIT } from "../exit-codes.js";
+import { type LeaseFormat, parseLeases } from "../lease-files/index.js";
+import { printable } from "../terminal.js";
+
+const STDIN = 0;
+
+/** `tapnet lease import FILE`: nothing is taken over where a line is not understood. */
+export async function leaseImport(
+  context: Context,
+  file: string,
+  options: { format: LeaseFormat | "auto"; dryRun?: boolean },
+): Promise<number | undefined> {
+  const { format, leases, problems } = parseLeases(readInput(file), options.format);
+  if (problems.length > 0) {
+    for (const { line, message } of problems.slice(0, 20)) context.terminal.note(`${file}:${line}: ${printable(message)}`);
+    throw new TapnetError(
+      "BAD_REQUEST",
+      `${problems.length} lines of ${file} are not understood as ${format}; nothing was taken over`,
+    );
+  }
+  if (options.dryRun === true) {
+    if (context.json) printJson(context, leases);
+    else context.terminal.print(`${leases.length} leases read from ${file} (${format}); nothing was taken over`);
+    return undefined;
+  }
+  const result = await (await context.client()).importLeases(leases);
+  if (context.json) {
+    printJson(context, result);
+  } else {
+    for (const { address, reason } of result.refused) context.terminal.note(`${printable(address)}: ${printable(reason)}`);
+    context.terminal.print(`${result.imported} of ${leases.length} leases taken over from ${file} (${format})`);
+  }
+  return result.refused.length > 0 ? EXIT.failed : EXIT.done;
+}
+
+function readInput(file: string): string {
+  try {
+    return readFileSync(file === "-" ? STDIN : file, "utf8");
+  } catch (thrown) {
+    throw new TapnetError("UNREADABLE", `${file} cannot be read: ${errorMessage(thrown)}`, { cause: thrown });
+  }
+}

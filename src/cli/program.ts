@@ -1,0 +1,239 @@
+import { Command, CommanderError, Option } from "commander";
+import { errorMessage, TapnetError } from "../base/errors.js";
+import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
+import type { Context } from "./context.js";
+import { EXIT, exitCodeOf } from "./exit-codes.js";
+import type { Terminal } from "./terminal.js";
+
+/**
+ * Every command of `tapnet`, with what its help says. What a command does is imported when it runs: the start of the program is
+ * paid by each call, also by a shell that completes a name.
+ */
+
+interface Outcome {
+  exitCode: number;
+}
+
+/** Loads a command and runs it: `(context, ...arguments, options)`. */
+type Loader = () => Promise<(context: Context, ...values: never[]) => Promise<number | undefined>>;
+
+const EXAMPLES = `
+Examples:
+  tapnet status                       is the daemon there, and is all well
+  tapnet guest list                   guests with their addresses
+  tapnet lease history 10.77.0.10     who had this address, and when
+  tapnet dns query web1               what a guest's name resolves to
+  tapnet config check ./tapnet.yaml   every mistake with its line
+  tapnet doctor                       what on this host stands in the way
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not reachable, 4 not allowed.
+The manual: tapnet(1), tapnetd(8), tapnet.yaml(5), qemu-ifup(8).`;
+
+/** Runs one command line; gives the exit code. Nothing is thrown. */
+export async function runProgram(args: readonly string[], terminal: Terminal, environment: NodeJS.ProcessEnv): Promise<number> {
+  const outcome: Outcome = { exitCode: EXIT.done };
+  const program = buildProgram(terminal, environment, outcome);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return outcome.exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+    return fail(thrown, terminal, program.opts().json === true);
+  }
+}
+
+function fail(thrown: unknown, terminal: Terminal, json: boolean): number {
+  const code = thrown instanceof TapnetError ? thrown.code : "INTERNAL";
+  const message = errorMessage(thrown);
+  if (json) terminal.note(JSON.stringify({ error: { code, message } }));
+  else terminal.note(`${terminal.paint("red", "tapnet:")} ${message}`);
+  return exitCodeOf(code);
+}
+
+/** The tree of commands. Exported for the tests that hold manual and completions against it. */
+export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv, outcome: Outcome = { exitCode: 0 }): Command {
+  const program = new Command("tapnet");
+  program
+    .description("The network of virtual machines on this host: guests, leases, names, and what is wrong.")
+    .option("--json", "print the answer as JSON")
+    .option("--run <dir>", "where the daemon's sockets are; also $TAPNET_RUN", environment.TAPNET_RUN || DEFAULT_RUN_DIRECTORY)
+    .helpOption("-h, --help", "show this, or the help of a command")
+    .helpCommand("help [command]", "show the help of a command")
+    .addHelpText("after", EXAMPLES)
+    .configureHelp({ showGlobalOptions: true, sortOptions: false, styleTitle: (title) => terminal.paint("bold", title) })
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, `${terminal.paint("red", "tapnet:")} `)),
+      getOutHasColors: () => terminal.colours,
+      getErrHasColors: () => terminal.colours,
+    })
+    .showHelpAfterError("Try: tapnet help")
+    .exitOverride();
+
+  const makeContext = (): Context => ({
+    terminal,
+    json: program.opts().json === true,
+    runDirectory: program.opts().run,
+    nowMs: Date.now(),
+    client: async () => {
+      const { ControlClient } = await import("../control/client.js");
+      return new ControlClient(program.opts().run);
+    },
+  });
+  const action = (load: Loader) => {
+    return async (...values: unknown[]): Promise<void> => {
+      const run = await load();
+      // Commander appends the command itself, which no command needs.
+      const exitCode = await run(makeContext(), ...(values.slice(0, -1) as never[]));
+      outcome.exitCode = exitCode ?? EXIT.done;
+    };
+  };
+  addOverview(program, action);
+  addGuests(program, action);
+  addLeases(program, action);
+  addNetworks(program, action);
+  addDns(program, action);
+  addConfig(program, action);
+  return program;
+}
+
+type Action = (load: Loader) => (...values: unknown[]) => Promise<void>;
+
+function addOverview(program: Command, action: Action): void {
+  program
+    .command("status")
+    .description("the daemon, its networks, and what it wants you to know")
+    .action(action(async () => (await import("./commands/status.js")).status));
+  program
+    .command("events [kinds...]")
+    .description("what happens, as it happens; kinds like lease or guest.attached")
+    .action(action(async () => (await import("./commands/events.js")).events));
+  program
+    .command("doctor")
+    .description("look for what stands in the way on this host; changes nothing")
+    .action(action(async () => (await import("./commands/doctor.js")).doctor));
+  program
+    .command("version")
+    .description("the version of this program and of the daemon")
+    .action(action(async () => (await import("./commands/version.js")).version));
+}
+
+function addGuests(program: Command, action: Action): void {
+  const guest = program.command("guest").description("virtual machines").helpCommand(false);
+  guest
+    .command("list")
+    .alias("ls")
+    .description("guests that are attached or configured")
+    .option("-n, --network <name>", "only those of this network")
+    .option("-q, --quiet", "names only, one a line")
+    .action(action(async () => (await import("./commands/guest-list.js")).guestList));
+  guest
+    .command("show <name>")
+    .description("one guest, with its leases")
+    .action(action(async () => (await import("./commands/guest-show.js")).guestShow));
+  guest
+    .command("attach <interface>")
+    .description("give the guest behind a TAP its network, as qemu-ifup does")
+    .option("-g, --guest <name>", "its name, where the TAP's name does not say it (tn-NAME)")
+    .option("-n, --network <name>", "its network, where the configuration does not say it")
+    .action(action(async () => (await import("./commands/guest-attach.js")).guestAttach));
+  guest
+    .command("detach <name>")
+    .description("take a guest's network away; its lease stays")
+    .action(action(async () => (await import("./commands/guest-detach.js")).guestDetach));
+}
+
+function addLeases(program: Command, action: Action): void {
+  const lease = program.command("lease").description("addresses and who has them").helpCommand(false);
+  lease
+    .command("list")
+    .alias("ls")
+    .description("leases that are held now")
+    .option("-n, --network <name>", "only those of this network")
+    .option("-g, --guest <name>", "only those of this guest")
+    .option("-s, --state <state>", "offered, bound, released, expired or declined")
+    .action(action(async () => (await import("./commands/lease-list.js")).leaseList));
+  lease
+    .command("show <address>")
+    .description("one lease in full")
+    .action(action(async () => (await import("./commands/lease-show.js")).leaseShow));
+  lease
+    .command("release <address>")
+    .description("end a lease, as if its client had given it back")
+    .option("-n, --network <name>", "of this network")
+    .action(action(async () => (await import("./commands/lease-release.js")).leaseRelease));
+  lease
+    .command("history [address]")
+    .description("who had an address, and when")
+    .option("-g, --guest <name>", "which addresses this guest had")
+    .option("--at <time>", "at this moment, like 2025-01-31T12:00")
+    .action(action(async () => (await import("./commands/lease-history.js")).leaseHistory));
+  lease
+    .command("export")
+    .description("leases on stdout, in the form of another server")
+    .addOption(new Option("-f, --format <format>", "of the output").choices(["json", "dnsmasq", "kea"]).default("json"))
+    .option("-n, --network <name>", "only those of this network")
+    .action(action(async () => (await import("./commands/lease-export.js")).leaseExport));
+  lease
+    .command("import <file>")
+    .description("take over the leases of another server; - reads stdin")
+    .addOption(
+      new Option("-f, --format <format>", "of the file").choices(["auto", "json", "dnsmasq", "kea", "libvirt"]).default("auto"),
+    )
+    .option("--dry-run", "only say what was read")
+    .action(action(async () => (await import("./commands/lease-import.js")).leaseImport));
+}
+
+function addNetworks(program: Command, action: Action): void {
+  const net = program.command("net").alias("network").description("networks").helpCommand(false);
+  net
+    .command("list")
+    .alias("ls")
+    .description("networks with their prefixes and how full they are")
+    .option("-q, --quiet", "names only, one a line")
+    .action(action(async () => (await import("./commands/net-list.js")).netList));
+  net
+    .command("show <name>")
+    .description("one network in full")
+    .action(action(async () => (await import("./commands/net-show.js")).netShow));
+}
+
+function addDns(program: Command, action: Action): void {
+  const dns = program.command("dns").description("names of guests, and the forwarder").helpCommand(false);
+  dns
+    .command("list")
+    .alias("ls")
+    .description("names that are answered here")
+    .option("-n, --network <name>", "as seen from this network")
+    .action(action(async () => (await import("./commands/dns-list.js")).dnsList));
+  dns
+    .command("query <name> [type]")
+    .description("ask the daemon's DNS; A unless a type is given")
+    .option("-n, --network <name>", "as a guest of this network")
+    .action(action(async () => (await import("./commands/dns-query.js")).dnsQuery));
+  dns
+    .command("flush [name]")
+    .description("forget what upstreams said, of one name or all")
+    .action(action(async () => (await import("./commands/dns-flush.js")).dnsFlush));
+  dns
+    .command("stats")
+    .description("questions, hits, failures")
+    .action(action(async () => (await import("./commands/dns-stats.js")).dnsStats));
+}
+
+function addConfig(program: Command, action: Action): void {
+  const config = program.command("config").description("the configuration").helpCommand(false);
+  config
+    .command("check [file]")
+    .description("read a configuration and report every mistake; /etc/tapnet/tapnet.yaml unless said")
+    .action(action(async () => (await import("./commands/config-check.js")).configCheck));
+  config
+    .command("show [file]")
+    .description("the configuration in effect with every default; of the daemon unless a file is given")
+    .action(action(async () => (await import("./commands/config-show.js")).configShow));
+  config
+    .command("schema")
+    .description("JSON Schema of the configuration, for editors")
+    .action(action(async () => (await import("./commands/config-schema.js")).configSchema));
+}
