@@ -16,15 +16,13 @@ export class AccessList {
     this.#accounts = accounts;
   }
 
-  /** `uid` and `gid` are the caller's own, from SO_PEERCRED; further groups are those that the host's files name. */
-  allows(uid: number, gid: number, network: string): boolean {
-    const entries = this.#entries.filter((entry) => entry.networks === "all" || entry.networks.includes(network));
-    if (entries.length === 0) return false;
-    const groups = new Set([gid, ...this.#accounts.groupsOf(uid)]);
-    return entries.some(({ account }) => {
-      if (account.kind === "user") return this.#accounts.userId(account.name) === uid;
-      const id = this.#accounts.groupId(account.name);
-      return id !== undefined && groups.has(id);
+  /** `caller` as the kernel knows it (SO_PEERCRED, SO_PEERGROUPS): what counts is what the process has, not what the files say. */
+  allows(caller: { uid: number; gid: number; groups: readonly number[] }, network: string): boolean {
+    return this.#entries.some(({ account, networks }) => {
+      if (networks !== "all" && !networks.includes(network)) return false;
+      if (account.kind === "user") return this.#accounts.userId(account.name) === caller.uid;
+      const gid = this.#accounts.groupId(account.name);
+      return gid !== undefined && (gid === caller.gid || caller.groups.includes(gid));
     });
   }
 }

@@ -11,8 +11,6 @@ export interface Accounts {
   /** Undefined where there is none of this name. */
   userId(name: string): number | undefined;
   groupId(name: string): number | undefined;
-  /** All groups that the user is named in, beside its primary one. */
-  groupsOf(uid: number): readonly number[];
 }
 
 /** One of the files, as its lines' fields, read again when it has changed. */
@@ -56,11 +54,5 @@ export function hostAccounts(passwdPath = "/etc/passwd", groupPath = "/etc/group
   return {
     userId: (name) => idOf(passwd, name),
     groupId: (name) => idOf(group, name),
-    groupsOf(uid) {
-      const user = passwd.rows().find((fields) => Number(fields[2]) === uid && fields.length > 3);
-      if (user === undefined) return [];
-      const named = group.rows().filter((fields) => (fields[3] ?? "").split(",").includes(user[0]));
-      return [Number(user[3]), ...named.map((fields) => Number(fields[2]))];
-    },
   };
 }

@@ -1,5 +1,4 @@
 import { errorMessage, TapnetError } from "../base/errors.js";
-import type { Clock, Timer } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
 import type { AccessList } from "./access.js";
 import { emitHookReply, type HookReply, type HookRequest, parseHookRequest } from "./hook-protocol.js";
@@ -9,36 +8,33 @@ import { emitHookReply, type HookReply, type HookRequest, parseHookRequest } fro
  *
  * A hook is a process that lives for one question: it connects to `hook.sock`, sends one datagram, gets one back, and QEMU goes
  * on. Everybody may connect (mode 0666), the kernel says who it is, and what they may do is decided here: root and the daemon's
- * own user all of it, others only `helper` on the networks that the access list gives them.
+ * own user all of it, others only `helper` on the networks that the access list gives them. How many may be open, and for how
+ * long, is the listener's business.
  *
- * Connections are few and short. Still: a caller that says nothing is closed after five seconds, one user has a bounded number
- * open, and a second datagram on a connection ends it. A question whose caller went away meanwhile runs to its end, since an
- * attach half-way is worse than one that nobody waits for; a TAP that can no longer be handed over is closed.
+ * A question whose caller went away meanwhile runs to its end, since an attach half-way is worse than one that nobody waits for;
+ * a TAP that can no longer be handed over is closed.
  */
 
-/** Who is at the other end of a unix socket (SO_PEERCRED). */
+/** Who is at the other end of a unix socket (SO_PEERCRED, SO_PEERGROUPS). */
 export interface Peer {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
 }
 
-/** One hook that connected. `os` implements it over SOCK_SEQPACKET. */
-export interface HookConnection {
+/** One hook with its question; `UnixRequest` of `os` is one. */
+export interface HookCall {
+  readonly message: Uint8Array;
   readonly peer: Peer;
-  /** Sends one datagram, with a descriptor where given; the descriptor stays the caller's. Throws when the peer is gone. */
-  send(bytes: Uint8Array, fd?: number): void;
-  close(): void;
+  /** Answers and ends it, with a descriptor where given, which stays the caller's. False when the hook has gone. */
+  reply(message: Uint8Array, descriptor?: number): boolean;
 }
 
 /** Where hooks connect. */
 export interface HookListener {
-  /** Begins to accept. `onMessage` gets each datagram; `onClose` is called once, also after `close()`. */
-  start(handlers: {
-    onConnection(connection: HookConnection): void;
-    onMessage(connection: HookConnection, bytes: Uint8Array): void;
-    onClose(connection: HookConnection): void;
-  }): void;
+  start(onCall: (call: HookCall) => void): void;
   close(): void;
 }
 
@@ -66,113 +62,60 @@ export interface HookServerOptions {
   readonly access: () => AccessList;
   /** The daemon's own user, which may do what root may (rootless). */
   readonly uid: number;
-  readonly clock: Clock;
   readonly log: Logger;
 }
 
-const SILENCE_MS = 5_000;
-const MOST_CONNECTIONS_PER_USER = 64;
 /** What QEMU says when br= is not given. */
 const QEMU_DEFAULT_BRIDGE = "br0";
 
-interface Caller {
-  readonly timer: Timer;
-  asked: boolean;
-  gone: boolean;
-}
-
 export class HookServer {
   readonly #options: HookServerOptions;
-  readonly #callers = new Map<HookConnection, Caller>();
-  readonly #openByUser = new Map<number, number>();
 
+  /** Answers from now on. */
   constructor(options: HookServerOptions) {
     this.#options = options;
-    options.listener.start({
-      onConnection: (connection) => this.#open(connection),
-      onMessage: (connection, bytes) => void this.#ask(connection, bytes),
-      onClose: (connection) => this.#forget(connection),
-    });
+    options.listener.start((call) => void this.#answer(call));
   }
 
-  /** Lets nobody in any more, and closes what is open. */
+  /** Lets nobody in any more. */
   close(): void {
     this.#options.listener.close();
-    for (const connection of this.#callers.keys()) connection.close();
   }
 
-  #open(connection: HookConnection): void {
-    const { uid } = connection.peer;
-    const open = (this.#openByUser.get(uid) ?? 0) + 1;
-    this.#openByUser.set(uid, open);
-    const timer = this.#options.clock.after(SILENCE_MS, () => connection.close());
-    this.#callers.set(connection, { timer, asked: false, gone: false });
-    if (open > MOST_CONNECTIONS_PER_USER && !this.#isTrusted(connection.peer)) {
-      this.#reply(connection, { ok: false, code: "BUSY", message: `user ${uid} has too many hooks open; try again` });
-      connection.close();
-    }
-  }
-
-  #forget(connection: HookConnection): void {
-    const caller = this.#callers.get(connection);
-    if (caller === undefined) return;
-    caller.gone = true;
-    this.#options.clock.cancel(caller.timer);
-    this.#callers.delete(connection);
-    const { uid } = connection.peer;
-    const open = (this.#openByUser.get(uid) ?? 1) - 1;
-    if (open === 0) this.#openByUser.delete(uid);
-    else this.#openByUser.set(uid, open);
-  }
-
-  async #ask(connection: HookConnection, bytes: Uint8Array): Promise<void> {
-    const caller = this.#callers.get(connection);
-    if (caller === undefined) return;
-    if (caller.asked) {
-      connection.close();
-      return;
-    }
-    caller.asked = true;
-    this.#options.clock.cancel(caller.timer);
-    const request = parseHookRequest(bytes);
-    if ("problem" in request) {
-      this.#reply(connection, { ok: false, code: "BAD_REQUEST", message: request.problem });
-    } else {
-      await this.#carryOut(connection, caller, request);
-    }
-    connection.close();
-  }
-
-  async #carryOut(connection: HookConnection, caller: Caller, request: HookRequest): Promise<void> {
+  async #answer(call: HookCall): Promise<void> {
+    const request = parseHookRequest(call.message);
     try {
-      if (request.verb === "helper") {
-        await this.#grant(connection, caller, request);
-        return;
-      }
-      if (!this.#isTrusted(connection.peer))
-        throw notAllowed(connection.peer, `change ${request.ifname}; use helper= with qemu-helper instead of script=`);
-      const text = await (request.verb === "ifup"
-        ? this.#options.api.ifup(request.ifname)
-        : this.#options.api.ifdown(request.ifname));
-      if (!caller.gone) this.#reply(connection, { ok: true, text });
+      if ("problem" in request) throw new TapnetError("BAD_REQUEST", request.problem);
+      if (request.verb === "helper") await this.#grant(call, request);
+      else this.#reply(call, { ok: true, text: await this.#change(call.peer, request) });
     } catch (thrown) {
-      if (!(thrown instanceof TapnetError)) this.#options.log.error({ err: thrown, request }, "a hook's request failed");
-      const code = thrown instanceof TapnetError ? thrown.code : "INTERNAL";
-      if (!caller.gone) this.#reply(connection, { ok: false, code, message: errorMessage(thrown) });
+      const expected = thrown instanceof TapnetError;
+      if (!expected) this.#options.log.error({ err: thrown, request }, "a hook's request failed");
+      this.#reply(call, { ok: false, code: expected ? thrown.code : "INTERNAL", message: errorMessage(thrown) });
     }
   }
 
-  async #grant(connection: HookConnection, caller: Caller, request: HookRequest & { verb: "helper" }): Promise<void> {
+  async #change(peer: Peer, request: HookRequest & { verb: "ifup" | "ifdown" }): Promise<string> {
+    const { api } = this.#options;
+    const { verb, ifname } = request;
+    if (!this.#isTrusted(peer)) throw notAllowed(peer, `change ${ifname}; use helper= with qemu-helper instead of script=`);
+    return await (verb === "ifup" ? api.ifup(ifname) : api.ifdown(ifname));
+  }
+
+  async #grant(call: HookCall, request: HookRequest & { verb: "helper" }): Promise<void> {
     const { api, access } = this.#options;
+    const { peer } = call;
     const network = !api.hasNetwork(request.bridge) && request.bridge === QEMU_DEFAULT_BRIDGE ? "default" : request.bridge;
-    const { peer } = connection;
     // Before anything else: who may not use a network does not learn which there are.
-    if (!this.#isTrusted(peer) && !access().allows(peer.uid, peer.gid, network))
-      throw notAllowed(peer, `use the network ${network}`);
+    if (!this.#isTrusted(peer) && !access().allows(peer, network)) throw notAllowed(peer, `use the network ${network}`);
     if (!api.hasNetwork(network)) throw new TapnetError("NOT_FOUND", `there is no network ${network}; see: tapnet net list`);
     const grant = await api.helper({ network, guest: request.guest, vnet: request.vnet, peer });
-    const sent = !caller.gone && this.#reply(connection, { ok: true, text: grant.text }, grant.fd);
-    grant.settled(sent);
+    let sent = false;
+    try {
+      sent = this.#reply(call, { ok: true, text: grant.text }, grant.fd);
+    } finally {
+      grant.settled(sent);
+    }
   }
 
   #isTrusted(peer: Peer): boolean {
@@ -180,14 +123,10 @@ export class HookServer {
   }
 
   /** Whether it left. A hook that was killed meanwhile is nobody's mistake. */
-  #reply(connection: HookConnection, reply: HookReply, fd?: number): boolean {
-    try {
-      connection.send(emitHookReply(reply), fd);
-      return true;
-    } catch (thrown) {
-      this.#options.log.debug({ error: errorMessage(thrown), pid: connection.peer.pid }, "a hook went away before its answer");
-      return false;
-    }
+  #reply(call: HookCall, reply: HookReply, descriptor?: number): boolean {
+    const sent = call.reply(emitHookReply(reply), descriptor);
+    if (!sent) this.#options.log.debug({ pid: call.peer.pid }, "a hook went away before its answer");
+    return sent;
   }
 }
 

@@ -4,7 +4,7 @@ export { type Account, type Accounts, hostAccounts } from "./accounts.js";
 export type { Answer, AttachRequest, ControlApi, EventListener, GuestFilter, LeaseFilter, TenureFilter } from "./api.js";
 export { ControlClient } from "./client.js";
 export * from "./hook-protocol.js";
-export { type HookApi, type HookConnection, type HookListener, HookServer, type Peer, type TapGrant } from "./hook-server.js";
+export { type HookApi, type HookCall, type HookListener, HookServer, type Peer, type TapGrant } from "./hook-server.js";
 export { controlSocket, DEFAULT_RUN_DIRECTORY, hookSocket } from "./paths.js";
 export { ControlServer, type ControlServerOptions } from "./server.js";
 export type * from "./views.js";

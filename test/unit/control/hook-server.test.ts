@@ -1,86 +1,47 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import type { Clock } from "../../../src/base/clock.js";
 import { TapnetError } from "../../../src/base/errors.js";
 import { silentLogger } from "../../../src/base/log.js";
-import {
-  AccessList,
-  type HookApi,
-  type HookConnection,
-  type HookListener,
-  HookServer,
-  type Peer,
-} from "../../../src/control/index.js";
+import { AccessList, type HookApi, type HookCall, type HookListener, HookServer, type Peer } from "../../../src/control/index.js";
 
-const ROOT: Peer = { pid: 1, uid: 0, gid: 0 };
-const ALICE: Peer = { pid: 2, uid: 1000, gid: 1000 };
+const ROOT: Peer = { pid: 1, uid: 0, gid: 0, groups: [] };
+const ALICE: Peer = { pid: 2, uid: 1000, gid: 1000, groups: [104] };
 
-class FakeConnection implements HookConnection {
+class FakeCall implements HookCall {
+  readonly message: Uint8Array;
   readonly peer: Peer;
   readonly sent: string[] = [];
-  readonly fds: (number | undefined)[] = [];
-  closed = false;
-  broken = false;
-  readonly #listener: FakeListener;
+  readonly descriptors: (number | undefined)[] = [];
+  gone = false;
 
-  constructor(peer: Peer, listener: FakeListener) {
+  constructor(peer: Peer, text: string) {
     this.peer = peer;
-    this.#listener = listener;
+    this.message = new TextEncoder().encode(text);
   }
-  send(bytes: Uint8Array, fd?: number): void {
-    if (this.broken || this.closed) throw new Error("EPIPE");
-    this.sent.push(new TextDecoder().decode(bytes));
-    this.fds.push(fd);
-  }
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.#listener.handlers.onClose(this);
+  reply(message: Uint8Array, descriptor?: number): boolean {
+    if (this.gone) return false;
+    this.gone = true;
+    this.sent.push(new TextDecoder().decode(message));
+    this.descriptors.push(descriptor);
+    return true;
   }
 }
 
 class FakeListener implements HookListener {
-  handlers!: Parameters<HookListener["start"]>[0];
+  onCall!: (call: HookCall) => void;
   closed = false;
 
-  start(handlers: Parameters<HookListener["start"]>[0]): void {
-    this.handlers = handlers;
+  start(onCall: (call: HookCall) => void): void {
+    this.onCall = onCall;
   }
   close(): void {
     this.closed = true;
   }
-  connect(peer: Peer): FakeConnection {
-    const connection = new FakeConnection(peer, this);
-    this.handlers.onConnection(connection);
-    return connection;
-  }
-  async ask(peer: Peer, text: string): Promise<FakeConnection> {
-    const connection = this.connect(peer);
-    this.handlers.onMessage(connection, new TextEncoder().encode(text));
+  async ask(peer: Peer, text: string): Promise<FakeCall> {
+    const call = new FakeCall(peer, text);
+    this.onCall(call);
     await settle();
-    return connection;
-  }
-}
-
-/** Time that passes only when it is told to. */
-class ManualClock implements Clock {
-  readonly pending = new Map<number, () => void>();
-  #next = 0;
-  nowMs(): number {
-    return 0;
-  }
-  monotonicMs(): number {
-    return 0;
-  }
-  after(_delayMs: number, run: () => void): number {
-    this.pending.set(++this.#next, run);
-    return this.#next;
-  }
-  cancel(timer: unknown): void {
-    this.pending.delete(timer as number);
-  }
-  fire(): void {
-    for (const run of [...this.pending.values()]) run();
+    return call;
   }
 }
 
@@ -90,7 +51,6 @@ async function settle(): Promise<void> {
 
 describe("the hook server", () => {
   let listener: FakeListener;
-  let clock: ManualClock;
   let calls: string[];
   let settled: boolean[];
   let release: () => void;
@@ -118,15 +78,13 @@ describe("the hook server", () => {
 
   beforeEach(() => {
     listener = new FakeListener();
-    clock = new ManualClock();
     calls = [];
     settled = [];
     const access = new AccessList([{ account: { kind: "user", name: "1000" }, networks: ["lan"] }], {
       userId: Number,
       groupId: Number,
-      groupsOf: () => [],
     });
-    server = new HookServer({ listener, api, access: () => access, uid: 500, clock, log: silentLogger });
+    server = new HookServer({ listener, api, access: () => access, uid: 500, log: silentLogger });
   });
 
   const rows: readonly (readonly [name: string, peer: Peer, request: string, reply: RegExp, call: string | undefined])[] = [
@@ -162,73 +120,39 @@ describe("the hook server", () => {
     ],
     ["helper with QEMU's own default", ROOT, "tapnet/1 helper bridge=br0 guest=web1", /^ok/, "helper default web1 false"],
   ];
-  for (const [name, peer, request, reply, call] of rows) {
+  for (const [name, peer, request, reply, asked] of rows) {
     it(`answers ${name}`, async () => {
-      const connection = await listener.ask(peer, request);
-      assert.equal(connection.sent.length, 1);
-      assert.match(connection.sent[0], reply);
-      assert.deepEqual(calls, call === undefined ? [] : [call]);
-      assert(connection.closed);
-      assert.equal(clock.pending.size, 0);
+      const call = await listener.ask(peer, request);
+      assert.equal(call.sent.length, 1);
+      assert.match(call.sent[0], reply);
+      assert.deepEqual(calls, asked === undefined ? [] : [asked]);
     });
   }
 
   it("sends the TAP with the answer, and says that it is gone", async () => {
-    const connection = await listener.ask(ALICE, "tapnet/1 helper bridge=lan");
-    assert.deepEqual(connection.fds, [42]);
+    const call = await listener.ask(ALICE, "tapnet/1 helper bridge=lan");
+    assert.deepEqual(call.descriptors, [42]);
     assert.deepEqual(settled, [true]);
   });
 
   it("gives the TAP back when the hook went away meanwhile", async () => {
-    const connection = await listener.ask(ALICE, "tapnet/1 helper bridge=lan guest=slow");
-    connection.close();
+    const call = await listener.ask(ALICE, "tapnet/1 helper bridge=lan guest=slow");
+    call.gone = true;
     release();
     await settle();
-    assert.deepEqual([connection.sent, settled], [[], [false]]);
-  });
-
-  it("gives the TAP back when it cannot be sent", async () => {
-    const connection = await listener.ask(ALICE, "tapnet/1 helper bridge=lan guest=slow");
-    connection.broken = true;
-    release();
-    await settle();
-    assert.deepEqual(settled, [false]);
+    assert.deepEqual([call.sent, settled], [[], [false]]);
   });
 
   it("carries an attach to its end though nobody waits for it", async () => {
-    const connection = await listener.ask(ROOT, "tapnet/1 ifup ifname=tn-slow");
-    connection.close();
+    const call = await listener.ask(ROOT, "tapnet/1 ifup ifname=tn-slow");
+    call.gone = true;
     release();
     await settle();
-    assert.deepEqual([calls, connection.sent], [["ifup tn-slow"], []]);
+    assert.deepEqual([calls, call.sent], [["ifup tn-slow"], []]);
   });
 
-  it("closes who says nothing", () => {
-    const connection = listener.connect(ALICE);
-    clock.fire();
-    assert(connection.closed);
-    assert.equal(clock.pending.size, 0);
-  });
-
-  it("closes who asks twice", async () => {
-    const connection = await listener.ask(ROOT, "tapnet/1 ifup ifname=tn-slow");
-    listener.handlers.onMessage(connection, new TextEncoder().encode("tapnet/1 ifup ifname=b"));
-    assert(connection.closed);
-    assert.deepEqual(calls, ["ifup tn-slow"]);
-  });
-
-  it("lets one user have 64 open, and others none the less", async () => {
-    const open = Array.from({ length: 65 }, () => listener.connect(ALICE));
-    assert.match(open[64].sent[0], /^error BUSY/);
-    assert(open[64].closed && !open[63].closed);
-    assert.match((await listener.ask({ ...ALICE, uid: 1001 }, "hello")).sent[0], /BAD_REQUEST/);
-    open[0].close();
-    assert.equal(listener.connect(ALICE).closed, false);
-  });
-
-  it("closes all when it ends", () => {
-    const connection = listener.connect(ALICE);
+  it("lets nobody in when it ends", () => {
     server.close();
-    assert(listener.closed && connection.closed);
+    assert(listener.closed);
   });
 });
