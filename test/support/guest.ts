@@ -56,7 +56,8 @@ export class Guest {
     this.consoleLog = join(host.lab.folder, `${options.name}.console`);
     writeFileSync(this.consoleLog, "");
     if (options.user !== undefined) chownSync(this.consoleLog, options.user, options.user);
-    this.process = host.start([...asUser(options.user), ...qemuCommand(options, { log: this.consoleLog })]);
+    const share = options.user === undefined ? undefined : (path: string) => host.lab.share(path);
+    this.process = host.start([...asUser(options.user), ...qemuCommand(options, { log: this.consoleLog }, share)]);
     this.process.child.stdout?.on("data", (text: string) => this.#receive(text));
     this.process.child.once("close", () => this.#wake());
   }
@@ -154,7 +155,11 @@ export class Guest {
 }
 
 /** QEMU's command line for a guest: one that obeys, its console in a log, or one with a shell on the terminal that QEMU has. */
-export function qemuCommand(options: Omit<GuestOptions, "user">, console: { readonly log: string } | "terminal"): string[] {
+export function qemuCommand(
+  options: Omit<GuestOptions, "user">,
+  console: { readonly log: string } | "terminal",
+  share: (path: string) => string = (path) => path,
+): string[] {
   const image = guestImage();
   if (image === undefined) throw new Error("there is no guest image: run scripts/guest-image");
   const dhcp = options.dhcp ?? options.nics.map((_, index) => `eth${index}`);
@@ -164,7 +169,7 @@ export function qemuCommand(options: Omit<GuestOptions, "user">, console: { read
     "qemu-system-x86_64",
     ...["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "192"],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
-    ...["-kernel", join(image, "vmlinuz"), "-initrd", join(image, "initrd")],
+    ...["-kernel", share(join(image, "vmlinuz")), "-initrd", share(join(image, "initrd"))],
     ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}${shell}`],
     ...serial,
     ...options.nics.flatMap(({ netdev, mac }, index) => [

@@ -10,9 +10,9 @@
  * Nothing is ever changed in the namespace that the tests were started in.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, chmodSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type ProcessOptions, type Result, RunningProcess, must, run } from "./process.js";
 
 /** The part of every name that says which test run made it. */
@@ -84,6 +84,13 @@ export class Lab {
     const path = join(this.folder, name);
     mkdirSync(path, { recursive: true });
     return path;
+  }
+
+  /** A copy of a file in the lab's folder: for programs of other users, to whom the checkout may be closed. */
+  share(path: string): string {
+    const copy = join(this.folder, basename(path));
+    if (!existsSync(copy)) copyFileSync(path, copy);
+    return copy;
   }
 
   /** Adds a program to those that the lab ends. */
