@@ -3,8 +3,11 @@
 #include "arguments.h"
 #include "environment.h"
 #include "frame_socket.h"
+#include "namespace.h"
 #include "netlink_socket.h"
 #include "tap.h"
+#include "udp_socket.h"
+#include "unix_socket.h"
 
 namespace tapnet {
 
@@ -29,6 +32,13 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("closeTapsLater", Napi::Function::New<Tap::CloseLater>(env, "closeTapsLater"));
   exports.Set("interfaceIndex", Napi::Function::New<InterfaceIndex>(env, "interfaceIndex"));
   exports.Set("FrameSocket", FrameSocket::Define(env));
+  exports.Set("UdpSocket", UdpSocket::Define(env));
+  exports.Set("UnixConnection", UnixConnection::Define(env));
+  exports.Set("UnixListener", UnixListener::Define(env));
+  exports.Set("peerCredentials", Napi::Function::New<PeerCredentialsOf>(env, "peerCredentials"));
+  exports.Set("sendUnixDatagram", Napi::Function::New<SendUnixDatagramTo>(env, "sendUnixDatagram"));
+  exports.Set("enterNetworkNamespace", Napi::Function::New<EnterNetworkNamespace>(env, "enterNetworkNamespace"));
+  exports.Set("unshareNetworkNamespace", Napi::Function::New<UnshareNetworkNamespace>(env, "unshareNetworkNamespace"));
   return exports;
 }
 

@@ -72,7 +72,7 @@ SysError FramePoller::Add(uint32_t slot, uint32_t ifindex, std::span<const sock_
   event.events = EPOLLIN;
   event.data.u32 = slot;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) {
-    return LastError("epoll_ctl", "interface " + std::to_string(ifindex));
+    return LastError("epoll_ctl", "frame socket");
   }
   if (slot >= links_.size()) links_.resize(slot + 1);
   links_[slot] = std::make_unique<Link>(Link{.fd = std::move(fd), .ifindex = ifindex});

@@ -73,9 +73,9 @@ SysError NetlinkChannel::Open(int protocol) {
 }
 
 SysError NetlinkChannel::Join(uint32_t group) {
+  const std::string object = std::string(NetlinkProtocolName(protocol_)) + " group " + std::to_string(group);
   if (setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0) return {};
-  return LastError("setsockopt(NETLINK_ADD_MEMBERSHIP)",
-                   std::string(NetlinkProtocolName(protocol_)) + " group " + std::to_string(group));
+  return LastError("NETLINK_ADD_MEMBERSHIP", object);
 }
 
 int NetlinkChannel::Send(std::span<const uint8_t> messages) const {

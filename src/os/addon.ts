@@ -38,8 +38,8 @@ function load(): Native {
 }
 
 /** A SystemError from what the kernel said; `hint` says what to do about it, where that is known. */
-export function systemError(errno: number, syscall: string, object: string, hint = ""): SystemError {
+export function systemError(errno: number, syscall: string, object: string, hint = "", cause?: unknown): SystemError {
   const code = errnoName(errno);
   const message = `${syscall} ${object}: ${code}${hint === "" ? "" : ` (${hint})`}`;
-  return new SystemError({ code, errno, syscall, object, message });
+  return new SystemError({ code, errno, syscall, object, message, cause });
 }

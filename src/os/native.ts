@@ -19,6 +19,23 @@ export interface Native {
   interfaceIndex(name: string): number;
 
   readonly FrameSocket: new () => NativeFrameSocket;
+
+  readonly UdpSocket: new (
+    ipv6: boolean,
+    address: Uint8Array,
+    port: number,
+    options: number,
+    device: string,
+    receiveBytes: number,
+  ) => NativeUdpSocket;
+
+  readonly UnixListener: new (path: string, mode: number, backlog: number) => NativeUnixListener;
+  readonly UnixConnection: new () => NativeUnixConnection;
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number; groups: number[] };
+  sendUnixDatagram(path: string, bytes: Uint8Array): void;
+
+  enterNetworkNamespace(fd: number): void;
+  unshareNetworkNamespace(): void;
 }
 
 /** What can be watched by the event loop. Every `close` may be called again. */
@@ -71,4 +88,42 @@ export interface NativeFrameSocket extends NativeWatched {
   drops(slot: number): number;
   counts(): { received: number; receiveDrops: number; tagged: number; sent: number; sendErrors: number };
   watch(onReadable: () => void): void;
+}
+
+type UdpColumns = readonly [
+  bytes: Uint8Array,
+  offset: Uint32Array,
+  length: Uint32Array,
+  flags: Uint8Array,
+  remotePort: Uint16Array,
+  remoteIpv4: Uint32Array,
+  localIpv4: Uint32Array,
+  remoteIpv6: Uint8Array,
+  localIpv6: Uint8Array,
+  ifindex: Uint32Array,
+];
+
+export interface NativeUdpSocket extends NativeWatched {
+  port(): number;
+  receive(...columns: UdpColumns): number;
+  send(...columnsAndCount: readonly [...UdpColumns, count: number]): number;
+  watch(onReadable: () => void): void;
+}
+
+export interface NativeUnixListener extends NativeWatched {
+  /** False when nobody waits. */
+  accept(connection: NativeUnixConnection): boolean;
+  watch(onReadable: () => void): void;
+  unwatch(): void;
+}
+
+export interface NativeUnixConnection extends NativeWatched {
+  connect(path: string): void;
+  peer(): { pid: number; uid: number; gid: number; groups: number[] };
+  /** The message's real length, 0 at the end, -1 when nothing waits; unused elements of `descriptors` become -1. */
+  receive(bytes: Uint8Array, descriptors: Int32Array): number;
+  /** -1 for no descriptor. */
+  send(bytes: Uint8Array, descriptor: number): void;
+  watch(onReadable: () => void): void;
+  unwatch(): void;
 }
