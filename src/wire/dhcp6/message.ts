@@ -34,8 +34,8 @@ export function isRelay(message: Message): message is RelayMessage {
   return isRelayType(message.type);
 }
 
-export function isRelayType(type: number): boolean {
-  return type === MESSAGE.relayForward || type === MESSAGE.relayReply;
+export function isRelayType(messageType: number): boolean {
+  return messageType === MESSAGE.relayForward || messageType === MESSAGE.relayReply;
 }
 
 export function type(view: DataView, offset: number): number {
