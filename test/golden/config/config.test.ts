@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { ConfigurationError, parseConfiguration, showConfiguration } from "../../../src/config/index.js";
-
-/** The sources' folder; the compiled test stands in dist/. */
-const FOLDER = new URL("../../../../test/golden/config/", import.meta.url);
+import { packageRoot } from "../../support/paths.js";
 
 function read(name: string): string {
-  return readFileSync(fileURLToPath(new URL(name, FOLDER)), "utf8");
+  return readFileSync(join(packageRoot, "test/golden/config", name), "utf8");
 }
 
 describe("golden configurations", () => {
