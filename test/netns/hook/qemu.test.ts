@@ -25,16 +25,19 @@ const needed = needs(root, tap, command("qemu-system-x86_64"), () =>
 class Qemu {
   readonly child: ChildProcess;
   error = "";
+  /** Whether it has come to its main loop, where QMP greets. */
+  started = false;
 
   constructor(netdev: string, run: string, uid = 0) {
-    const machine = ["-accel", "tcg", "-m", "32", "-S", "-nodefaults", "-display", "none"];
+    const machine = ["-accel", "tcg", "-m", "32", "-S", "-nodefaults", "-display", "none", "-qmp", "stdio"];
     const args = [...machine, "-netdev", netdev, "-device", "virtio-net-pci,netdev=n0,romfile="];
     this.child = spawn("qemu-system-x86_64", args, {
       env: { ...process.env, TAPNET_RUN: run },
       uid,
       gid: uid,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    this.child.stdout?.once("data", () => (this.started = true));
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.error += text));
   }
 
@@ -83,7 +86,7 @@ describe("QEMU with our hooks", { ...needed, timeout: 60_000 }, () => {
     answer = (request) => request.reply("ok");
     const script = `script=${join(folder, "qemu-ifup")},downscript=${join(folder, "qemu-ifdown")}`;
     const qemu = new Qemu(`tap,id=n0,ifname=tn-web1,${script}`, folder);
-    await until("qemu-ifup", () => asked.length > 0 || qemu.exited);
+    await until("QEMU to run", () => qemu.started || qemu.exited);
     assert.equal(qemu.error, "");
     assert.notEqual(stateOf("tn-web1"), "absent");
     qemu.child.kill("SIGTERM");
