@@ -1,0 +1,82 @@
+import { TapnetError } from "../../base/errors.js";
+import { foldName, parseName } from "../../wire/dns/name.js";
+import type { Upstream } from "./upstream.js";
+
+/** Servers that know the same names, the preferred first. An empty one means: nobody to ask. */
+export interface UpstreamGroup {
+  /** Read each time it is used, so that it may follow `resolv.conf`. */
+  readonly upstreams: readonly Upstream[];
+}
+
+export interface ForwardSettings {
+  readonly upstreams: UpstreamGroup;
+  /** Other servers for these domains and all below (split DNS). What they say may be private addresses. */
+  readonly domains?: readonly { readonly domain: string; readonly upstreams: UpstreamGroup }[];
+  /** Refuse private addresses under names of the outside world; true if not given. */
+  readonly rebindProtection?: boolean;
+  /** Domains under which private addresses are fine. */
+  readonly rebindExceptions?: readonly string[];
+  /** Also forward A and AAAA questions for names of a single label; false if not given. */
+  readonly forwardBareNames?: boolean;
+}
+
+/** Domains that are private by what they are: RFC 8375, and the one that ICANN set aside. */
+const PRIVATE_DOMAINS = ["home.arpa", "internal"];
+
+interface Rule {
+  readonly group: UpstreamGroup | undefined;
+  readonly allowPrivate: boolean;
+}
+
+/** Where the questions of some networks go that are not answered here. Networks with the same settings share one, and its cached answers. */
+export class ForwardPolicy {
+  /** Keeps the cached answers of one policy from those of another. */
+  readonly partition: number;
+  readonly forwardBareNames: boolean;
+  readonly #default: UpstreamGroup;
+  readonly #protects: boolean;
+  readonly #rules = new Map<string, Rule>();
+
+  constructor(partition: number, settings: ForwardSettings) {
+    this.partition = partition;
+    this.forwardBareNames = settings.forwardBareNames ?? false;
+    this.#default = settings.upstreams;
+    this.#protects = settings.rebindProtection ?? true;
+    for (const domain of [...PRIVATE_DOMAINS, ...(settings.rebindExceptions ?? [])]) {
+      this.#rules.set(domainKey(domain), { group: undefined, allowPrivate: true });
+    }
+    for (const { domain, upstreams } of settings.domains ?? []) {
+      this.#rules.set(domainKey(domain), { group: upstreams, allowPrivate: true });
+    }
+  }
+
+  /** Who is asked for a name (folded, on the wire): the servers of the longest domain that it is in. */
+  groupFor(name: Uint8Array): UpstreamGroup {
+    return this.#ruleFor(name, (rule) => rule.group !== undefined)?.group ?? this.#default;
+  }
+
+  /** Whether servers were set for a domain that the name is in: they know even special-use names. */
+  claims(name: Uint8Array): boolean {
+    return this.#ruleFor(name, (rule) => rule.group !== undefined) !== undefined;
+  }
+
+  allowsPrivate(name: Uint8Array): boolean {
+    return !this.#protects || this.#ruleFor(name, (rule) => rule.allowPrivate) !== undefined;
+  }
+
+  #ruleFor(name: Uint8Array, wanted: (rule: Rule) => boolean): Rule | undefined {
+    const text = Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString("latin1");
+    for (let at = 0; ; at += name[at] + 1) {
+      const rule = this.#rules.get(text.slice(at));
+      if (rule !== undefined && wanted(rule)) return rule;
+      if (name[at] === 0) return undefined;
+    }
+  }
+}
+
+/** Wire names as latin1 text are what the rules are kept by. */
+function domainKey(domain: string): string {
+  const name = parseName(domain);
+  if (name === undefined) throw new TapnetError("DNS_DOMAIN", `${domain} is not a domain name: write one like corp.example`);
+  return Buffer.from(foldName(name)).toString("latin1");
+}

@@ -1,0 +1,184 @@
+import { TapnetError } from "../../base/errors.js";
+import type { Ipv4Address } from "../../base/ipv4-address.js";
+import type { Ipv6Address } from "../../base/ipv6-address.js";
+import { foldName, formatName, parseName, sameName } from "../../wire/dns/name.js";
+import { TYPE } from "../../wire/dns/numbers.js";
+import { addressData } from "./addresses.js";
+import type { NameNode, NameTree, RecordSet, RecordSource } from "./name-tree.js";
+import type { Views } from "./views.js";
+import { reverseIpv4, reverseIpv6 } from "./zones.js";
+
+/**
+ * Theory of operation
+ *
+ * A guest is set as a whole: all its names and addresses replace what was there. Its own name and those that the operator gave
+ * it always hold; the name that it calls itself by DHCP (`hostname`) holds only while nobody else has it, so no guest can take
+ * another's place, nor one of the names that software trusts blindly. The address leads back to the guest's own name.
+ *
+ * Setting and removing cost as much as the guest has names and addresses, however many other guests there are.
+ */
+export interface GuestAddresses {
+  readonly ipv4?: readonly Ipv4Address[];
+  readonly ipv6?: readonly Ipv6Address[];
+  /** Further names that the operator gave: labels, or whole names. */
+  readonly names?: readonly string[];
+  /** What the guest calls itself. */
+  readonly hostname?: string | undefined;
+  readonly ttlSeconds?: number;
+}
+
+/** What a guest's names lead to, for people. */
+export interface GuestEntry {
+  readonly network: string;
+  readonly guest: string;
+  readonly names: readonly string[];
+  readonly ipv4: readonly Ipv4Address[];
+  readonly ipv6: readonly Ipv6Address[];
+}
+
+interface Placement {
+  readonly node: NameNode;
+  readonly set: RecordSet;
+}
+
+const TTL_SECONDS = 60;
+const ADDRESSES_MOST = 64;
+const NAMES_MOST = 32;
+
+/**
+ * Labels that no guest may call itself: ours, and those that browsers and operating systems look for and trust (a web proxy's
+ * configuration, a tunnel broker).
+ */
+const RESERVED_LABELS = new Set(["gateway", "localhost", "wpad", "isatap"]);
+const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export class GuestNames {
+  readonly #tree: NameTree;
+  readonly #views: Views;
+  readonly #guests = new Map<string, { entry: GuestEntry; placements: Placement[] }>();
+
+  constructor(tree: NameTree, views: Views) {
+    this.#tree = tree;
+    this.#views = views;
+  }
+
+  get count(): number {
+    return this.#guests.size;
+  }
+
+  /** Replaces all that is known of a guest; visible with the next question. Returns the names that it could not have. */
+  set(network: string, guest: string, addresses: GuestAddresses): string[] {
+    const view = this.#views.get(network);
+    const domain = this.#views.namesOf(network)?.domain;
+    if (view === undefined || domain === undefined) {
+      throw new TapnetError("DNS_NETWORK", `guest ${guest}: DNS does not know a network ${network}`);
+    }
+    this.remove(network, guest);
+    const { ipv4 = [], ipv6 = [], names = [], ttlSeconds = TTL_SECONDS } = addresses;
+    const common = { source: { kind: "guest", owner: guestKey(network, guest) } as RecordSource, network: view.number, ttlSeconds };
+    const sets = addressData(ipv4.slice(0, ADDRESSES_MOST), ipv6.slice(0, ADDRESSES_MOST)).map((set) => ({ ...common, ...set }));
+    const refused: string[] = [];
+    const held = sets.length === 0 ? [] : this.#chooseNames(domain, [guest, ...names], refused);
+    const placements: Placement[] = [];
+    for (const name of held) this.#placeName(placements, name, sets);
+    if (addresses.hostname !== undefined && sets.length > 0) {
+      const name = claimName(addresses.hostname, domain);
+      const has = name !== undefined && (held.some((other) => sameName(other, 0, name, 0)) || this.#placeHostname(placements, name, sets));
+      if (!has) refused.push(addresses.hostname);
+      else if (!held.some((other) => sameName(other, 0, name, 0))) held.push(name);
+    }
+    if (held.length > 0) {
+      const pointer = { ...common, type: TYPE.PTR, data: [held[0]] };
+      for (const address of ipv4) place(placements, this.#tree.insert(reverseIpv4(address)), pointer);
+      for (const address of ipv6) place(placements, this.#tree.insert(reverseIpv6(address)), pointer);
+    }
+    const entry = { network, guest, names: held.map((name) => formatName(name)), ipv4, ipv6 };
+    this.#guests.set(guestKey(network, guest), { entry, placements });
+    return refused;
+  }
+
+  /** Forgets a guest; nothing happens where there is none. */
+  remove(network: string, guest: string): void {
+    const key = guestKey(network, guest);
+    const known = this.#guests.get(key);
+    if (known === undefined) return;
+    this.#guests.delete(key);
+    for (const { node, set } of known.placements) this.#take(node, set);
+  }
+
+  get(network: string, guest: string): GuestEntry | undefined {
+    return this.#guests.get(guestKey(network, guest))?.entry;
+  }
+
+  /** The guest of a network that has this address. */
+  guestAt(network: string, address: Ipv4Address | Ipv6Address): string | undefined {
+    if (!this.#tree.findName(typeof address === "bigint" ? reverseIpv6(address) : reverseIpv4(address))) return undefined;
+    const number = this.#views.get(network)?.number;
+    const set = this.#tree.closest.sets.find((candidate) => candidate.source.kind === "guest" && candidate.network === number);
+    return set === undefined ? undefined : this.#guests.get(set.source.owner)?.entry.guest;
+  }
+
+  *all(): Generator<GuestEntry> {
+    for (const { entry } of this.#guests.values()) yield entry;
+  }
+
+  #chooseNames(domain: string, texts: readonly string[], refused: string[]): Uint8Array[] {
+    const chosen: Uint8Array[] = [];
+    for (const text of texts.slice(0, NAMES_MOST)) {
+      const name = completeName(text, domain);
+      if (name === undefined) refused.push(text);
+      else if (!chosen.some((other) => sameName(other, 0, name, 0))) chosen.push(name);
+    }
+    return chosen;
+  }
+
+  #placeName(placements: Placement[], name: Uint8Array, sets: readonly RecordSet[]): void {
+    const node = this.#tree.insert(name);
+    this.#yieldHostname(node, sets[0].network);
+    for (const set of sets) place(placements, node, set);
+  }
+
+  /** False where somebody else has the name. */
+  #placeHostname(placements: Placement[], name: Uint8Array, sets: readonly RecordSet[]): boolean {
+    const node = this.#tree.insert(name);
+    if (node.sets.some((set) => set.network === sets[0].network || set.source.kind === "configuration")) return false;
+    for (const set of sets) place(placements, node, { ...set, source: { kind: "hostname", owner: set.source.owner } });
+    return true;
+  }
+
+  /** Where a guest only calls itself by this name, its true owner takes it over. */
+  #yieldHostname(node: NameNode, network: number): void {
+    for (const set of node.sets) {
+      if (set.source.kind !== "hostname" || set.network !== network) continue;
+      const holder = this.#guests.get(set.source.owner);
+      if (holder !== undefined) holder.placements = holder.placements.filter((placement) => placement.set !== set);
+      node.sets = node.sets.filter((other) => other !== set);
+    }
+  }
+
+  #take(node: NameNode, set: RecordSet): void {
+    node.sets = node.sets.filter((other) => other !== set);
+    this.#tree.prune(node);
+  }
+}
+
+function guestKey(network: string, guest: string): string {
+  return `${network}/${guest}`;
+}
+
+function place(placements: Placement[], node: NameNode, set: RecordSet): void {
+  node.sets.push(set);
+  placements.push({ node, set });
+}
+
+/** A name from the operator: one label is completed with the domain, anything else is a whole name. */
+function completeName(text: string, domain: string): Uint8Array | undefined {
+  const name = parseName(text.includes(".") ? text : `${text}.${domain}`);
+  return name === undefined ? undefined : foldName(name);
+}
+
+/** A name from the guest: its first label, if it is one that a host may have (RFC 1123 §2.1), in the network's own domain. */
+function claimName(hostname: string, domain: string): Uint8Array | undefined {
+  const label = hostname.split(".", 1)[0].toLowerCase();
+  return HOST_LABEL.test(label) && !RESERVED_LABELS.has(label) ? completeName(label, domain) : undefined;
+}

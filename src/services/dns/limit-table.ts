@@ -1,0 +1,66 @@
+import type { Link } from "../../frame/link.js";
+import { AskerLimits, type LimitSettings, UNLIMITED } from "./limits.js";
+
+/** Guests remembered; those that have not been met for longest are forgotten, and start with a full allowance again. */
+const GUESTS_MOST = 65_536;
+/** Clients of one shared link that are told apart; more of them share. */
+const CLIENTS_PER_LINK = 256;
+
+/** The allowance of everyone who asks. */
+export class LimitTable {
+  /** For this host itself. */
+  readonly host = new AskerLimits("host", UNLIMITED);
+  readonly #settings: LimitSettings;
+  readonly #guests = new Map<string, AskerLimits>();
+  /** By link name; never more than there are links. */
+  readonly #clients = new Map<string, AskerLimits[]>();
+  readonly #logged = new Set<string>();
+
+  constructor(settings: LimitSettings) {
+    this.#settings = settings;
+  }
+
+  forGuest(network: string, guest: string): AskerLimits {
+    const name = `${network}/${guest}`;
+    const known = this.#guests.get(name);
+    if (known !== undefined) return known;
+    if (this.#guests.size >= GUESTS_MOST) this.#forgetOldest();
+    const limits = new AskerLimits(name, this.#settings);
+    limits.logsQueries = this.#logged.has(name) || this.#logged.has(`${network}/`);
+    this.#guests.set(name, limits);
+    return limits;
+  }
+
+  /** For a client of a shared link, by a number that is its own (a MAC address, an IPv4 address). */
+  forClient(link: Link, client: number): AskerLimits {
+    let clients = this.#clients.get(link.ifname);
+    if (clients === undefined) {
+      clients = Array.from({ length: CLIENTS_PER_LINK }, () => new AskerLimits(link.ifname, this.#settings));
+      for (const limits of clients) limits.logsQueries = this.#logged.has(`${link.network}/`);
+      this.#clients.set(link.ifname, clients);
+    }
+    return clients[(client ^ (client / 0x1_0000)) & (CLIENTS_PER_LINK - 1)];
+  }
+
+  /** Switches the query log of one guest, or of a whole network where `guest` is empty. */
+  setQueryLog(network: string, guest: string, on: boolean): void {
+    const name = `${network}/${guest}`;
+    if (on) this.#logged.add(name);
+    else this.#logged.delete(name);
+    for (const limits of this.#guests.values()) {
+      if (guest === "" ? limits.name.startsWith(name) : limits.name === name) limits.logsQueries = on;
+    }
+    if (guest === "") this.#clients.clear();
+  }
+
+  loggedAskers(): string[] {
+    return [...this.#logged];
+  }
+
+  #forgetOldest(): void {
+    for (const name of this.#guests.keys()) {
+      this.#guests.delete(name);
+      return;
+    }
+  }
+}

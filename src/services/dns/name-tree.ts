@@ -1,0 +1,205 @@
+import { FOLD, finishHash, hashByte, NAME_LIMIT } from "../../wire/dns/name.js";
+import type { Zone } from "./zones.js";
+
+/**
+ * Theory of operation
+ *
+ * Every name that we have something to say about is a node of one tree, and all nodes stand in one hash table, by the hash of
+ * their labels from the root down. A question walks from the root to the left, one probe a label, and ends at its node or at its
+ * closest encloser (RFC 4592 §3.3.1), which is all that NXDOMAIN, NODATA and wildcards need. Names that are not ours leave the
+ * tree after a probe or two. Names above a record (empty non-terminals, RFC 4592 §2.2.2) are nodes of their own, so they exist.
+ *
+ * Limits: a node costs a few hundred bytes; the number of nodes is bounded by those who insert (guests' names, configuration,
+ * hosts files). Setting and removing a name costs the same whatever else is there, but for the doubling of the table.
+ */
+
+/** Where records come from, and on whose behalf; it tells who may replace them. */
+export interface RecordSource {
+  /** `hostname` is what a guest calls itself: it yields to every other source. */
+  readonly kind: "zone" | "configuration" | "hosts" | "guest" | "hostname";
+  /** The guest, the file, the zone. */
+  readonly owner: string;
+}
+
+/** Records of one type under one name, as one source gave them. */
+export interface RecordSet {
+  readonly source: RecordSource;
+  /** Number of the network whose names these are; `EVERYONE` for all. */
+  readonly network: number;
+  readonly type: number;
+  readonly ttlSeconds: number;
+  /** Data on the wire, names in full; one item a record, at least one. */
+  readonly data: readonly Uint8Array[];
+}
+
+/** The network number of what every guest may see. */
+export const EVERYONE = 0;
+
+/** One name. `sets` is read on the hot path; only the tree and the sources of records change it. */
+export class NameNode {
+  /** The leftmost label with its length byte, folded; empty for the root. */
+  readonly label: Uint8Array;
+  readonly parent: NameNode | null;
+  /** Unfinished hash of the labels from the root to here. */
+  readonly hash: number;
+  readonly depth: number;
+  sets: RecordSet[] = [];
+  /** Where this is the highest name of a zone of ours. */
+  zone: Zone | null = null;
+  /** The child `*`. */
+  wildcard: NameNode | null = null;
+  children = 0;
+  /** The next node of the same bucket. */
+  next: NameNode | null = null;
+
+  constructor(label: Uint8Array, parent: NameNode | null, hash: number) {
+    this.label = label;
+    this.parent = parent;
+    this.hash = hash;
+    this.depth = parent === null ? 0 : parent.depth + 1;
+  }
+
+  /** The whole name on the wire. */
+  name(): Uint8Array {
+    const labels: Uint8Array[] = [];
+    for (let node: NameNode = this; node.parent !== null; node = node.parent) labels.push(node.label);
+    return new Uint8Array(Buffer.concat([...labels, Uint8Array.of(0)]));
+  }
+}
+
+const BUCKETS_LEAST = 1024;
+
+export class NameTree {
+  readonly root: NameNode;
+  /** What `find` ended at: the name itself, or its closest encloser. */
+  closest: NameNode;
+  #buckets: (NameNode | null)[];
+  #mask: number;
+  #count = 0;
+  readonly #labelOffset = new Uint8Array(NAME_LIMIT.labels + 1);
+
+  constructor(seed: number) {
+    this.root = new NameNode(new Uint8Array(0), null, seed);
+    this.closest = this.root;
+    this.#buckets = new Array<NameNode | null>(BUCKETS_LEAST).fill(null);
+    this.#mask = BUCKETS_LEAST - 1;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  /**
+   * Walks to the name of `labelCount` labels at `nameOffset`, whose labels start at `labelOffset`, as far as there are nodes.
+   * Leaves the node in `closest`; true where that is the name itself.
+   */
+  find(bytes: Uint8Array, nameOffset: number, labelOffset: Uint8Array, labelCount: number): boolean {
+    let node = this.root;
+    for (let label = labelCount - 1; label >= 0; label--) {
+      const child = this.child(node, bytes, nameOffset + labelOffset[label]);
+      if (child === null) {
+        this.closest = node;
+        return false;
+      }
+      node = child;
+    }
+    this.closest = node;
+    return true;
+  }
+
+  /** The same for a whole uncompressed name at `offset`. */
+  findName(name: Uint8Array, offset = 0): boolean {
+    return this.find(name, offset, this.#labelOffset, locateLabels(name, offset, this.#labelOffset));
+  }
+
+  /** The child of `parent` with the label that starts at `at`, or null. */
+  child(parent: NameNode, bytes: Uint8Array, at: number): NameNode | null {
+    const stop = at + bytes[at] + 1;
+    let hash = parent.hash;
+    for (let byte = at; byte < stop; byte++) hash = hashByte(hash, FOLD[bytes[byte]]);
+    for (let node = this.#buckets[finishHash(hash) & this.#mask]; node !== null; node = node.next) {
+      if (node.parent === parent && node.hash === hash && isLabel(node.label, bytes, at)) return node;
+    }
+    return null;
+  }
+
+  /** The node of a name, made where there is none. A node that nothing is put into is given back with `prune`. */
+  insert(name: Uint8Array): NameNode {
+    const starts: number[] = [];
+    for (let at = 0; name[at] !== 0; at += name[at] + 1) starts.unshift(at);
+    let node = this.root;
+    for (const at of starts) node = this.child(node, name, at) ?? this.#add(node, name.subarray(at, at + name[at] + 1));
+    return node;
+  }
+
+  /** Takes a node out of the tree, and those above it, as far as they have become empty. */
+  prune(from: NameNode): void {
+    let node = from;
+    while (node.parent !== null && node.sets.length === 0 && node.children === 0 && node.zone === null) {
+      const parent: NameNode = node.parent;
+      this.#unlink(node);
+      if (parent.wildcard === node) parent.wildcard = null;
+      parent.children--;
+      node = parent;
+    }
+  }
+
+  /** Every node, in no order. */
+  *nodes(): Generator<NameNode> {
+    for (const bucket of this.#buckets) {
+      for (let node = bucket; node !== null; node = node.next) yield node;
+    }
+  }
+
+  #add(parent: NameNode, label: Uint8Array): NameNode {
+    if (this.#count > this.#mask) this.#grow();
+    const folded = label.map((byte) => FOLD[byte]);
+    const hash = folded.reduce(hashByte, parent.hash);
+    const node = new NameNode(folded, parent, hash);
+    if (folded.length === 2 && folded[1] === 0x2a) parent.wildcard = node;
+    parent.children++;
+    this.#link(node);
+    this.#count++;
+    return node;
+  }
+
+  #link(node: NameNode): void {
+    const bucket = finishHash(node.hash) & this.#mask;
+    node.next = this.#buckets[bucket];
+    this.#buckets[bucket] = node;
+  }
+
+  #unlink(node: NameNode): void {
+    const bucket = finishHash(node.hash) & this.#mask;
+    let before = this.#buckets[bucket];
+    if (before === node) {
+      this.#buckets[bucket] = node.next;
+    } else {
+      while (before !== null && before.next !== node) before = before.next;
+      if (before !== null) before.next = node.next;
+    }
+    node.next = null;
+    this.#count--;
+  }
+
+  #grow(): void {
+    const nodes = [...this.nodes()];
+    this.#mask = this.#mask * 2 + 1;
+    this.#buckets = new Array<NameNode | null>(this.#mask + 1).fill(null);
+    for (const node of nodes) this.#link(node);
+  }
+}
+
+function isLabel(label: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let index = 0; index < label.length; index++) {
+    if (label[index] !== FOLD[bytes[at + index]]) return false;
+  }
+  return true;
+}
+
+/** Where the labels of an uncompressed name start, the leftmost first; returns how many there are. */
+export function locateLabels(name: Uint8Array, offset: number, labelOffset: Uint8Array): number {
+  let labels = 0;
+  for (let at = offset; name[at] !== 0; at += name[at] + 1) labelOffset[labels++] = at - offset;
+  return labels;
+}

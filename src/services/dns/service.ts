@@ -1,0 +1,264 @@
+import type { Clock } from "../../base/clock.js";
+import type { Counters } from "../../base/counters.js";
+import type { Logger } from "../../base/log.js";
+import type { Random } from "../../base/random.js";
+import type { DatagramSender, DatagramService } from "../../frame/datagram.js";
+import type { Message } from "../../wire/dns/message.js";
+import { Answerer } from "./answer.js";
+import { AnswerCache } from "./cache.js";
+import { type CachedAnswer, describeCache, flushCache } from "./cache-view.js";
+import { ClientCookies, CookieJar } from "./cookies.js";
+import { type DnsCounter, dnsCounters } from "./dns-counters.js";
+import { Forwarder } from "./forward.js";
+import { Forwarding, type ForwardingSettings } from "./forwarding.js";
+import { DnsFrameService } from "./frames.js";
+import { GuestNames } from "./guest-names.js";
+import { HostsFile, isForOthers, parseHosts } from "./hosts-file.js";
+import { LimitTable } from "./limit-table.js";
+import type { LimitSettings } from "./limits.js";
+import { type ListedRecord, listRecords } from "./name-list.js";
+import { NameTree } from "./name-tree.js";
+import { askLocally } from "./own-question.js";
+import { QueryLog } from "./query-log.js";
+import { type ConfiguredRecord, ConfiguredRecords } from "./records.js";
+import { RESOLV_CONF_PATHS, ResolvConf } from "./resolv-conf.js";
+import { KnownAskers } from "./socket-askers.js";
+import { TCP_SETTINGS, TcpService, type TcpSettings } from "./tcp.js";
+import { type DatagramBatch, UdpService } from "./udp.js";
+import type { UpstreamAddress } from "./upstream.js";
+import { UpstreamPool } from "./upstream-pool.js";
+import type { UpstreamTransport } from "./upstream-transport.js";
+import { type NetworkNames, type View, Views } from "./views.js";
+import { type FileSource, WatchedFile } from "./watched-file.js";
+import { addSpecialZones } from "./zones.js";
+
+export interface DnsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly transport: UpstreamTransport;
+  readonly files: FileSource;
+  readonly cacheBytes: number;
+  /** Expired answers are served for so long while upstream is silent (RFC 8767); 0 for never. */
+  readonly staleSeconds: number;
+  readonly limits: LimitSettings;
+  /** Files in the form of hosts(5). Of `/etc/hosts`, what only means this host is left out. */
+  readonly hostsFiles?: readonly string[];
+  /** The most that leaves in one datagram; 1,232 if not given. */
+  readonly udpBytesMost?: number;
+  readonly tcp?: TcpSettings;
+  readonly resolvConfPaths?: { readonly main: string; readonly resolved: string };
+}
+
+/** One network, as DNS sees it. */
+export interface NetworkDns extends NetworkNames {
+  /** Whether its guests' other questions are asked upstream. */
+  readonly forward: boolean;
+  /** Its own upstreams; undefined: those of all. */
+  readonly upstreams?: readonly UpstreamAddress[] | undefined;
+}
+
+/** What the service has done and holds, for people. */
+export interface DnsStats {
+  readonly counters: Record<DnsCounter, number>;
+  readonly guests: number;
+  readonly names: number;
+  readonly openQuestions: number;
+  readonly tcpConnections: number;
+  readonly cache: { readonly answers: number; readonly usedBytes: number; readonly sizeBytes: number; readonly evictions: number };
+  readonly upstreams: readonly {
+    readonly upstream: string;
+    readonly healthy: boolean;
+    readonly questions: number;
+    readonly answers: number;
+    readonly timeouts: number;
+    readonly answerMs: number;
+  }[];
+}
+
+const DEFAULT_UDP_BYTES = 1232;
+
+/** DNS as one thing: what the daemon builds, feeds with networks, guests and configuration, and connects to frames and sockets. */
+export class DnsService {
+  readonly counters: Counters<DnsCounter> = dnsCounters();
+  /** Guests' names: set with a lease, removed with it. */
+  readonly names: GuestNames;
+  readonly answerer: Answerer;
+  readonly tcp: TcpService;
+  readonly #views: Views;
+  readonly #tree: NameTree;
+  readonly #cache: AnswerCache;
+  readonly #forwarder: Forwarder;
+  readonly #forwarding: Forwarding;
+  readonly #pool: UpstreamPool;
+  readonly #limits: LimitTable;
+  readonly #askers: KnownAskers;
+  readonly #records: ConfiguredRecords;
+  readonly #hosts: readonly WatchedFile[];
+  readonly #resolvConf: ResolvConf;
+  readonly #networks = new Map<string, NetworkDns>();
+  readonly #clock: Clock;
+
+  constructor(options: DnsOptions) {
+    const { clock, random, log, transport, files, staleSeconds } = options;
+    const { counters } = this;
+    this.#clock = clock;
+    this.#tree = new NameTree(random.uint32());
+    addSpecialZones(this.#tree);
+    this.#views = new Views(this.#tree, Math.floor(clock.nowMs() / 1000));
+    this.names = new GuestNames(this.#tree, this.#views);
+    this.#records = new ConfiguredRecords(this.#tree);
+    this.#limits = new LimitTable(options.limits);
+    this.#askers = new KnownAskers(this.#views, this.names, this.#limits);
+    this.#cache = new AnswerCache(options.cacheBytes);
+    this.#pool = new UpstreamPool(clock, new ClientCookies(random));
+    this.#forwarding = new Forwarding(this.#pool);
+    this.#forwarder = new Forwarder({ clock, random, transport, cache: this.#cache, counters, log, staleSeconds });
+    this.answerer = new Answerer({
+      tree: this.#tree,
+      cache: this.#cache,
+      forwarder: this.#forwarder,
+      cookies: new CookieJar(random),
+      clock,
+      counters,
+      queryLog: new QueryLog(log),
+      hashSeed: random.uint32(),
+      udpBytesMost: options.udpBytesMost ?? DEFAULT_UDP_BYTES,
+      staleSeconds,
+    });
+    this.tcp = new TcpService(this.answerer, this.#askers, clock, counters, options.tcp ?? TCP_SETTINGS);
+    this.#hosts = (options.hostsFiles ?? []).map((path) => watchHosts(this.#tree, path, clock, files));
+    this.#resolvConf = new ResolvConf(
+      clock,
+      files,
+      (servers) => {
+        if (this.#forwarding.setHostServers(servers) && this.#forwarding.upstreamsFromHost) this.flush();
+      },
+      options.resolvConfPaths ?? RESOLV_CONF_PATHS,
+    );
+    this.configureForwarding({});
+  }
+
+  /** Reads the hosts files and `resolv.conf`, and follows them from then on. */
+  async start(): Promise<void> {
+    await Promise.all([...this.#hosts.map((file) => file.start()), this.#resolvConf.start()]);
+  }
+
+  /** Fails what waits, and closes every socket and connection. */
+  stop(): void {
+    for (const file of this.#hosts) file.stop();
+    this.#resolvConf.stop();
+    this.#forwarder.close();
+    this.tcp.close();
+  }
+
+  /** Adds a network, or changes it. */
+  setNetwork(network: NetworkDns): void {
+    const view = this.#views.set(network);
+    this.#networks.set(network.network, network);
+    this.#connect(view, network);
+    this.#forwarding.setOwnAddresses(this.#ownAddresses());
+  }
+
+  removeNetwork(network: string): void {
+    for (const { guest } of [...this.names.all()].filter((entry) => entry.network === network)) this.names.remove(network, guest);
+    this.#views.remove(network);
+    this.#networks.delete(network);
+    this.#forwarding.setOwnAddresses(this.#ownAddresses());
+  }
+
+  /** Where questions about the outside world go. What is cached under other settings is not used any more. */
+  configureForwarding(settings: ForwardingSettings): void {
+    this.#forwarding.configure(settings);
+    this.#views.host.policy = this.#forwarding.policyFor(undefined);
+    for (const view of this.#views.all()) {
+      const network = this.#networks.get(view.network);
+      if (network !== undefined) this.#connect(view, network);
+    }
+  }
+
+  /** Replaces the operator's records. Throws a TapnetError that names the one which cannot be; the old ones stay then. */
+  setRecords(records: readonly ConfiguredRecord[]): void {
+    this.#records.replace(records);
+  }
+
+  /** The service for questions in frames; later answers leave through `sender`. */
+  frames(sender: DatagramSender): DatagramService {
+    return new DnsFrameService(this.answerer, this.#views, this.#limits, this.counters, sender);
+  }
+
+  /** A service for one UDP socket; `makeBatch` makes batches as that socket wants them. */
+  udp(family: 4 | 6, makeBatch: () => DatagramBatch): UdpService {
+    return new UdpService(this.answerer, this.#askers, family, makeBatch);
+  }
+
+  /** Asks as a guest of the network would, or as this host does. Resolves to the reply. */
+  query(name: string, type: number, network?: string): Promise<Message> {
+    const view = network === undefined ? this.#views.host : this.#views.get(network);
+    return askLocally(this.answerer, view, this.#limits.host, name, type);
+  }
+
+  /** The records that a network's guests see, or all of them. */
+  list(network?: string): ListedRecord[] {
+    return listRecords(this.#tree, network === undefined ? undefined : this.#views.get(network));
+  }
+
+  /** What is cached, the oldest first. */
+  listCache(): CachedAnswer[] {
+    return describeCache(this.#cache, this.#nowSeconds());
+  }
+
+  /** Forgets what upstream said about a name and all below it, or about everything; returns how many answers that were. */
+  flush(name?: string): number {
+    this.#forwarder.forgetFailures();
+    return flushCache(this.#cache, name);
+  }
+
+  stats(): DnsStats {
+    const cache = this.#cache;
+    return {
+      counters: this.counters.toJSON(),
+      guests: this.names.count,
+      names: this.#tree.size,
+      openQuestions: this.#forwarder.openQuestions,
+      tcpConnections: this.tcp.connections,
+      cache: { answers: cache.count, usedBytes: cache.usedBytes, sizeBytes: cache.bytes.length, evictions: cache.evictions },
+      upstreams: [...this.#pool.all()].map((upstream) => ({
+        upstream: upstream.text,
+        healthy: upstream.isHealthy,
+        questions: upstream.questions,
+        answers: upstream.answers,
+        timeouts: upstream.timeouts,
+        answerMs: Math.round(upstream.smoothedMs * 10) / 10,
+      })),
+    };
+  }
+
+  /** Switches the query log of a guest, or of a whole network. */
+  setQueryLog(on: boolean, network: string, guest = ""): void {
+    this.#limits.setQueryLog(network, guest, on);
+  }
+
+  /** Domains and reverse zones that are answered here: for `ResolvedRegistration`. */
+  zones(): string[] {
+    return this.#views.zoneNames();
+  }
+
+  #connect(view: View, network: NetworkDns): void {
+    view.policy = network.forward ? this.#forwarding.policyFor(network.upstreams) : undefined;
+  }
+
+  #ownAddresses() {
+    return [...this.#networks.values()].flatMap(({ gatewayIpv4 = [], gatewayIpv6 = [] }) => [...gatewayIpv4, ...gatewayIpv6]);
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#clock.monotonicMs() / 1000);
+  }
+}
+
+function watchHosts(tree: NameTree, path: string, clock: Clock, files: FileSource): WatchedFile {
+  const names = new HostsFile(tree, path);
+  const accept = path === "/etc/hosts" ? isForOthers : () => true;
+  return new WatchedFile(path, clock, files, (text) => names.replace(parseHosts(text).filter(accept)));
+}

@@ -1,0 +1,167 @@
+import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
+import type { Ipv6Address } from "../../base/ipv6-address.js";
+import type { Prefix } from "../../base/prefix.js";
+import { writeUint32 } from "../../wire/dns/bytes.js";
+import { formatName, parseName } from "../../wire/dns/name.js";
+import { TYPE } from "../../wire/dns/numbers.js";
+import { EVERYONE, type NameNode, type NameTree, type RecordSource } from "./name-tree.js";
+
+/** A part of the name space that is answered here and never forwarded. */
+export interface Zone {
+  /** Its highest name on the wire, folded. */
+  readonly apex: Uint8Array;
+  /** Data of its SOA record, names in full. */
+  readonly soa: Uint8Array;
+  /** How long a "no" may be kept (RFC 2308 §5): also the TTL of the SOA record in it. */
+  readonly negativeTtlSeconds: number;
+  /** One of the zones that nobody outside can answer; an upstream set for it takes its place. */
+  readonly special: boolean;
+}
+
+/** Short: a name that was asked for too early is there a moment later. */
+const LOCAL_NEGATIVE_TTL_SECONDS = 5;
+const LOCAL_TTL_SECONDS = 60;
+/** RFC 6303 §3. */
+const EMPTY_ZONE_TTL_SECONDS = 10_800;
+
+/** Special-use names that a resolver answers with NXDOMAIN by itself: RFC 6761 §6.4, RFC 7686 §2, RFC 6762 §22.1, RFC 9476. */
+const NONEXISTENT = ["invalid", "onion", "local", "alt"];
+
+/** Reverse zones of addresses that mean something else, or nothing, elsewhere: RFC 6303 §4, RFC 7793. */
+const LOCAL_REVERSE = [
+  "0.in-addr.arpa",
+  "10.in-addr.arpa",
+  "127.in-addr.arpa",
+  "254.169.in-addr.arpa",
+  ...range(16, 31).map((octet) => `${octet}.172.in-addr.arpa`),
+  "168.192.in-addr.arpa",
+  ...range(64, 127).map((octet) => `${octet}.100.in-addr.arpa`),
+  "2.0.192.in-addr.arpa",
+  "100.51.198.in-addr.arpa",
+  "113.0.203.in-addr.arpa",
+  "255.255.255.255.in-addr.arpa",
+  `${"0.".repeat(32)}ip6.arpa`,
+  `1.${"0.".repeat(31)}ip6.arpa`,
+  "d.f.ip6.arpa",
+  "8.e.f.ip6.arpa",
+  "9.e.f.ip6.arpa",
+  "a.e.f.ip6.arpa",
+  "b.e.f.ip6.arpa",
+  "8.b.d.0.1.0.0.2.ip6.arpa",
+];
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** The wire name of text that is known to be one. */
+export function wireName(text: string): Uint8Array {
+  const name = parseName(text);
+  if (name === undefined) throw new RangeError(`not a domain name: ${text}`);
+  return name;
+}
+
+/** Puts the zones of RFC 6761, 6303, 7793 and 9462 into a tree. */
+export function addSpecialZones(tree: NameTree): void {
+  for (const name of [...NONEXISTENT, ...LOCAL_REVERSE]) addEmptyZone(tree, name);
+  // RFC 9462 §6.5: a resolver that designates no other says NODATA, and never asks anybody.
+  addEmptyZone(tree, "resolver.arpa");
+  addEmptyZone(tree, "_dns.resolver.arpa");
+  addLocalhost(tree);
+}
+
+const SPECIAL: RecordSource = { kind: "zone", owner: "special-use names" };
+
+function addEmptyZone(tree: NameTree, text: string): void {
+  const apex = wireName(text);
+  const soa = soaData(apex, wireName("nobody.invalid"), [1, 3600, 1200, 604_800, EMPTY_ZONE_TTL_SECONDS]);
+  const zone = { apex, soa, negativeTtlSeconds: EMPTY_ZONE_TTL_SECONDS, special: true };
+  putZone(tree, zone, apex, EMPTY_ZONE_TTL_SECONDS, SPECIAL);
+}
+
+/** RFC 6761 §6.3: localhost and all below it are the asker itself. */
+function addLocalhost(tree: NameTree): void {
+  addEmptyZone(tree, "localhost");
+  const loopback = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+  const common = { source: SPECIAL, network: EVERYONE, ttlSeconds: EMPTY_ZONE_TTL_SECONDS };
+  for (const name of ["localhost", "*.localhost"]) {
+    const node = tree.insert(wireName(name));
+    node.sets.push({ ...common, type: TYPE.A, data: [Uint8Array.of(127, 0, 0, 1)] }, { ...common, type: TYPE.AAAA, data: [loopback] });
+  }
+  for (const name of [reverseIpv4(0x7f00_0001), reverseIpv6(1n)]) {
+    tree.insert(name).sets.push({ ...common, type: TYPE.PTR, data: [wireName("localhost")] });
+  }
+}
+
+/**
+ * Makes a zone of ours; SOA and NS name the gateway and the host master of `domain`. Where there is one already (two networks
+ * may share a domain), that one stays.
+ */
+export function addLocalZone(tree: NameTree, apex: Uint8Array, domain: string, serial: number): NameNode {
+  const node = tree.insert(apex);
+  if (node.zone !== null && !node.zone.special) return node;
+  removeZone(tree, node);
+  const primary = wireName(`gateway.${domain}`);
+  const soa = soaData(primary, wireName(`hostmaster.${domain}`), [serial, 3600, 600, 86_400, LOCAL_NEGATIVE_TTL_SECONDS]);
+  const zone = { apex: node.name(), soa, negativeTtlSeconds: LOCAL_NEGATIVE_TTL_SECONDS, special: false };
+  return putZone(tree, zone, primary, LOCAL_TTL_SECONDS, { kind: "zone", owner: formatName(apex) });
+}
+
+/** Takes a zone away; records of other sources stay. */
+export function removeZone(tree: NameTree, node: NameNode): void {
+  node.zone = null;
+  node.sets = node.sets.filter((set) => set.source.kind !== "zone");
+  tree.prune(node);
+}
+
+function putZone(tree: NameTree, zone: Zone, primary: Uint8Array, ttlSeconds: number, source: RecordSource): NameNode {
+  const node = tree.insert(zone.apex);
+  node.zone = zone;
+  const common = { source, network: EVERYONE };
+  node.sets.push(
+    { ...common, type: TYPE.SOA, ttlSeconds: zone.negativeTtlSeconds, data: [zone.soa] },
+    { ...common, type: TYPE.NS, ttlSeconds, data: [primary] },
+  );
+  return node;
+}
+
+function soaData(mname: Uint8Array, rname: Uint8Array, numbers: readonly number[]): Uint8Array {
+  const data = new Uint8Array(mname.length + rname.length + 20);
+  data.set(mname);
+  data.set(rname, mname.length);
+  for (const [index, number] of numbers.entries()) writeUint32(data, mname.length + rname.length + index * 4, number);
+  return data;
+}
+
+/** 10.77.0.5 → `5.0.77.10.in-addr.arpa` (RFC 1035 §3.5). */
+export function reverseIpv4(address: Ipv4Address): Uint8Array {
+  return wireName(`${formatIpv4(address).split(".").reverse().join(".")}.in-addr.arpa`);
+}
+
+/** ::1 → `1.0.….0.ip6.arpa` (RFC 3596 §2.5). */
+export function reverseIpv6(address: Ipv6Address): Uint8Array {
+  return wireName(`${[...address.toString(16).padStart(32, "0")].reverse().join(".")}.ip6.arpa`);
+}
+
+/**
+ * The reverse zones that a prefix fills exactly: those of the next whole octet or digit. A /20 has sixteen, a /26 has sixty-four
+ * of one address each; nothing of a neighbour's addresses is claimed (cf. RFC 2317).
+ */
+export function reverseZones(prefix: Prefix): Uint8Array[] {
+  const bitsEach = prefix.family === 4 ? 8 : 4;
+  const labels = Math.max(1, Math.ceil(prefix.prefixLength / bitsEach));
+  const count = 2 ** (labels * bitsEach - prefix.prefixLength);
+  const width = prefix.family === 4 ? 32 : 128;
+  return Array.from({ length: count }, (_, index) => {
+    const shift = BigInt(width - labels * bitsEach);
+    const address = BigInt(prefix.address) + (BigInt(index) << shift);
+    const whole = prefix.family === 4 ? reverseIpv4(Number(address)) : reverseIpv6(address);
+    return dropLabels(whole, width / bitsEach - labels);
+  });
+}
+
+function dropLabels(name: Uint8Array, count: number): Uint8Array {
+  let at = 0;
+  for (let left = count; left > 0; left--) at += name[at] + 1;
+  return name.slice(at);
+}

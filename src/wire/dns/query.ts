@@ -1,0 +1,192 @@
+import { readUint16 } from "./bytes.js";
+import { finishHash, FOLD, hashByte, NAME_LIMIT, POINTER_BITS, skipName } from "./name.js";
+import { DNSSEC_OK, EDNS_OPTION, FIELD, FLAG, HEADER_BYTES, OPCODE_SHIFT, RECORD_FIXED_BYTES, TYPE } from "./numbers.js";
+
+/** Why a message is no question that we can answer. */
+export type QueryFault =
+  | "dns-short"
+  | "dns-response"
+  | "dns-opcode"
+  | "dns-question-count"
+  | "dns-question"
+  | "dns-sections"
+  | "dns-record"
+  | "dns-opt"
+  | "dns-opt-twice"
+  | "dns-option"
+  | "dns-cookie-length"
+  | "dns-keepalive-length"
+  | "dns-edns-version";
+
+/** Records that a question may carry behind it: OPT, and a signature (TSIG or SIG(0)) that we do not check. */
+const ADDITIONALS_MOST = 4;
+/** A client cookie alone, or with a server cookie of 8 to 32 bytes (RFC 7873 §4). */
+const COOKIE_BYTES = { client: 8, least: 16, most: 40 } as const;
+
+/**
+ * One question as it stands in a datagram: a cursor, filled by `check` and reused for the next one.
+ *
+ * Offsets count from the start of the bytes given to `check`, but for `labelOffset`, which counts from the name's first byte.
+ */
+export class Query {
+  id = 0;
+  /** The header's second word as it came. */
+  flags = 0;
+  nameOffset = 0;
+  /** With the root's zero byte; 0 where there is no question (RFC 7873 §5.4). */
+  nameLength = 0;
+  labelCount = 0;
+  /** Where the length byte of each label stands in the name, the leftmost first. */
+  readonly labelOffset = new Uint8Array(NAME_LIMIT.labels + 1);
+  /** Finished hash of the folded name. */
+  hash = 0;
+  type = 0;
+  class = 0;
+  /** First byte after the question; where there is none, after the header. */
+  questionEnd = 0;
+  hasEdns = false;
+  /** The asker's own limit, never under 512 (RFC 6891 §6.2.3). */
+  udpPayloadBytes = 0;
+  dnssecOk = false;
+  /** The COOKIE option's value; length 0 where there was none. */
+  cookieOffset = 0;
+  cookieLength = 0;
+  /** The asker would keep its TCP connection (RFC 7828). */
+  wantsKeepalive = false;
+  readonly #seed: number;
+
+  /** `seed` begins every hash; it is random, so that nobody outside can make names collide. */
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  get opcode(): number {
+    return (this.flags & FLAG.opcode) >>> OPCODE_SHIFT;
+  }
+
+  get recursionDesired(): boolean {
+    return (this.flags & FLAG.recursionDesired) !== 0;
+  }
+
+  get checkingDisabled(): boolean {
+    return (this.flags & FLAG.checkingDisabled) !== 0;
+  }
+
+  /**
+   * Reads `length` bytes from `offset`; the fault, or undefined. Whatever the fault, the fields that stand in front of it are
+   * filled, so that the refusal can echo them.
+   */
+  check(bytes: Uint8Array, offset: number, length: number): QueryFault | undefined {
+    this.#clear(offset);
+    if (length < HEADER_BYTES) return "dns-short";
+    this.id = readUint16(bytes, offset + FIELD.id);
+    this.flags = readUint16(bytes, offset + FIELD.flags);
+    if ((this.flags & FLAG.response) !== 0) return "dns-response";
+    if ((this.flags & FLAG.opcode) !== 0) return "dns-opcode";
+    const questions = readUint16(bytes, offset + FIELD.questions);
+    if (questions > 1) return "dns-question-count";
+    const end = offset + length;
+    if (questions === 1 && !this.#readQuestion(bytes, end)) return "dns-question";
+    const answers = readUint16(bytes, offset + FIELD.answers);
+    const authorities = readUint16(bytes, offset + FIELD.authorities);
+    // An IXFR question carries the SOA that the asker has (RFC 1995 §3); its refusal is the answering function's.
+    if (answers !== 0 || authorities > (this.type === TYPE.IXFR ? 1 : 0)) return "dns-sections";
+    const fault = this.#readRecords(bytes, end, authorities, readUint16(bytes, offset + FIELD.additionals));
+    if (fault !== undefined) return fault;
+    // No question at all is only allowed to ask for a cookie (RFC 7873 §5.4).
+    return questions === 0 && this.cookieLength === 0 ? "dns-question-count" : undefined;
+  }
+
+  #clear(offset: number): void {
+    this.id = 0;
+    this.flags = 0;
+    this.nameOffset = offset + HEADER_BYTES;
+    this.nameLength = 0;
+    this.labelCount = 0;
+    this.hash = 0;
+    this.type = 0;
+    this.class = 0;
+    this.questionEnd = offset + HEADER_BYTES;
+    this.hasEdns = false;
+    this.udpPayloadBytes = 0;
+    this.dnssecOk = false;
+    this.cookieOffset = 0;
+    this.cookieLength = 0;
+    this.wantsKeepalive = false;
+  }
+
+  /** The name of a question cannot be compressed: nothing stands in front of it but the header. */
+  #readQuestion(bytes: Uint8Array, end: number): boolean {
+    const start = this.nameOffset;
+    if (start + 5 > end) return false;
+    let at = start;
+    let hash = this.#seed;
+    let labels = 0;
+    for (let length = bytes[at]; length !== 0; length = bytes[at]) {
+      const stop = at + length + 1;
+      // The name's last byte is the root's, and type and class follow it.
+      if (length >= POINTER_BITS || length > NAME_LIMIT.labelBytes || stop + 5 > end) return false;
+      if (stop - start >= NAME_LIMIT.nameBytes) return false;
+      this.labelOffset[labels++] = at - start;
+      for (; at < stop; at++) hash = hashByte(hash, FOLD[bytes[at]]);
+    }
+    this.labelOffset[labels] = at - start;
+    this.labelCount = labels;
+    this.nameLength = at + 1 - start;
+    this.hash = finishHash(hashByte(hash, 0));
+    this.type = readUint16(bytes, at + 1);
+    this.class = readUint16(bytes, at + 3);
+    this.questionEnd = at + 5;
+    return true;
+  }
+
+  /** Bytes behind the last record are ignored: nothing of them is ever passed on. */
+  #readRecords(bytes: Uint8Array, end: number, authorities: number, additionals: number): QueryFault | undefined {
+    if (additionals > ADDITIONALS_MOST) return "dns-sections";
+    let at = this.questionEnd;
+    for (let index = 0; index < authorities + additionals; index++) {
+      const fixed = skipName(bytes, at, end);
+      if (fixed === 0 || fixed + RECORD_FIXED_BYTES > end) return "dns-record";
+      const next = fixed + RECORD_FIXED_BYTES + readUint16(bytes, fixed + 8);
+      if (next > end) return "dns-record";
+      if (readUint16(bytes, fixed) === TYPE.OPT && index >= authorities) {
+        if (this.hasEdns) return "dns-opt-twice";
+        if (bytes[at] !== 0) return "dns-opt";
+        const fault = this.#readOpt(bytes, fixed, next);
+        if (fault !== undefined) return fault;
+      }
+      at = next;
+    }
+    return undefined;
+  }
+
+  /** RFC 6891 §6.1.2: the class is the payload size, the TTL is extended RCODE, version, flags. */
+  #readOpt(bytes: Uint8Array, fixed: number, end: number): QueryFault | undefined {
+    this.hasEdns = true;
+    this.udpPayloadBytes = Math.max(512, readUint16(bytes, fixed + 2));
+    this.dnssecOk = (readUint16(bytes, fixed + 6) & DNSSEC_OK) !== 0;
+    if (bytes[fixed + 5] !== 0) return "dns-edns-version";
+    for (let at = fixed + RECORD_FIXED_BYTES; at < end; ) {
+      if (at + 4 > end) return "dns-option";
+      const length = readUint16(bytes, at + 2);
+      if (at + 4 + length > end) return "dns-option";
+      const fault = this.#readOption(readUint16(bytes, at), at + 4, length);
+      if (fault !== undefined) return fault;
+      at += 4 + length;
+    }
+    return undefined;
+  }
+
+  #readOption(code: number, at: number, length: number): QueryFault | undefined {
+    if (code === EDNS_OPTION.cookie && this.cookieLength === 0) {
+      if (length !== COOKIE_BYTES.client && (length < COOKIE_BYTES.least || length > COOKIE_BYTES.most)) return "dns-cookie-length";
+      this.cookieOffset = at;
+      this.cookieLength = length;
+    } else if (code === EDNS_OPTION.keepalive) {
+      // RFC 7828 §3.2.1: a question's option says no time-out.
+      if (length !== 0) return "dns-keepalive-length";
+      this.wantsKeepalive = true;
+    }
+    return undefined;
+  }
+}

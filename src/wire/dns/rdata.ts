@@ -1,0 +1,236 @@
+import { expandName, NAME_LIMIT, skipName } from "./name.js";
+import { CLASS, TYPE } from "./numbers.js";
+import { FIELD_CODEC, type FieldCodec, type FieldKind, type FieldValue, readHex, tokenize } from "./rdata-fields.js";
+import type { MessageWriter } from "./writer.js";
+
+type Fields = Readonly<Record<string, FieldKind>>;
+interface Layout {
+  readonly fields: Fields;
+  /** Names in the data may be compressed: only in the types of RFC 1035 (RFC 3597 §4). */
+  readonly compress?: true;
+  /** The layout holds in class IN only; elsewhere the data is opaque. */
+  readonly internetOnly?: true;
+}
+
+/** The record types that are taken apart; the data of all others is opaque bytes (RFC 3597). One row drives everything. */
+const LAYOUT = {
+  A: { fields: { address: "ipv4" }, internetOnly: true },
+  NS: { fields: { target: "name" }, compress: true },
+  CNAME: { fields: { target: "name" }, compress: true },
+  SOA: {
+    fields: { mname: "name", rname: "name", serial: "u32", refresh: "u32", retry: "u32", expire: "u32", minimum: "u32" },
+    compress: true,
+  },
+  PTR: { fields: { target: "name" }, compress: true },
+  HINFO: { fields: { cpu: "string", os: "string" } },
+  MINFO: { fields: { rmailbx: "name", emailbx: "name" }, compress: true },
+  MX: { fields: { preference: "u16", exchange: "name" }, compress: true },
+  TXT: { fields: { strings: "strings" } },
+  /** RFC 1183. */
+  RP: { fields: { mailbox: "name", text: "name" } },
+  AFSDB: { fields: { subtype: "u16", host: "name" } },
+  RT: { fields: { preference: "u16", host: "name" } },
+  /** RFC 2163. */
+  PX: { fields: { preference: "u16", map822: "name", mapx400: "name" }, internetOnly: true },
+  /** RFC 3596. */
+  AAAA: { fields: { address: "ipv6" }, internetOnly: true },
+  /** RFC 2782: the target is never compressed when written. */
+  SRV: { fields: { priority: "u16", weight: "u16", port: "u16", target: "name" }, internetOnly: true },
+  /** RFC 3403 §4.1. */
+  NAPTR: {
+    fields: { order: "u16", preference: "u16", flags: "string", services: "string", regexp: "string", replacement: "name" },
+    internetOnly: true,
+  },
+  /** RFC 2230. */
+  KX: { fields: { preference: "u16", exchanger: "name" }, internetOnly: true },
+  /** RFC 6672. */
+  DNAME: { fields: { target: "name" } },
+  /** RFC 4034 §5. */
+  DS: { fields: { keyTag: "u16", algorithm: "u8", digestType: "u8", digest: "hex" } },
+  CDS: { fields: { keyTag: "u16", algorithm: "u8", digestType: "u8", digest: "hex" } },
+  /** RFC 4255. */
+  SSHFP: { fields: { algorithm: "u8", fingerprintType: "u8", fingerprint: "hex" } },
+  /** RFC 4034 §3. */
+  RRSIG: {
+    fields: {
+      covered: "type",
+      algorithm: "u8",
+      labels: "u8",
+      originalTtl: "u32",
+      expiration: "time",
+      inception: "time",
+      keyTag: "u16",
+      signer: "name",
+      signature: "base64",
+    },
+  },
+  /** RFC 4034 §4. */
+  NSEC: { fields: { next: "name", types: "types" } },
+  /** RFC 4034 §2. */
+  DNSKEY: { fields: { flags: "u16", protocol: "u8", algorithm: "u8", key: "base64" } },
+  CDNSKEY: { fields: { flags: "u16", protocol: "u8", algorithm: "u8", key: "base64" } },
+  /** RFC 5155. */
+  NSEC3: { fields: { algorithm: "u8", flags: "u8", iterations: "u16", salt: "salt", next: "hash", types: "types" } },
+  NSEC3PARAM: { fields: { algorithm: "u8", flags: "u8", iterations: "u16", salt: "salt" } },
+  /** RFC 6698. */
+  TLSA: { fields: { usage: "u8", selector: "u8", matching: "u8", association: "hex" } },
+  SMIMEA: { fields: { usage: "u8", selector: "u8", matching: "u8", association: "hex" } },
+  /** RFC 9460 §2.2. */
+  SVCB: { fields: { priority: "u16", target: "name", parameters: "parameters" }, internetOnly: true },
+  HTTPS: { fields: { priority: "u16", target: "name", parameters: "parameters" }, internetOnly: true },
+  SPF: { fields: { strings: "strings" } },
+  /** RFC 7553. */
+  URI: { fields: { priority: "u16", weight: "u16", target: "text" } },
+  /** RFC 8659 §4.1. */
+  CAA: { fields: { flags: "u8", tag: "tag", value: "text" } },
+} as const satisfies Partial<Record<keyof typeof TYPE, Layout>>;
+
+export type KnownType = keyof typeof LAYOUT;
+/** The data of one known type, field by field. */
+export type Rdata<Name extends KnownType> = {
+  -readonly [Field in keyof (typeof LAYOUT)[Name]["fields"]]: (typeof LAYOUT)[Name]["fields"][Field] extends FieldKind
+    ? FieldValue[(typeof LAYOUT)[Name]["fields"][Field]]
+    : never;
+};
+/** Data of any type: fields where the type is known and well formed, else the bytes. */
+export type AnyRdata = { readonly [field: string]: FieldValue[FieldKind] } | Uint8Array;
+
+const layoutOfType = new Map<number, Layout>(Object.entries(LAYOUT).map(([name, layout]) => [TYPE[name as KnownType], layout]));
+
+function layoutOf(type: number, classNumber: number): Layout | undefined {
+  const layout = layoutOfType.get(type);
+  return layout?.internetOnly === true && classNumber !== CLASS.IN ? undefined : layout;
+}
+
+function codecOf(kind: FieldKind): FieldCodec<FieldValue[FieldKind]> {
+  return FIELD_CODEC[kind] as FieldCodec<FieldValue[FieldKind]>;
+}
+
+/**
+ * The data of a record of a message that starts at `start`: fields, or bytes where the type is unknown; undefined where the type
+ * is known and the data is malformed.
+ */
+export function parseRdata(type: number, classNumber: number, bytes: Uint8Array, start: number, offset: number, length: number): AnyRdata | undefined {
+  const layout = layoutOf(type, classNumber);
+  if (layout === undefined) return bytes.slice(offset, offset + length);
+  const input = { bytes, start, at: offset, end: offset + length };
+  const fields: Record<string, FieldValue[FieldKind]> = {};
+  for (const [field, kind] of Object.entries(layout.fields)) {
+    const value = codecOf(kind).parse(input);
+    if (value === undefined) return undefined;
+    fields[field] = value;
+  }
+  return input.at === input.end ? fields : undefined;
+}
+
+/** Writes data; false where there is no room. Throws a RangeError for a name that is none: a mistake in the program. */
+export function emitRdata(writer: MessageWriter, type: number, data: AnyRdata): boolean {
+  if (data instanceof Uint8Array) return writer.writeBytes(data, 0, data.length);
+  const layout = layoutOfType.get(type);
+  if (layout === undefined) throw new RangeError(`no layout for the data of type ${type}: give bytes`);
+  return Object.entries(layout.fields).every(([field, kind]) => {
+    return codecOf(kind).emit(writer, data[field], layout.compress === true);
+  });
+}
+
+/** As in a master file; unknown types in the form of RFC 3597 §5, `\# 2 ABCD`. */
+export function formatRdata(type: number, data: AnyRdata): string {
+  const layout = layoutOfType.get(type);
+  if (layout === undefined || data instanceof Uint8Array) {
+    const bytes = data instanceof Uint8Array ? data : new Uint8Array(0);
+    return `\\# ${bytes.length}${bytes.length === 0 ? "" : ` ${Buffer.from(bytes).toString("hex").toUpperCase()}`}`;
+  }
+  return Object.entries(layout.fields)
+    .map(([field, kind]) => codecOf(kind).format(data[field]))
+    .filter((text) => text !== "")
+    .join(" ");
+}
+
+/** The reverse of `formatRdata`; undefined for what is not data of this type. Names are absolute, a final dot may be missing. */
+export function readRdata(type: number, text: string): AnyRdata | undefined {
+  const tokens = tokenize(text);
+  if (tokens === undefined) return undefined;
+  if (tokens[0]?.text === "\\#") return readOpaque(tokens.slice(1).map((token) => token.text));
+  const layout = layoutOfType.get(type);
+  if (layout === undefined) return undefined;
+  const fields: Record<string, FieldValue[FieldKind]> = {};
+  for (const [field, kind] of Object.entries(layout.fields)) {
+    const value = codecOf(kind).read(tokens);
+    if (value === undefined) return undefined;
+    fields[field] = value;
+  }
+  return tokens.length === 0 ? fields : undefined;
+}
+
+function readOpaque(words: readonly string[]): Uint8Array | undefined {
+  const bytes = readHex(words.slice(1).join(""));
+  return bytes !== undefined && /^\d{1,5}$/.test(words[0] ?? "") && bytes.length === Number(words[0]) ? bytes : undefined;
+}
+
+/**
+ * What `copyRdata` has to look at in the data of a type: for each name, how many bytes of fixed width and how many strings stand
+ * in front of it. Names are few, so all of it fits into arrays that are made once.
+ */
+interface NamePath {
+  readonly skip: readonly ("fixed" | "string" | "name")[];
+  readonly width: readonly number[];
+  readonly compress: boolean;
+}
+
+const FIXED_WIDTH: Partial<Record<FieldKind, number>> = { u8: 1, u16: 2, u32: 4, time: 4, type: 2, ipv4: 4, ipv6: 16 };
+
+const namePathOfType: readonly (NamePath | undefined)[] = Array.from({ length: 256 }, (_, type) => {
+  const layout = layoutOfType.get(type);
+  if (layout === undefined) return undefined;
+  const kinds = Object.values(layout.fields);
+  const lastName = kinds.lastIndexOf("name");
+  if (lastName < 0) return undefined;
+  const walked = kinds.slice(0, lastName + 1);
+  return {
+    skip: walked.map((kind) => (kind === "name" ? "name" : kind === "string" ? "string" : "fixed")),
+    width: walked.map((kind) => FIXED_WIDTH[kind] ?? 0),
+    compress: layout.compress === true,
+  };
+});
+
+const expanded = new Uint8Array(NAME_LIMIT.nameBytes);
+
+/** How `copyRdata` ended. */
+export const COPY = { done: 0, malformed: 1, full: 2 } as const;
+
+/**
+ * Writes the data of a record of another message, its names expanded and, where the type allows it, compressed anew.
+ * Allocates nothing. Addresses are checked for their length; what no name follows is copied as it is.
+ */
+export function copyRdata(
+  writer: MessageWriter,
+  type: number,
+  classNumber: number,
+  bytes: Uint8Array,
+  start: number,
+  offset: number,
+  length: number,
+): (typeof COPY)[keyof typeof COPY] {
+  const internet = classNumber === CLASS.IN;
+  if (internet && ((type === TYPE.A && length !== 4) || (type === TYPE.AAAA && length !== 16))) return COPY.malformed;
+  const path = type < namePathOfType.length ? namePathOfType[type] : undefined;
+  const end = offset + length;
+  let at = offset;
+  if (path !== undefined && (internet || layoutOf(type, classNumber) !== undefined)) {
+    for (let step = 0; step < path.skip.length; step++) {
+      const kind = path.skip[step];
+      if (kind === "name") {
+        const next = skipName(bytes, at, end);
+        if (next === 0 || expandName(bytes, start, end, at, expanded) === 0) return COPY.malformed;
+        if (!(path.compress ? writer.writeName(expanded) : writer.writePlainName(expanded))) return COPY.full;
+        at = next;
+        continue;
+      }
+      const width = kind === "string" ? 1 + bytes[at] : path.width[step];
+      if (at + width > end) return COPY.malformed;
+      if (!writer.writeBytes(bytes, at, width)) return COPY.full;
+      at += width;
+    }
+  }
+  return writer.writeBytes(bytes, at, end - at) ? COPY.done : COPY.full;
+}
