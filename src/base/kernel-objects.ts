@@ -31,8 +31,6 @@ export interface Ipv4LinkSettings {
   readonly sendRedirects: number;
   readonly rpFilter: number;
   readonly acceptSourceRoute: number;
-  readonly arpIgnore: number;
-  readonly arpAccept: number;
 }
 
 /** How a link makes its own link-local address (`IN6_ADDR_GEN_MODE_*`); `none`: it gets none that we do not give it. */
@@ -72,7 +70,14 @@ export interface LinkState {
   /** Undefined where the link takes no part in IPv4. */
   readonly ipv4: Ipv4LinkSettings | undefined;
   /** Undefined where the link takes no part in IPv6. */
-  readonly ipv6: { readonly disabled: boolean; readonly addressGeneration: Ipv6AddressGeneration } | undefined;
+  readonly ipv6: Ipv6LinkState | undefined;
+}
+
+export interface Ipv6LinkState {
+  readonly disabled: boolean;
+  readonly addressGeneration: Ipv6AddressGeneration;
+  /** `accept_ra`: 0 never, 1 unless the link forwards, 2 always. */
+  readonly acceptRa: number;
 }
 
 /** An address of our own on a link. */

@@ -1,0 +1,96 @@
+/** What `network` and `guest` need of the kernel. `os` has it; the daemon's wiring hands it in, tests hand in their own. */
+import type { NetlinkError } from "../base/errors.js";
+import type { InterfaceAddress, LinkSettings, LinkState, Neighbour, Route } from "../base/kernel-objects.js";
+import type { Station } from "./state.js";
+
+/** A request of a batch that the kernel refused; `request` counts from 0 in the order in which they were added. */
+export interface RequestFailure {
+  readonly request: number;
+  readonly error: NetlinkError;
+}
+
+/** Changes that go to the kernel in one system call. Deleting what is not there succeeds. */
+export interface RouteBatch {
+  readonly count: number;
+  setLink(ifindex: number, settings: LinkSettings): number;
+  /** As `setLink`, but a link that is gone is success. */
+  releaseLink(ifindex: number, settings: LinkSettings): number;
+  addAddress(address: InterfaceAddress): number;
+  deleteAddress(address: InterfaceAddress): number;
+  addRoute(route: Route): number;
+  deleteRoute(route: Route): number;
+  setNeighbour(neighbour: Neighbour): number;
+  deleteNeighbour(neighbour: Neighbour): number;
+  setNeighbourTable(settings: { readonly family: 4 | 6; readonly ifindex: number; readonly proxyDelayMs: number }): number;
+  /** Carries out what was added, in order, going on after failures; forgets it. */
+  send(): RequestFailure[];
+}
+
+export interface Subscription {
+  close(): void;
+}
+
+export interface KernelListener {
+  onLink(link: LinkState, deleted: boolean): void;
+  onAddress(address: InterfaceAddress, deleted: boolean): void;
+  onRoute(route: Route, deleted: boolean): void;
+  /** Notifications were lost. */
+  onOverrun(): void;
+}
+
+/** Links, addresses, routes and neighbours of one network namespace. */
+export interface Kernel {
+  batch(): RouteBatch;
+  link(which: number | string): LinkState | undefined;
+  dumpLinks(): LinkState[];
+  dumpAddresses(): InterfaceAddress[];
+  /** Those that this protocol made. */
+  dumpRoutes(protocol: number): Route[];
+  dumpNeighbours(): Neighbour[];
+  watch(listener: KernelListener): Subscription;
+}
+
+/** Settings by path below `/proc/sys`. */
+export interface Sysctl {
+  /** Undefined where this kernel has no such setting. */
+  read(path: string): string | undefined;
+  write(path: string, value: string): void;
+}
+
+/** A table of nftables; `name` is unique within its family. */
+export interface TableKey {
+  readonly family: "inet" | "arp";
+  readonly name: string;
+}
+
+export interface SetKey {
+  readonly table: TableKey;
+  readonly name: string;
+}
+
+/** A ruleset as libnftables-json(5) has it, carried out as a whole or not at all. */
+export interface Ruleset {
+  readonly nftables: readonly object[];
+}
+
+/** Elements to be added to and deleted from sets, all or none. What is there already, or gone already, is success. */
+export interface StationBatch {
+  readonly count: number;
+  add(set: SetKey, station: Station): void;
+  delete(set: SetKey, station: Station): void;
+  /** Undefined when it was carried out. */
+  send(): NetlinkError | undefined;
+}
+
+/** The packet filter of one network namespace. */
+export interface Firewall {
+  load(ruleset: Ruleset): Promise<void>;
+  batch(): StationBatch;
+  /** A digest of a table's rules; `""` where there is no such table. */
+  fingerprint(table: TableKey): string;
+  stations(set: SetKey): Station[];
+  watch(listener: {
+    onChange(tables: readonly { readonly family: string; readonly name: string }[], processId: number): void;
+    onOverrun(): void;
+  }): Subscription;
+}

@@ -1,0 +1,66 @@
+import type { Ipv4Address } from "../base/ipv4-address.js";
+import type { Ipv6Address } from "../base/ipv6-address.js";
+import type { IpAddress } from "../base/kernel-objects.js";
+import type { Mac } from "../base/mac.js";
+import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
+
+/**
+ * What a network's guests may reach, besides each other:
+ *   nat       the world, as the host; nobody from outside begins anything
+ *   routed    the world, as themselves, both ways
+ *   isolated  the host's gateway address, DHCP and DNS
+ *   private   nothing
+ *   bridge    whatever the bridge leads to
+ */
+export type NetworkKind = "nat" | "routed" | "isolated" | "private" | "bridge";
+
+/** A network with everything derived that can be; made by `defineNetworks`. */
+export interface Network {
+  readonly name: string;
+  readonly kind: NetworkKind;
+  readonly ipv4: Ipv4Prefix | undefined;
+  /** Our address on every port; given exactly where the prefix is. */
+  readonly gatewayIpv4: Ipv4Address | undefined;
+  readonly ipv6: Ipv6Prefix | undefined;
+  readonly gatewayIpv6: Ipv6Address | undefined;
+  /** Our MAC address on every port: the same on every host that has this network. */
+  readonly gatewayMac: Mac;
+  /** Group of every link of this network: what the firewall knows it by. */
+  readonly group: number;
+  /** The interface towards the world; undefined: whatever the host's routes say. */
+  readonly uplink: string | undefined;
+  /** Addresses are out of the uplink's own subnet: the host answers for them there, one by one. */
+  readonly answerOnUplink: boolean;
+  readonly mtu: number;
+  /** Guests do not reach each other. */
+  readonly isolateGuests: boolean;
+}
+
+/** An address that a guest may use, and the only MAC address that it may use it with. */
+export interface Binding {
+  readonly address: IpAddress;
+  readonly mac: Mac;
+}
+
+/** A guest's attachment to a network: one link of ours. */
+export interface Port {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly guest: string;
+  readonly network: Network;
+  readonly bindings: readonly Binding[];
+}
+
+/** Everything that the kernel's state follows from. */
+export interface Model {
+  readonly networks: readonly Network[];
+  readonly ports: readonly Port[];
+  /** Indices of the uplinks that exist now, by name. */
+  readonly uplinks: ReadonlyMap<string, number>;
+}
+
+/** Routes, addresses and neighbours that we make carry this number (`tapnet` in `rt_protos.d`); those without are not ours. */
+export const PROTOCOL = 157;
+
+/** `fe80::1`, the gateway of every guest in IPv6 (RFC 4861 wants a router to be known by a link-local address). */
+export const GATEWAY_LINK_LOCAL: Ipv6Address = (0xfe80n << 112n) | 1n;

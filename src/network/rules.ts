@@ -1,0 +1,69 @@
+import { formatAddress } from "../base/kernel-objects.js";
+import type { Logger } from "../base/log.js";
+import { formatMac } from "../base/mac.js";
+import type { Firewall } from "./kernel.js";
+import type { KernelState } from "./plan.js";
+import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, setsOf, TABLES } from "./ruleset.js";
+import type { Station } from "./state.js";
+
+/** Our tables in the packet filter: loaded, and known again as what was loaded. */
+export class Rules {
+  readonly #firewall: Firewall;
+  readonly #log: Logger;
+  /** Of the tables, in their order, after the last load. */
+  #fingerprint = "";
+  /** Loads go one after another. */
+  #loaded: Promise<void> = Promise.resolve();
+
+  constructor(firewall: Firewall, log: Logger) {
+    this.#firewall = firewall;
+    this.#log = log;
+  }
+
+  /** Replaces the tables by the plan as it is when its turn has come. */
+  load(state: () => KernelState): Promise<void> {
+    const loaded = this.#loaded.then(async () => {
+      await this.#firewall.load(state().ruleset);
+      this.#fingerprint = this.#present();
+      this.#fillSets(state().stations);
+    });
+    this.#loaded = loaded.catch(() => undefined);
+    return loaded;
+  }
+
+  /** Puts right what somebody else has done to the tables. */
+  async check(state: () => KernelState): Promise<void> {
+    await this.#loaded;
+    if (this.#present() === this.#fingerprint) {
+      const changed = this.#fillSets(state().stations);
+      if (changed > 0) this.#log.warn({ elements: changed }, "something changed our nftables sets: put back");
+      return;
+    }
+    this.#log.warn({}, "something changed our nftables tables: loading them again");
+    await this.load(state);
+  }
+
+  #present(): string {
+    return TABLES.map((table) => this.#firewall.fingerprint(table)).join(" ");
+  }
+
+  /** Makes the sets hold these stations and no others; returns how many elements that changed. */
+  #fillSets(stations: readonly Station[]): number {
+    const batch = this.#firewall.batch();
+    for (const set of [BOUND_IPV4, BOUND_IPV6, BOUND_ARP]) {
+      const wanted = new Map(stations.filter((station) => setsOf(station).includes(set)).map((station) => [stationKey(station), station]));
+      for (const station of this.#firewall.stations(set)) {
+        if (!wanted.delete(stationKey(station))) batch.delete(set, station);
+      }
+      for (const station of wanted.values()) batch.add(set, station);
+    }
+    const changes = batch.count;
+    const error = batch.send();
+    if (error !== undefined) throw error;
+    return changes;
+  }
+}
+
+function stationKey({ ifindex, mac, address }: Station): string {
+  return `${ifindex} ${formatMac(mac)} ${formatAddress(address)}`;
+}

@@ -1,0 +1,71 @@
+/**
+ * Theory of operation
+ *
+ * One table `inet tapnet`, and `arp tapnet` beside it, made from the networks alone: a guest adds elements to sets and never a rule,
+ * so neither a packet nor an attach costs more with more guests. Which network a packet comes from or goes to is told by the
+ * group of the link (`iifgroup`, `oifgroup`): a number in the packet's device, no look-up, and it survives a renaming.
+ *
+ *   prerouting (raw)   from a guest's link: only what is bound to it, else counted and dropped, before routing and conntrack
+ *   input              guest to host: ping and DNS at the gateway, and what answers the host
+ *   forward            by network: `from_<network>`, then `to_<network>`
+ *   output             remembers whom the host asked by UDP, for input
+ *   postrouting        masquerade
+ *
+ * Elements are keyed by interface index, not by name: a name may be taken by another link at any time, an index is not used twice.
+ * Conntrack is only asked for by networks of kind `nat`; a host that has none pays nothing for it, and answers to the host
+ * itself are known without it: TCP by its flags (no SYN comes in), UDP by the set `expected`. DHCP and DNS
+ * over UDP reach the frame socket before all of this and stop here.
+ */
+import { formatAddress } from "../base/kernel-objects.js";
+import { formatMac } from "../base/mac.js";
+import type { Ruleset, SetKey, TableKey } from "./kernel.js";
+import type { Network } from "./model.js";
+import { composeArp } from "./ruleset/arp.js";
+import { composeForward } from "./ruleset/forward.js";
+import { composeGuard } from "./ruleset/guard.js";
+import { composeInput } from "./ruleset/input.js";
+import { composeMasquerade } from "./ruleset/masquerade.js";
+import { removeTable, TableWriter } from "./ruleset/table.js";
+import { concat, type Word } from "./ruleset/words.js";
+import type { Station } from "./state.js";
+
+export const TABLE: TableKey = { family: "inet", name: "tapnet" };
+export const ARP_TABLE: TableKey = { family: "arp", name: "tapnet" };
+export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE];
+
+/** Sets that hold what each guest may send. */
+export const BOUND_IPV4: SetKey = { table: TABLE, name: "bound4" };
+export const BOUND_IPV6: SetKey = { table: TABLE, name: "bound6" };
+export const BOUND_ARP: SetKey = { table: ARP_TABLE, name: "bound" };
+
+/** The sets that a station is an element of. */
+export function setsOf(station: Station): readonly SetKey[] {
+  return typeof station.address === "number" ? [BOUND_IPV4, BOUND_ARP] : [BOUND_IPV6];
+}
+
+/** Both tables as they should be, elements included; carried out it replaces what is there in one go. */
+export function composeRuleset(networks: readonly Network[], stations: readonly Station[]): Ruleset {
+  const sorted = networks.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const ipv4 = stations.filter(({ address }) => typeof address === "number").map(elementOf);
+  const ipv6 = stations.filter(({ address }) => typeof address === "bigint").map(elementOf);
+
+  const table = new TableWriter(TABLE);
+  composeGuard(table);
+  table.elements(BOUND_IPV4.name, ipv4);
+  table.elements(BOUND_IPV6.name, ipv6);
+  composeInput(table, sorted);
+  composeForward(table, sorted);
+  composeMasquerade(table, sorted);
+
+  const arp = new TableWriter(ARP_TABLE);
+  composeArp(arp);
+  arp.elements(BOUND_ARP.name, ipv4);
+  return { nftables: [...table.commands(), ...arp.commands()] };
+}
+
+/** What removes both tables, whether they are there or not. */
+export const EMPTY_RULESET: Ruleset = { nftables: TABLES.flatMap(removeTable) };
+
+function elementOf({ ifindex, mac, address }: Station): Word {
+  return concat(ifindex, formatMac(mac), formatAddress(address));
+}

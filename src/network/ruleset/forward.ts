@@ -1,0 +1,51 @@
+import type { Network } from "../model.js";
+import { dispatch, TO_GUEST } from "./guests.js";
+import { PRIORITY, type TableWriter } from "./table.js";
+import { ACCEPT, count, goto, hasAny, is, meta, REJECT } from "./words.js";
+
+/** Belongs to a connection that the other side began. Using it is what makes the kernel track connections. */
+const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
+
+/** Who reaches whom. A packet between guests meets only the chain of its sender's network. */
+export function composeForward(table: TableWriter, networks: readonly Network[]): void {
+  table.counter("refused");
+  table.chain("forward", { type: "filter", hook: "forward", priority: PRIORITY.filter });
+  if (networks.length > 0) {
+    table.rule("forward", dispatch("iifgroup", networks, (network) => `from_${network.name}`));
+    table.rule("forward", dispatch("oifgroup", networks, (network) => `to_${network.name}`));
+  }
+  for (const network of networks) {
+    composeFrom(table, network, networks);
+    composeTo(table, network);
+  }
+  table.chain("refuse");
+  table.rule("refuse", count("refused"), REJECT);
+}
+
+function composeFrom(table: TableWriter, network: Network, networks: readonly Network[]): void {
+  const chain = `from_${network.name}`;
+  table.chain(chain);
+  table.rule(chain, is(meta("oifgroup"), network.group), network.isolateGuests ? goto("refuse") : ACCEPT);
+  if (leadsOut(network)) {
+    for (const other of networks) {
+      if (other === network) continue;
+      if (other.kind === "routed") table.rule(chain, is(meta("oifgroup"), other.group), ACCEPT);
+      if (other.kind === "nat" && network.kind === "routed") table.rule(chain, is(meta("oifgroup"), other.group), ANSWER, ACCEPT);
+    }
+    table.rule(chain, TO_GUEST, goto("refuse"));
+    table.rule(chain, ...(network.uplink === undefined ? [] : [is(meta("oifname"), network.uplink)]), ACCEPT);
+  }
+  if (!leadsOut(network) || network.uplink !== undefined) table.rule(chain, goto("refuse"));
+}
+
+/** From what is no guest of ours. */
+function composeTo(table: TableWriter, network: Network): void {
+  const chain = `to_${network.name}`;
+  table.chain(chain);
+  if (network.kind === "nat") table.rule(chain, ANSWER, ACCEPT);
+  table.rule(chain, network.kind === "routed" ? ACCEPT : goto("refuse"));
+}
+
+function leadsOut({ kind }: Network): boolean {
+  return kind === "nat" || kind === "routed";
+}

@@ -1,0 +1,30 @@
+/** The words of libnftables-json(5) that our rules are made of. */
+
+/** A value, something that is read from a packet, or a verdict. */
+export type Word = string | number | object;
+
+export const meta = (key: string): Word => ({ meta: { key } });
+export const payload = (protocol: string, field: string): Word => ({ payload: { protocol, field } });
+export const concat = (...parts: Word[]): Word => ({ concat: parts });
+export const anyOf = (...members: Word[]): Word => ({ set: members });
+export const prefix = (address: string | number, length: number): Word => ({ prefix: { addr: address, len: length } });
+export const inSet = (name: string): Word => `@${name}`;
+
+export const is = (left: Word, right: Word): Word => ({ match: { op: "==", left, right } });
+export const isNot = (left: Word, right: Word): Word => ({ match: { op: "!=", left, right } });
+/** Any of these flags. */
+export const hasAny = (left: Word, ...flags: string[]): Word => ({ match: { op: "in", left, right: flags } });
+
+export const ACCEPT: Word = { accept: null };
+export const DROP: Word = { drop: null };
+export const goto = (chain: string): Word => ({ goto: { target: chain } });
+/** ICMP or ICMPv6 "administratively prohibited". */
+export const REJECT: Word = { reject: { type: "icmpx", expr: "admin-prohibited" } };
+/** Counts in a named counter: one inside the rule would change the rule's bytes. */
+export const count = (counter: string): Word => ({ counter });
+export const byValue = (key: Word, verdicts: readonly (readonly [Word, Word])[]): Word => ({ vmap: { key, data: { set: verdicts } } });
+/** Adds what the packet shows to a set, or renews it. */
+export const remember = (element: Word, set: string): Word => ({ set: { op: "update", elem: element, set: `@${set}` } });
+
+export const MASQUERADE: Word = { masquerade: null };
+export const masqueradeToPorts = (first: number, last: number): Word => ({ masquerade: { port: { range: [first, last] } } });

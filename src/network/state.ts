@@ -1,0 +1,126 @@
+/** What the kernel should hold, in parts: for a network, for a port, for one binding. `plan` puts them together. */
+import { isLinkLocalIpv6 } from "../base/ipv6-address.js";
+import {
+  hostPrefix,
+  type InterfaceAddress,
+  type IpAddress,
+  type LinkSettings,
+  MAIN_TABLE,
+  type Neighbour,
+  type Route,
+} from "../base/kernel-objects.js";
+import type { Mac } from "../base/mac.js";
+import type { Prefix } from "../base/prefix.js";
+import { formatPortAlias } from "./alias.js";
+import { type Binding, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
+
+/** The loopback has this index in every network namespace. */
+export const LOOPBACK_IFINDEX = 1;
+/** Worse than any metric that people use: a real route to a pool's prefix wins. */
+const LAST_RESORT_METRIC = 0xff00_0000;
+/** IPv6 writes its default metric down. */
+const IPV6_METRIC = 1024;
+
+/** What a guest may send: this source from this MAC address on this link. An element of the guard's sets. */
+export interface Station {
+  readonly ifindex: number;
+  readonly mac: Mac;
+  readonly address: IpAddress;
+}
+
+/** What one binding puts into the kernel. */
+export interface BindingState {
+  /** None for a link-local address. */
+  readonly route: Route | undefined;
+  readonly neighbour: Neighbour;
+  readonly station: Station;
+  /** The host answers for the address on the uplink. */
+  readonly proxy: Neighbour | undefined;
+}
+
+/** The gateway's addresses; they live on the loopback, once, not on each port: a local route for each port would be a long list. */
+export function gatewayAddresses(network: Network): InterfaceAddress[] {
+  const addresses = [network.gatewayIpv4, network.gatewayIpv6].filter((address) => address !== undefined);
+  return addresses.map((address) => ({
+    ifindex: LOOPBACK_IFINDEX,
+    address,
+    prefixLength: hostPrefix(address).prefixLength,
+    protocol: PROTOCOL,
+  }));
+}
+
+/** What is not a guest's host route leads nowhere: an unknown address of a pool never leaks to the uplink. */
+export function poolRoutes(network: Network): Route[] {
+  if (network.answerOnUplink) return [];
+  const prefixes: (Prefix | undefined)[] = [network.ipv4, network.ipv6];
+  return prefixes
+    .filter((prefix) => prefix !== undefined)
+    .map((prefix) => ({
+      prefix,
+      type: "unreachable",
+      ifindex: 0,
+      via: undefined,
+      preferredSource: undefined,
+      table: MAIN_TABLE,
+      protocol: PROTOCOL,
+      metric: LAST_RESORT_METRIC,
+    }));
+}
+
+/** Whether the kernel takes part in IPv6 on this network's ports. */
+export function hasIpv6(network: Network): boolean {
+  return network.ipv6 !== undefined;
+}
+
+/** Settings of a port's link, besides being up. */
+export function portSettings(port: Pick<Port, "guest" | "network">): LinkSettings {
+  const { network } = port;
+  return {
+    mac: network.gatewayMac,
+    mtu: network.mtu,
+    group: network.group,
+    alias: formatPortAlias({ guest: port.guest, network: network.name }),
+    ipv4: { forwarding: 1, proxyArp: 1, rpFilter: 1, acceptRedirects: 0, sendRedirects: 0, acceptSourceRoute: 0 },
+    ipv6AddressGeneration: "none",
+  };
+}
+
+/** The gateway's link-local address, which every port of an IPv6 network has. */
+export function portAddresses(port: Pick<Port, "ifindex" | "network">): InterfaceAddress[] {
+  if (!hasIpv6(port.network)) return [];
+  return [{ ifindex: port.ifindex, address: GATEWAY_LINK_LOCAL, prefixLength: 128, protocol: PROTOCOL }];
+}
+
+export function bindingState(
+  port: Pick<Port, "ifindex" | "network">,
+  { address, mac }: Binding,
+  uplinks: ReadonlyMap<string, number>,
+): BindingState {
+  const { ifindex, network } = port;
+  const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? uplinks.get(network.uplink) : undefined;
+  const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
+  return {
+    route: linkLocal ? undefined : guestRoute(port, address),
+    neighbour: { ifindex, address, mac, permanent: true, proxy: false, protocol: PROTOCOL },
+    station: { ifindex, mac, address },
+    proxy: linkLocal || uplinkIndex === undefined ? undefined : proxyOf(uplinkIndex, address),
+  };
+}
+
+/** The host itself speaks to its guests from the gateway's address. */
+function guestRoute({ ifindex, network }: Pick<Port, "ifindex" | "network">, address: IpAddress): Route {
+  return {
+    prefix: hostPrefix(address),
+    type: "unicast",
+    ifindex,
+    via: undefined,
+    preferredSource: typeof address === "number" ? network.gatewayIpv4 : network.gatewayIpv6,
+    table: MAIN_TABLE,
+    protocol: PROTOCOL,
+    metric: typeof address === "number" ? 0 : IPV6_METRIC,
+  };
+}
+
+function proxyOf(ifindex: number, address: IpAddress): Neighbour {
+  return { ifindex, address, mac: undefined, permanent: false, proxy: true, protocol: PROTOCOL };
+}

@@ -1,0 +1,245 @@
+/**
+ * Theory of operation
+ *
+ * Goal: the kernel holds the plan, whoever changes what. `start` looks once and puts everything right; then the kernel's
+ * notifications tell what others do. A notification is only a hint: what it says may be overtaken, and our own changes
+ * are notified too. So a hint that concerns us makes a look due, a moment later (a firewall reload or a restart of networkd
+ * comes as a storm), and at most once a second after that, should another program undo our work each time.
+ *
+ * Links, addresses, routes and neighbours are looked at and put right in one go without waiting in between, so no attach or lease
+ * can come in between. A ruleset is loaded by another process, and elements that come meanwhile would be lost with the old
+ * table: after each load the sets are compared with the plan.
+ */
+import type { Clock, Timer } from "../base/clock.js";
+import { errorMessage } from "../base/errors.js";
+import type { InterfaceAddress, LinkState, Route } from "../base/kernel-objects.js";
+import type { Logger } from "../base/log.js";
+import { formatPrefix } from "../base/prefix.js";
+import { parsePortAlias } from "./alias.js";
+import { apply, type OperationFailure } from "./apply.js";
+import type { Firewall, Kernel, Subscription, Sysctl } from "./kernel.js";
+import { type Network, type Port, PROTOCOL } from "./model.js";
+import { type KernelState, plan } from "./plan.js";
+import { type KernelDump, linkOperations, type Operation, reconcile } from "./reconcile.js";
+import { Rules } from "./rules.js";
+import { EMPTY_RULESET } from "./ruleset.js";
+import { gatewayAddresses, hasIpv6, LOOPBACK_IFINDEX, poolRoutes, portSettings } from "./state.js";
+
+/** Who knows what is attached. */
+export interface PortSource {
+  list(): readonly Port[];
+  /** The port with this link. */
+  get(ifindex: number): Port | undefined;
+  linkGone(ifindex: number): void;
+  linkRenamed(ifindex: number, name: string): void;
+}
+
+export interface UpkeepOptions {
+  readonly kernel: Kernel;
+  readonly firewall: Firewall;
+  readonly sysctl: Sysctl;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly networks: readonly Network[];
+  /** This process as the kernel's notifications name it. */
+  readonly processId: number;
+}
+
+/** A storm is over when nothing has come for so long. */
+const SETTLE_MS = 50;
+const AT_MOST_EVERY_MS = 1000;
+/** Objects named in a log line. */
+const NAMED_IN_LOG = 5;
+
+/** Keeps the kernel as the plan says. */
+export class Upkeep {
+  /** Indices of the networks' uplinks that exist, by name. */
+  readonly uplinks = new Map<string, number>();
+  readonly #options: UpkeepOptions;
+  readonly #ports: PortSource;
+  readonly #rules: Rules;
+  #networks: readonly Network[];
+  #subscriptions: Subscription[] = [];
+  #timer: Timer | undefined;
+  #repairedAtMs = Number.NEGATIVE_INFINITY;
+  #rulesSuspect = false;
+
+  constructor(options: UpkeepOptions, ports: PortSource) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#networks = options.networks;
+    this.#rules = new Rules(options.firewall, options.log);
+  }
+
+  get networks(): readonly Network[] {
+    return this.#networks;
+  }
+
+  /** Makes the kernel hold the plan and watches it from now on. Throws what makes that impossible: no right, no nftables. */
+  async start(): Promise<OperationFailure[]> {
+    this.#watch();
+    try {
+      const failures = this.reconcile();
+      await this.restoreRules();
+      return failures;
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Other networks from now on. Ports of networks that are gone must have been detached. */
+  async setNetworks(networks: readonly Network[]): Promise<OperationFailure[]> {
+    this.#networks = networks;
+    const failures = this.reconcile();
+    await this.restoreRules();
+    return failures;
+  }
+
+  /** Puts right what differs from the plan, but for the packet filter's rules. Returns what could not be. */
+  reconcile(): OperationFailure[] {
+    return this.#repair().failures;
+  }
+
+  /** Loads the packet filter's rules anew, whatever is there. */
+  async restoreRules(): Promise<void> {
+    await this.#rules.load(() => this.#plan());
+  }
+
+  /** The packet filter is not as it was left: look soon. */
+  suspectRules(): void {
+    this.#rulesSuspect = true;
+    this.#lookSoon();
+  }
+
+  /** Stops watching; the kernel stays as it is. May be called again. */
+  stop(): void {
+    if (this.#timer !== undefined) this.#options.clock.cancel(this.#timer);
+    this.#timer = undefined;
+    for (const subscription of this.#subscriptions.splice(0)) subscription.close();
+  }
+
+  /** Removes every trace of ours; links stay, down and unmarked. Settings of the whole host stay: others may rely on them. */
+  async cleanup(): Promise<void> {
+    this.stop();
+    const { kernel, sysctl, firewall } = this.#options;
+    const nothing = plan({ networks: [], ports: [], uplinks: this.uplinks });
+    const dump = this.#dump();
+    apply(reconcile(nothing, dump), kernel, sysctl);
+    const batch = kernel.batch();
+    for (const { ifindex, alias } of dump.links) {
+      if (parsePortAlias(alias) !== undefined) batch.releaseLink(ifindex, { alias: "", group: 0, up: false });
+    }
+    // Kernels before 5.18 do not keep who made an address.
+    for (const network of this.#networks) for (const address of gatewayAddresses(network)) batch.deleteAddress(address);
+    const failures = batch.send();
+    await firewall.load(EMPTY_RULESET);
+    if (failures.length > 0) throw failures[0].error;
+  }
+
+  #repair(): { readonly operations: readonly Operation[]; readonly failures: OperationFailure[] } {
+    const { kernel, sysctl, log } = this.#options;
+    const dump = this.#dump();
+    const present = new Set(dump.links.map(({ ifindex }) => ifindex));
+    for (const { ifindex } of this.#ports.list()) if (!present.has(ifindex)) this.#ports.linkGone(ifindex);
+    const operations = reconcile(this.#plan(), dump);
+    const failures = operations.length === 0 ? [] : apply(operations, kernel, sysctl);
+    for (const { error } of failures) log.error({ error: error.message }, "the kernel refused a change");
+    return { operations, failures };
+  }
+
+  #plan(): KernelState {
+    return plan({ networks: this.#networks, ports: this.#ports.list(), uplinks: this.uplinks });
+  }
+
+  #dump(): KernelDump {
+    const { kernel, sysctl } = this.#options;
+    const links = kernel.dumpLinks();
+    this.uplinks.clear();
+    const names = new Set(this.#networks.map(({ uplink }) => uplink));
+    for (const { name, ifindex } of links) if (names.has(name)) this.uplinks.set(name, ifindex);
+    const sysctls = new Map<string, string>();
+    for (const { path } of this.#plan().sysctls) {
+      const value = sysctl.read(path);
+      if (value !== undefined) sysctls.set(path, value);
+    }
+    const routes = kernel.dumpRoutes(PROTOCOL);
+    return { links, addresses: kernel.dumpAddresses(), routes, neighbours: kernel.dumpNeighbours(), sysctls };
+  }
+
+  #watch(): void {
+    const { kernel, firewall, processId } = this.#options;
+    this.#subscriptions.push(
+      kernel.watch({
+        onLink: (link, deleted) => this.#onLink(link, deleted),
+        onAddress: (address, deleted) => deleted && this.#onAddressDeleted(address),
+        onRoute: (route, deleted) => deleted && this.#onRouteDeleted(route),
+        onOverrun: () => this.#lookSoon(),
+      }),
+      firewall.watch({
+        onChange: (tables, changedBy) => {
+          if (changedBy !== processId && tables.some(({ name }) => name === "tapnet")) this.suspectRules();
+        },
+        onOverrun: () => this.suspectRules(),
+      }),
+    );
+  }
+
+  #onLink(link: LinkState, deleted: boolean): void {
+    const isUplink = this.#networks.some(({ uplink }) => uplink === link.name);
+    if (isUplink && this.uplinks.get(link.name) !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
+    const port = this.#ports.get(link.ifindex);
+    if (port === undefined) return;
+    if (deleted) return this.#ports.linkGone(link.ifindex);
+    if (link.name !== port.ifname) this.#ports.linkRenamed(link.ifindex, link.name);
+    if (differs(port, link) && differs(port, this.#options.kernel.link(link.ifindex))) this.#lookSoon();
+  }
+
+  #onAddressDeleted({ ifindex, address }: InterfaceAddress): void {
+    const isGateway = this.#networks.some(({ gatewayIpv4, gatewayIpv6 }) => gatewayIpv4 === address || gatewayIpv6 === address);
+    if ((isGateway && ifindex === LOOPBACK_IFINDEX) || this.#ports.get(ifindex) !== undefined) this.#lookSoon();
+  }
+
+  #onRouteDeleted(route: Route): void {
+    if (route.protocol !== PROTOCOL) return;
+    const port = this.#ports.get(route.ifindex);
+    const wanted =
+      port === undefined
+        ? this.#networks.flatMap(poolRoutes).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
+        : port.bindings.some(({ address }) => address === route.prefix.address);
+    if (wanted) this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    const { clock } = this.#options;
+    if (this.#timer !== undefined) clock.cancel(this.#timer);
+    const rest = this.#repairedAtMs + AT_MOST_EVERY_MS - clock.monotonicMs();
+    this.#timer = clock.after(Math.max(SETTLE_MS, rest), () => {
+      this.#timer = undefined;
+      void this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#repairedAtMs = clock.monotonicMs();
+    try {
+      const { operations } = this.#repair();
+      if (operations.length > 0) {
+        const first = operations.slice(0, NAMED_IN_LOG).map((operation) => operation.do);
+        log.warn({ operations: operations.length, first }, "something changed our kernel state: put back");
+      }
+      if (this.#rulesSuspect) {
+        this.#rulesSuspect = false;
+        await this.#rules.check(() => this.#plan());
+      }
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, "kernel state could not be put back");
+    }
+  }
+}
+
+function differs(port: Port, link: LinkState | undefined): boolean {
+  const wanted = { ifindex: port.ifindex, settings: portSettings(port), ipv6: hasIpv6(port.network) };
+  return linkOperations(wanted, link).length > 0;
+}

@@ -1,0 +1,230 @@
+import { type Mac, readMac } from "../../base/mac.js";
+import { HOST_LITTLE_ENDIAN, NETLINK_ALIGN_BYTES, NETLINK_FLAG, NETLINK_HEADER_BYTES } from "../netlink.js";
+
+/** `struct nlattr`: length and type, two bytes each. */
+export const ATTRIBUTE_HEADER_BYTES = 4;
+/** Says that an attribute's value is attributes; the newer parts of the kernel insist on it. */
+export const NESTED = 0x8000;
+const TYPE_MASK = 0x3fff;
+const FIRST_BYTES = 4096;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Composes netlink messages in a row, in one buffer that grows and is used again.
+ *
+ * `begin` starts a message, the `put…` methods add its fixed header and its attributes, `end` closes it. Sequence number and
+ * port are the socket's to fill in.
+ */
+export class MessageWriter {
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+  #start = 0;
+
+  /** All messages so far; valid until the next one is begun. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  begin(type: number, flags: number): void {
+    this.#start = this.#length;
+    const offset = this.#room(NETLINK_HEADER_BYTES);
+    this.#view.setUint16(offset + 4, type, HOST_LITTLE_ENDIAN);
+    this.#view.setUint16(offset + 6, flags | NETLINK_FLAG.request, HOST_LITTLE_ENDIAN);
+  }
+
+  end(): void {
+    this.#view.setUint32(this.#start, this.#length - this.#start, HOST_LITTLE_ENDIAN);
+  }
+
+  /** Room for the message's fixed header, zeroed; returns where it starts in `view`. */
+  putHeader(lengthBytes: number): number {
+    return this.#room(lengthBytes);
+  }
+
+  /** The buffer under the messages; valid until something is added. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  putU8(type: number, value: number): void {
+    this.#view.setUint8(this.#attribute(type, 1), value);
+  }
+
+  putU32(type: number, value: number): void {
+    this.#view.setUint32(this.#attribute(type, 4), value, HOST_LITTLE_ENDIAN);
+  }
+
+  /** nftables has its numbers in network order. */
+  putU32NetworkOrder(type: number, value: number): void {
+    this.#view.setUint32(this.#attribute(type, 4), value);
+  }
+
+  putU64(type: number, value: bigint): void {
+    this.#view.setBigUint64(this.#attribute(type, 8), value, HOST_LITTLE_ENDIAN);
+  }
+
+  /** With the zero byte at its end that the kernel wants. */
+  putString(type: number, value: string): void {
+    const text = encoder.encode(value);
+    const offset = this.#attribute(type, text.length + 1);
+    this.#bytes.set(text, offset);
+  }
+
+  /** Without a zero byte: an empty text is an empty attribute. */
+  putText(type: number, value: string): void {
+    const text = encoder.encode(value);
+    const offset = this.#attribute(type, text.length);
+    this.#bytes.set(text, offset);
+  }
+
+  putValue(type: number, value: Uint8Array): void {
+    const offset = this.#attribute(type, value.length);
+    this.#bytes.set(value, offset);
+  }
+
+  /** An attribute of `lengthBytes` zeroes; returns where its value starts in `view`. */
+  putBytes(type: number, lengthBytes: number): number {
+    return this.#attribute(type, lengthBytes);
+  }
+
+  /** Starts an attribute whose value is attributes; hand the result to `endNested`. */
+  beginNested(type: number): number {
+    return this.#attribute(type, 0) - ATTRIBUTE_HEADER_BYTES;
+  }
+
+  endNested(nested: number): void {
+    this.#view.setUint16(nested, this.#length - nested, HOST_LITTLE_ENDIAN);
+  }
+
+  #attribute(type: number, valueBytes: number): number {
+    const offset = this.#room(ATTRIBUTE_HEADER_BYTES + valueBytes);
+    this.#view.setUint16(offset, ATTRIBUTE_HEADER_BYTES + valueBytes, HOST_LITTLE_ENDIAN);
+    this.#view.setUint16(offset + 2, type, HOST_LITTLE_ENDIAN);
+    return offset + ATTRIBUTE_HEADER_BYTES;
+  }
+
+  /** `lengthBytes` rounded up, zeroed, at the end. */
+  #room(lengthBytes: number): number {
+    const offset = this.#length;
+    const end = offset + align(lengthBytes);
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#bytes.fill(0, offset, end);
+    this.#length = end;
+    return offset;
+  }
+
+  #grow(least: number): void {
+    const grown = new Uint8Array(Math.max(least, this.#bytes.length * 2));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+function align(lengthBytes: number): number {
+  return (lengthBytes + NETLINK_ALIGN_BYTES - 1) & ~(NETLINK_ALIGN_BYTES - 1);
+}
+
+/** Which attributes a stretch of bytes holds: where each starts and how long it is, the last one where a type comes twice. */
+export class Attributes {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly #at = new Map<number, { readonly offset: number; readonly length: number }>();
+
+  /** Attributes from `offset` to `end`. One that does not fit ends the list. */
+  constructor(bytes: Uint8Array, offset: number, end: number) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    eachAttribute(this.view, offset, Math.min(end, bytes.length), (type, value, length) => {
+      this.#at.set(type, { offset: value, length });
+    });
+  }
+
+  has(type: number): boolean {
+    return this.#at.has(type);
+  }
+
+  /** Undefined where it is absent or too short. */
+  u8(type: number): number | undefined {
+    const found = this.#find(type, 1);
+    return found && this.view.getUint8(found.offset);
+  }
+
+  u32(type: number): number | undefined {
+    const found = this.#find(type, 4);
+    return found && this.view.getUint32(found.offset, HOST_LITTLE_ENDIAN);
+  }
+
+  /** nftables has its numbers in network order. A count beyond 2^53 loses its last digits. */
+  u64NetworkOrder(type: number): number | undefined {
+    const found = this.#find(type, 8);
+    return found && Number(this.view.getBigUint64(found.offset));
+  }
+
+  u32NetworkOrder(type: number): number | undefined {
+    const found = this.#find(type, 4);
+    return found && this.view.getUint32(found.offset);
+  }
+
+  /** Without the zero byte at its end. */
+  string(type: number): string | undefined {
+    const value = this.value(type);
+    if (value === undefined) return undefined;
+    const end = value.indexOf(0);
+    return decoder.decode(end < 0 ? value : value.subarray(0, end));
+  }
+
+  /** A view of the value, not a copy. */
+  value(type: number): Uint8Array | undefined {
+    const found = this.#find(type, 0);
+    return found && this.bytes.subarray(found.offset, found.offset + found.length);
+  }
+
+  /** Undefined where it is absent or no Ethernet address. */
+  mac(type: number): Mac | undefined {
+    const found = this.#find(type, 6);
+    return found?.length === 6 ? readMac(this.view, found.offset) : undefined;
+  }
+
+  nested(type: number): Attributes | undefined {
+    const found = this.#find(type, 0);
+    return found && new Attributes(this.bytes, found.offset, found.offset + found.length);
+  }
+
+  /** Calls for each attribute inside this one, in order, also for types that come more than once. */
+  each(type: number, visit: (type: number, value: Uint8Array) => void): void {
+    const found = this.#find(type, 0);
+    if (found === undefined) return;
+    eachAttribute(this.view, found.offset, found.offset + found.length, (inner, offset, length) => {
+      visit(inner, this.bytes.subarray(offset, offset + length));
+    });
+  }
+
+  #find(type: number, least: number): { readonly offset: number; readonly length: number } | undefined {
+    const found = this.#at.get(type);
+    return found !== undefined && found.length >= least ? found : undefined;
+  }
+}
+
+function eachAttribute(
+  view: DataView,
+  start: number,
+  end: number,
+  visit: (type: number, offset: number, length: number) => void,
+): void {
+  let offset = start;
+  while (end - offset >= ATTRIBUTE_HEADER_BYTES) {
+    const length = view.getUint16(offset, HOST_LITTLE_ENDIAN);
+    if (length < ATTRIBUTE_HEADER_BYTES || length > end - offset) return;
+    const type = view.getUint16(offset + 2, HOST_LITTLE_ENDIAN) & TYPE_MASK;
+    visit(type, offset + ATTRIBUTE_HEADER_BYTES, length - ATTRIBUTE_HEADER_BYTES);
+    offset += align(length);
+  }
+}
