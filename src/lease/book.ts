@@ -229,7 +229,9 @@ export class LeaseBook implements LeaseOwner {
   /** Takes over what the store holds: once, at start. Of two records of one identity the one renewed last wins. */
   load(records: readonly LeaseRecord[]): void {
     const nowMs = this.#clock.nowMs();
-    const mine = records.filter((record) => record.network === this.network && record.family === this.family && record.kind === this.kind);
+    const mine = records.filter(
+      (record) => record.network === this.network && record.family === this.family && record.kind === this.kind,
+    );
     for (const record of mine.sort((a, b) => a.renewedAtMs - b.renewedAtMs)) this.#adopt(record, nowMs);
     this.#schedule();
   }

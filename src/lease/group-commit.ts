@@ -149,7 +149,8 @@ export class GroupCommit {
     if (cause === undefined) waiters?.resolve();
     else waiters?.reject(new TapnetError("LEASE_SAVE", `leases were not saved: ${errorMessage(cause)}`, { cause }));
     if (this.#open.waiters !== undefined) this.#begin();
-    else if (this.#open.leases.length + this.#open.tenures.length > 0) this.#arm(cause === undefined ? IDLE_COMMIT_MS : RETRY_COMMIT_MS);
+    else if (this.#open.leases.length + this.#open.tenures.length > 0)
+      this.#arm(cause === undefined ? IDLE_COMMIT_MS : RETRY_COMMIT_MS);
   }
 
   #fail(group: CommitGroup, cause: unknown): void {

@@ -46,7 +46,10 @@ export class HistoryFiles {
     if (tenures.length === 0) return;
     const fromMs = tenures.reduce((least, tenure) => Math.min(least, tenure.endedAtMs), Number.POSITIVE_INFINITY);
     const known = new Set((await this.query({ fromMs, limit: Number.POSITIVE_INFINITY })).map(nameOf));
-    await this.append(tenures.filter((tenure) => !known.has(nameOf(tenure))), nowMs);
+    await this.append(
+      tenures.filter((tenure) => !known.has(nameOf(tenure))),
+      nowMs,
+    );
     await this.sync();
   }
 

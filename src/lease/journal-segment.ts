@@ -118,7 +118,12 @@ function checkHeader(path: string, bytes: Buffer, number: number): void {
     throw corrupt(path, "does not begin as a journal of leases");
   }
   const version = bytes.readUInt32BE(16);
-  if (version > VERSION) throw new LeaseStoreError("LEASE_STORE_NEWER", path, `has version ${version}, this tapnet reads ${VERSION}: install the newer one`);
+  if (version > VERSION)
+    throw new LeaseStoreError(
+      "LEASE_STORE_NEWER",
+      path,
+      `has version ${version}, this tapnet reads ${VERSION}: install the newer one`,
+    );
   if (bytes.readUInt32BE(20) !== number) throw corrupt(path, "was renamed");
 }
 

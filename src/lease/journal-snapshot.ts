@@ -69,13 +69,19 @@ export async function readSnapshot(path: string): Promise<{ records: LeaseRecord
   const bytes = await readFile(path);
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw corrupt(path, "does not begin as a snapshot of leases");
   const version = bytes.length < HEADER_BYTES ? VERSION : bytes.readUInt32BE(16);
-  if (version > VERSION) throw new LeaseStoreError("LEASE_STORE_NEWER", path, `has version ${version}, this tapnet reads ${VERSION}: install the newer one`);
+  if (version > VERSION)
+    throw new LeaseStoreError(
+      "LEASE_STORE_NEWER",
+      path,
+      `has version ${version}, this tapnet reads ${VERSION}: install the newer one`,
+    );
   const end = bytes.length - TRAILER_BYTES;
   if (end < HEADER_BYTES || bytes.readUInt32BE(end + 8) !== END_MARK) throw corrupt(path, "is cut off");
   if (bytes.readUInt32BE(end + 4) !== crc32(bytes.subarray(0, end + 4))) throw corrupt(path, "is damaged: its checksum is wrong");
   const records: LeaseRecord[] = [];
   const reader = new ChangeReader(bytes.subarray(0, end), HEADER_BYTES);
-  for (let change = reader.next(); change !== undefined; change = reader.next()) if (change.kind === "put") records.push(change.lease);
+  for (let change = reader.next(); change !== undefined; change = reader.next())
+    if (change.kind === "put") records.push(change.lease);
   if (reader.isBroken || records.length !== bytes.readUInt32BE(end)) throw corrupt(path, "does not hold the leases that it says");
   return { records, bytes: bytes.length };
 }

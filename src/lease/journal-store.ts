@@ -5,8 +5,8 @@ import type { Logger } from "../base/log.js";
 import { lockDirectory } from "./directory-lock.js";
 import { HistoryFiles } from "./history-files.js";
 import { FRAME_FLAG_CLOSED, FRAME_HEADER_BYTES, sealFrame, sectorBytes } from "./journal-frame.js";
-import { loadJournal, type LoadedJournal, segmentPath, snapshotPath } from "./journal-load.js";
-import { Segment, SEGMENT_BYTES } from "./journal-segment.js";
+import { type LoadedJournal, loadJournal, segmentPath, snapshotPath } from "./journal-load.js";
+import { SEGMENT_BYTES, Segment } from "./journal-segment.js";
 import { writeSnapshot } from "./journal-snapshot.js";
 import type { LeaseRecord, Tenure } from "./lease.js";
 import type { LeaseTable } from "./lease-table.js";
@@ -65,7 +65,13 @@ export class JournalStore implements LeaseStore {
   #isRotating = false;
   #isClosed = false;
 
-  private constructor(options: JournalStoreOptions, loaded: LoadedJournal, active: Segment, history: HistoryFiles, unlock: () => void) {
+  private constructor(
+    options: JournalStoreOptions,
+    loaded: LoadedJournal,
+    active: Segment,
+    history: HistoryFiles,
+    unlock: () => void,
+  ) {
     this.#options = options;
     this.#table = loaded.table;
     this.#sequence = loaded.lastSequence;
@@ -83,7 +89,8 @@ export class JournalStore implements LeaseStore {
       const unlock = lockDirectory(directory);
       try {
         const loaded = await loadJournal(directory);
-        if (loaded.isTorn) log.warn({ directory }, "the last save before a power cut was not finished; nobody was told of it, so it is left out");
+        if (loaded.isTorn)
+          log.warn({ directory }, "the last save before a power cut was not finished; nobody was told of it, so it is left out");
         const active = await Segment.create(segmentPath(directory, loaded.lastSegment + 1), loaded.lastSegment + 1);
         for (const leftover of loaded.leftovers) await rm(leftover, { force: true });
         const history = new HistoryFiles(directory, options.historySeconds * 1000);
@@ -128,7 +135,9 @@ export class JournalStore implements LeaseStore {
     this.#isClosed = true;
     await this.#compaction;
     await this.#history.close();
-    await this.#seal(FRAME_FLAG_CLOSED).catch(() => this.#options.log.warn({ directory: this.#options.directory }, "the end of the lease journal was not marked"));
+    await this.#seal(FRAME_FLAG_CLOSED).catch(() =>
+      this.#options.log.warn({ directory: this.#options.directory }, "the end of the lease journal was not marked"),
+    );
     await this.#active.close();
     await this.#next?.then((segment) => segment.close()).catch(() => undefined);
     this.#unlock();
@@ -180,21 +189,24 @@ export class JournalStore implements LeaseStore {
   #lookAfterSpace(): void {
     if (this.#isClosed) return;
     if (this.#active.freeBytes < PREPARE_BELOW_BYTES && this.#next === undefined) {
-      this.#prepare().catch((cause: unknown) => this.#options.log.error({ err: cause }, `the next lease journal cannot be made: ${errorMessage(cause)}`));
+      this.#prepare().catch((cause: unknown) =>
+        this.#options.log.error({ err: cause }, `the next lease journal cannot be made: ${errorMessage(cause)}`),
+      );
     }
     const isLong = this.#journalBytes > Math.max(COMPACT_BYTES, COMPACT_FACTOR * this.#snapshotBytes);
     if (!isLong || this.#compaction !== undefined || this.#options.clock.monotonicMs() < this.#compactAfterMs) return;
     this.#isRotating = true;
-    this.#compaction = this.#compact(this.#active.number + 1).then(
-      () => {
-        this.#compaction = undefined;
-      },
-      (cause: unknown) => {
-        this.#compaction = undefined;
-        this.#compactAfterMs = this.#options.clock.monotonicMs() + COMPACT_RETRY_MS;
-        this.#options.log.error({ err: cause }, `the lease journal cannot be shortened: ${errorMessage(cause)}`);
-      },
-    );
+    this.#compaction = this.#shorten(this.#active.number + 1);
+  }
+
+  async #shorten(number: number): Promise<void> {
+    try {
+      await this.#compact(number);
+    } catch (thrown) {
+      this.#compactAfterMs = this.#options.clock.monotonicMs() + COMPACT_RETRY_MS;
+      this.#options.log.error({ err: thrown }, `the lease journal cannot be shortened: ${errorMessage(thrown)}`);
+    }
+    this.#compaction = undefined;
   }
 
   /** Writes a snapshot of everything before segment `number`, then deletes what it replaces. */

@@ -1,5 +1,5 @@
-import type { EndReason, LeaseAddress, LeaseRecord, LeaseState } from "./lease.js";
 import type { CommitGroup } from "./group-commit.js";
+import type { EndReason, LeaseAddress, LeaseRecord, LeaseState } from "./lease.js";
 import type { WheelEntry } from "./timer-wheel.js";
 
 export const NEVER_TOLD = -1;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Database, open, type RootDatabase } from "lmdb";
 import type { Clock } from "../base/clock.js";
-import { checkLmdbFile } from "./lmdb-file.js";
 import type { LeaseKey, LeaseRecord, Tenure } from "./lease.js";
+import { checkLmdbFile } from "./lmdb-file.js";
 import { ChangeReader, ChangeWriter } from "./record-codec.js";
 import { HISTORY_LIMIT, type HistoryQuery, type LeaseChange, type LeaseStore, matchesHistoryQuery } from "./store.js";
 import { corrupt, LeaseStoreError, storeErrorOf } from "./store-error.js";
@@ -126,7 +126,11 @@ export class LmdbStore implements LeaseStore {
     }
     if (stored[0] <= SCHEMA_VERSION) return;
     await this.close();
-    throw new LeaseStoreError("LEASE_STORE_NEWER", this.#path, `has version ${stored[0]}, this tapnet reads ${SCHEMA_VERSION}: install the newer one`);
+    throw new LeaseStoreError(
+      "LEASE_STORE_NEWER",
+      this.#path,
+      `has version ${stored[0]}, this tapnet reads ${SCHEMA_VERSION}: install the newer one`,
+    );
   }
 
   #encode(change: LeaseChange): Buffer {

@@ -1,4 +1,4 @@
-import type { LeaseAddress, LeaseKey, LeaseRecord, StoredState, Tenure, EndReason } from "./lease.js";
+import type { EndReason, LeaseAddress, LeaseKey, LeaseRecord, StoredState, Tenure } from "./lease.js";
 import type { LeaseChange } from "./store.js";
 
 /**

@@ -19,7 +19,12 @@ export function storeErrorOf(cause: unknown, path: string): LeaseStoreError {
   if (cause instanceof LeaseStoreError) return cause;
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new LeaseStoreError("LEASE_STORE_DENIED", path, "leases cannot be written here: make it writable for tapnetd, or set `state:` elsewhere", cause);
+    return new LeaseStoreError(
+      "LEASE_STORE_DENIED",
+      path,
+      "leases cannot be written here: make it writable for tapnetd, or set `state:` elsewhere",
+      cause,
+    );
   }
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new LeaseStoreError("LEASE_STORE_FULL", path, "no space left for leases: free some, no lease is given before", cause);

@@ -1,9 +1,9 @@
+import type { AddressPool } from "../../lease/pool.js";
 import { OPTION, RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
 import * as header from "../../wire/dhcp4/header.js";
 import { OptionSet } from "../../wire/dhcp4/option-set.js";
 import * as relayAgent from "../../wire/dhcp4/relay-agent.js";
 import type { Dhcp4Request } from "../../wire/dhcp4/request.js";
-import type { AddressPool } from "../../lease/pool.js";
 import { type BootFields, bootFields } from "./boot-fields.js";
 import type { Dhcp4Class } from "./network.js";
 

@@ -34,20 +34,25 @@ export function setDestination(exchange: Exchange, kind: ReplyKind, yiaddr: numb
   reply.ipSource = link.gatewayIpv4;
   reply.udpSource = SERVER_PORT;
   reply.udpDestination = CLIENT_PORT;
-  if (kind === "inform" && request.ciaddr !== 0) return toAddress(exchange, request.ciaddr);
-  if (request.giaddr !== 0) {
-    reply.udpDestination = SERVER_PORT;
-    reply.etherDestination = datagram.etherSource;
-    reply.ipDestination = request.giaddr;
-    return undefined;
-  }
-  if (kind === "nak") return toEverybody(exchange);
-  if (request.ciaddr !== 0) return toAddress(exchange, request.ciaddr);
-  if (kind === "inform" && datagram.ipSource !== 0) return toAddress(exchange, datagram.ipSource);
-  if ((request.flags & FLAG_BROADCAST) !== 0 || !request.isEthernet || yiaddr === 0) return toEverybody(exchange);
-  reply.etherDestination = request.mac;
-  reply.ipDestination = yiaddr;
-  return undefined;
+  if (kind === "inform" && request.ciaddr !== 0) toAddress(exchange, request.ciaddr);
+  else if (request.giaddr !== 0) toRelay(exchange);
+  else if (kind === "nak") toEverybody(exchange);
+  else if (request.ciaddr !== 0) toAddress(exchange, request.ciaddr);
+  else if (kind === "inform" && datagram.ipSource !== 0) toAddress(exchange, datagram.ipSource);
+  else if ((request.flags & FLAG_BROADCAST) !== 0 || !request.isEthernet || yiaddr === 0) toEverybody(exchange);
+  else toStation(exchange, yiaddr);
+}
+
+function toRelay(exchange: Exchange): void {
+  const { request, datagram, reply } = exchange;
+  reply.udpDestination = SERVER_PORT;
+  reply.etherDestination = datagram.etherSource;
+  reply.ipDestination = request.giaddr;
+}
+
+function toStation(exchange: Exchange, yiaddr: number): void {
+  exchange.reply.etherDestination = exchange.request.mac;
+  exchange.reply.ipDestination = yiaddr;
 }
 
 function toAddress(exchange: Exchange, address: number): void {

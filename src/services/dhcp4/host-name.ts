@@ -1,4 +1,4 @@
-import { FQDN_FLAG, FIELD, HEADER_BYTES } from "../../wire/dhcp4/client-fqdn.js";
+import { FIELD, FQDN_FLAG, HEADER_BYTES } from "../../wire/dhcp4/client-fqdn.js";
 import { OPTION } from "../../wire/dhcp4/codes.js";
 import type { Dhcp4Request } from "../../wire/dhcp4/request.js";
 
@@ -19,7 +19,9 @@ export function hostNameOf(request: Dhcp4Request): string {
     const isEncoded = (bytes[offset + FIELD.flags] & FQDN_FLAG.encoded) !== 0;
     const end = offset + fqdn;
     const start = offset + FIELD.name;
-    const name = isEncoded ? cleanLabel(bytes, start + 1, Math.min(end, start + 1 + bytes[start])) : cleanLabel(bytes, start, end);
+    const name = isEncoded
+      ? cleanLabel(bytes, start + 1, Math.min(end, start + 1 + bytes[start]))
+      : cleanLabel(bytes, start, end);
     if (name !== "") return name;
   }
   const length = request.lengthOf(OPTION.hostName);

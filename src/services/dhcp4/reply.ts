@@ -120,15 +120,18 @@ export class ReplyComposer {
     return this.#finish(exchange);
   }
 
+  /**
+   * Size of the reply: what the client takes, or `most`; the relay's option comes on top, because the relay takes it out again.
+   */
   #begin(exchange: Exchange, most = Number.POSITIVE_INFINITY): boolean {
     const { request, reply } = exchange;
     const tailBytes = request.has(OPTION.relayAgent) ? area.optionBytes(request.lengthOf(OPTION.relayAgent)) : 0;
     const asked = request.lengthOf(OPTION.maximumSize) === 2 ? request.uint16(OPTION.maximumSize) : 0;
     const limit = Math.min(Math.max(asked, LEAST_DATAGRAM_BYTES) - DATAGRAM_HEADER_BYTES, most);
-    const possible = Math.min(reply.payloadLimit, Math.max(exchange.served.config.mtu, LEAST_DATAGRAM_BYTES) - DATAGRAM_HEADER_BYTES);
+    const linkBytes = Math.max(exchange.served.config.mtu, LEAST_DATAGRAM_BYTES) - DATAGRAM_HEADER_BYTES;
+    const size = Math.min(limit + tailBytes, linkBytes, reply.payloadLimit);
     const needed = ESSENTIAL_BYTES + area.optionBytes(request.lengthOf(OPTION.clientIdentifier)) + tailBytes;
-    if (needed > possible) return false;
-    const size = Math.min(Math.max(limit, needed), possible);
+    if (needed > size) return false;
     this.#writer.begin(request, reply.bytes, reply.view, reply.payloadOffset, size, tailBytes);
     return true;
   }
@@ -191,7 +194,8 @@ export class ReplyComposer {
   #hasClasslessRoutes(exchange: Exchange): boolean {
     const code = OPTION.classlessRoutes;
     const { reservation, clientClass, served } = exchange;
-    const isThere = served.options.has(code) || clientClass?.options.has(code) === true || reservation?.options.has(code) === true;
+    const isThere =
+      served.options.has(code) || clientClass?.options.has(code) === true || reservation?.options.has(code) === true;
     return isThere && exchange.asksFor(code);
   }
 

@@ -56,7 +56,8 @@ function onRenewing(exchange: Exchange, server: Dhcp4Server, address: Ipv4Addres
 
 function onKeeping(exchange: Exchange, server: Dhcp4Server, address: Ipv4Address): Verdict {
   const lease = heldLease(exchange, address);
-  if (lease !== undefined) return mayHave(exchange, address) ? server.acknowledge(exchange, lease) : server.nak(exchange, "address withdrawn");
+  if (lease !== undefined)
+    return mayHave(exchange, address) ? server.acknowledge(exchange, lease) : server.nak(exchange, "address withdrawn");
   const isKnown = exchange.book.find(exchange.identity) !== undefined;
   return isKnown ? server.nak(exchange, "not your address") : server.refuse(exchange, "unknown lease");
 }

@@ -2,7 +2,7 @@ import type { Ipv4Address } from "../../base/ipv4-address.js";
 import { ipv4InPrefix, ipv4Netmask, lastIpv4 } from "../../base/prefix.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { AddressPool } from "../../lease/pool.js";
-import { RangePool, type Ipv4Range } from "../../lease/range-pool.js";
+import { type Ipv4Range, RangePool } from "../../lease/range-pool.js";
 import * as addresses from "../../wire/dhcp4/addresses.js";
 import * as classlessRoutes from "../../wire/dhcp4/classless-routes.js";
 import { OPTION } from "../../wire/dhcp4/codes.js";
@@ -10,8 +10,8 @@ import * as domainSearch from "../../wire/dhcp4/domain-search.js";
 import { type EncodedOption, OptionSet } from "../../wire/dhcp4/option-set.js";
 import type { Dhcp4Request } from "../../wire/dhcp4/request.js";
 import { type BootFields, bootFields } from "./boot-fields.js";
-import { ClientClass } from "./client-class.js";
 import { classlessRoutesOf } from "./classless-routes.js";
+import { ClientClass } from "./client-class.js";
 import type { Dhcp4Network } from "./network.js";
 import { Reservations } from "./reservations.js";
 

@@ -3,8 +3,8 @@ import type { Counters } from "../../base/counters.js";
 import type { Logger } from "../../base/log.js";
 import { VERDICT, type Verdict } from "../../frame/datagram.js";
 import type { LeaseFacts } from "../../lease/book.js";
-import type { Lease } from "../../lease/lease-entry.js";
 import { formatLeaseAddress } from "../../lease/lease.js";
+import type { Lease } from "../../lease/lease-entry.js";
 import { MESSAGE } from "../../wire/dhcp4/codes.js";
 import type { ConflictCheck } from "./conflict-check.js";
 import { COUNTER_NAMES, type Dhcp4Counter } from "./counter-names.js";
@@ -111,7 +111,10 @@ export class Dhcp4Server {
     if (nowMs - state.saidFullMs >= SAY_EVERY_MS) {
       state.saidFullMs = nowMs;
       const { name } = exchange.served.config;
-      this.log.warn({ network: name, addresses: exchange.pool.size }, `network ${name} has no free address: give it more ranges, or shorter leases`);
+      this.log.warn(
+        { network: name, addresses: exchange.pool.size },
+        `network ${name} has no free address: give it more ranges, or shorter leases`,
+      );
     }
     return this.silent("silent-pool-full");
   }
@@ -125,6 +128,9 @@ export class Dhcp4Server {
     if (nowMs - state.saidConflictMs < SAY_EVERY_MS) return;
     state.saidConflictMs = nowMs;
     const address = formatLeaseAddress({ address: lease.address, kind: "address", prefixLength: 32 });
-    this.log.warn({ network: book.network, address, client: exchange.identity }, `${address} is in use by somebody without a lease; it is kept out of the pool`);
+    this.log.warn(
+      { network: book.network, address, client: exchange.identity },
+      `${address} is in use by somebody without a lease; it is kept out of the pool`,
+    );
   }
 }

@@ -54,7 +54,10 @@ export class Dhcp4Service implements DatagramService {
 
   constructor(options: Dhcp4ServiceOptions) {
     this.#options = options;
-    const outcome = { free: (kept: Datagram) => this.#handleLate(kept), used: (kept: Datagram, lease: Lease) => this.#onConflict(kept, lease) };
+    const outcome = {
+      free: (kept: Datagram) => this.#handleLate(kept),
+      used: (kept: Datagram, lease: Lease) => this.#onConflict(kept, lease),
+    };
     const conflicts = options.probe === undefined ? undefined : new ConflictCheck(options.probe, outcome);
     this.#server = new Dhcp4Server({
       composer: new ReplyComposer(),
@@ -93,7 +96,12 @@ export class Dhcp4Service implements DatagramService {
       commit: this.#options.commit,
       clock: this.#options.clock,
     });
-    this.#networks.set(network.name, { served, book, saidFullMs: Number.NEGATIVE_INFINITY, saidConflictMs: Number.NEGATIVE_INFINITY });
+    this.#networks.set(network.name, {
+      served,
+      book,
+      saidFullMs: Number.NEGATIVE_INFINITY,
+      saidConflictMs: Number.NEGATIVE_INFINITY,
+    });
   }
 
   /** Takes over stored leases, once, after `configure`. Those of networks that are not configured are left alone. */
@@ -145,7 +153,11 @@ export class Dhcp4Service implements DatagramService {
   #explainDrop(exchange: Exchange): Dhcp4Counter | undefined {
     const { request } = exchange;
     if (request.op !== OP.request) return "drop-not-from-client";
-    if (request.isEthernet ? request.mac === MAC_ZERO || isGroupMac(request.mac) : request.hlen === 0 && !request.has(OPTION.clientIdentifier)) {
+    if (
+      request.isEthernet
+        ? request.mac === MAC_ZERO || isGroupMac(request.mac)
+        : request.hlen === 0 && !request.has(OPTION.clientIdentifier)
+    ) {
       return "drop-hardware-address";
     }
     return request.lengthOf(OPTION.clientIdentifier) > CLIENT_ID_LIMIT_BYTES ? "drop-client-id" : undefined;
@@ -163,7 +175,9 @@ export class Dhcp4Service implements DatagramService {
     if (own === undefined || link.gatewayIpv4 === 0) return "drop-no-network";
     exchange.state = own;
     const named =
-      exchange.relaySuboptionAddress(RELAY_SUBOPTION.linkSelection) || exchange.addressOption(OPTION.subnetSelection) || request.giaddr;
+      exchange.relaySuboptionAddress(RELAY_SUBOPTION.linkSelection) ||
+      exchange.addressOption(OPTION.subnetSelection) ||
+      request.giaddr;
     const subnet = named || request.ciaddr;
     if (subnet === 0 || own.served.contains(subnet)) return undefined;
     if (link.guest === undefined) {
@@ -222,13 +236,26 @@ export class Dhcp4Service implements DatagramService {
     const send = (): void => this.#send(kept, reply);
     const committed = this.#options.commit.commit();
     if (committed === undefined) send();
-    else committed.then(send, () => this.#options.log.debug({ network: kept.link.network }, "a late ACK was held back: its lease was not saved"));
+    else
+      committed.then(send, () =>
+        this.#options.log.debug({ network: kept.link.network }, "a late ACK was held back: its lease was not saved"),
+      );
   }
 
   #send(kept: Datagram, reply: Reply): void {
     const { etherDestination, ipSource, ipDestination, udpSource, udpDestination } = reply;
     this.#options.sender?.send(
-      { link: kept.link, ipVersion: 4, etherDestination, ipSource, ipDestination, ipv6Source: undefined, ipv6Destination: undefined, udpSource, udpDestination },
+      {
+        link: kept.link,
+        ipVersion: 4,
+        etherDestination,
+        ipSource,
+        ipDestination,
+        ipv6Source: undefined,
+        ipv6Destination: undefined,
+        udpSource,
+        udpDestination,
+      },
       reply.bytes.subarray(reply.payloadOffset, reply.payloadOffset + reply.payloadLength),
     );
   }

@@ -15,11 +15,11 @@ export const DONE = -1;
 
 /** Offset of the first option from `at` on, skipping pads; `DONE` or `OVERRUN` when there is none. */
 export function first(bytes: Uint8Array, at: number, end: number): number {
-  let next = at;
-  while (next < end && bytes[next] === OPTION.pad) next++;
-  if (next >= end || bytes[next] === OPTION.end) return DONE;
-  if (next + OPTION_HEADER_BYTES > end || next + OPTION_HEADER_BYTES + bytes[next + 1] > end) return OVERRUN;
-  return next;
+  let found = at;
+  while (found < end && bytes[found] === OPTION.pad) found++;
+  if (found >= end || bytes[found] === OPTION.end) return DONE;
+  if (found + OPTION_HEADER_BYTES > end || found + OPTION_HEADER_BYTES + bytes[found + 1] > end) return OVERRUN;
+  return found;
 }
 
 /** Offset of the option behind the one at `at`; as `first`. */

@@ -81,11 +81,11 @@ export class Dhcp4Writer {
   /** The boot file's name and the server's, as octets; either field then takes no options. Cut off before the closing zero. */
   boot(file: Uint8Array, sname: Uint8Array): void {
     if (file.length > 0) {
-      this.#copyName(file, this.#fileAt, header.FILE_BYTES);
+      this.#copyName(file, this.#start + header.FIELD.file, header.FILE_BYTES);
       this.#fileAt = -1;
     }
     if (sname.length > 0) {
-      this.#copyName(sname, this.#snameAt, header.SNAME_BYTES);
+      this.#copyName(sname, this.#start + header.FIELD.sname, header.SNAME_BYTES);
       this.#snameAt = -1;
     }
   }
@@ -143,7 +143,8 @@ export class Dhcp4Writer {
    * it must be; 0 for none), the end option, and zeros up to 300 bytes. Returns the length of the message.
    */
   finish(request: Dhcp4Request, tailCode: number): number {
-    const overload = this.#closeField(this.#fileAt, header.FIELD.file, OVERLOAD_FILE) |
+    const overload =
+      this.#closeField(this.#fileAt, header.FIELD.file, OVERLOAD_FILE) |
       this.#closeField(this.#snameAt, header.FIELD.sname, OVERLOAD_SNAME);
     if (overload !== 0) {
       this.#bytes[this.#at] = OPTION.overload;
