@@ -25,7 +25,7 @@ const needed = needs(root, tap, command("qemu-system-x86_64"), () =>
 class Qemu {
   readonly child: ChildProcess;
   error = "";
-  /** Whether it has come to its main loop, where QMP greets. */
+  /** Whether it has answered over QMP, which it does in its main loop; a signal before that ends it without downscript. */
   started = false;
 
   constructor(netdev: string, run: string, uid = 0) {
@@ -37,7 +37,9 @@ class Qemu {
       gid: uid,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    this.child.stdout?.once("data", () => (this.started = true));
+    this.child.stdin?.on("error", () => undefined);
+    this.child.stdin?.write('{"execute":"qmp_capabilities"}\n');
+    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.started ||= text.includes('"return"')));
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.error += text));
   }
 
@@ -89,7 +91,7 @@ describe("QEMU with our hooks", { ...needed, timeout: 60_000 }, () => {
     await until("QEMU to run", () => qemu.started || qemu.exited);
     assert.equal(qemu.error, "");
     assert.notEqual(stateOf("tn-web1"), "absent");
-    qemu.child.kill("SIGTERM");
+    qemu.child.stdin?.write('{"execute":"quit"}\n');
     await until("QEMU to end", () => qemu.exited);
     assert.deepEqual(asked, ["tapnet/1 ifup ifname=tn-web1", "tapnet/1 ifdown ifname=tn-web1"]);
   });
