@@ -1,0 +1,77 @@
+/** `npm run bench -- NAME [--smoke] [--json FILE] [--rounds N]`: one benchmark, its table on stdout, its progress on stderr. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { errorMessage } from "../src/base/errors.js";
+import type { Bench } from "./frame/bench.js";
+import { bench as micro } from "./frame/micro.js";
+import { Report } from "./frame/report.js";
+import { formatTable } from "./frame/table.js";
+
+const MACRO = new URL("./macro/", import.meta.url);
+const SMOKE_ROUNDS = 1;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      smoke: { type: "boolean", default: false },
+      json: { type: "string" },
+      rounds: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help || positionals.length !== 1) {
+    (values.help ? console.log : console.error)(usage());
+    return values.help ? 0 : 2;
+  }
+  const name = positionals[0];
+  if (!names().includes(name)) throw new Error(`there is no benchmark ${name}; there are ${names().join(", ")}`);
+  const rounds = values.rounds === undefined ? undefined : parseRounds(values.rounds);
+  const bench = await load(name);
+  const size = { smoke: values.smoke, rounds: rounds ?? (values.smoke ? SMOKE_ROUNDS : bench.rounds) };
+
+  const report = new Report(name, size.rounds);
+  report.versions["tapnet"] = ownVersion();
+  await bench.run(size, report);
+  console.log(formatTable(report));
+  if (values.json !== undefined) report.writeJson(values.json);
+  return 0;
+}
+
+function usage(): string {
+  return `Usage: npm run bench -- NAME [--smoke] [--json FILE] [--rounds N]
+
+Measures us beside the rivals in one call. NAME is one of ${names().join(", ")}.
+
+  --smoke      the size of the tests: shows that the benchmark works, not how fast anything is
+  --json FILE  writes the report for programs
+  --rounds N   how often each system has its turn`;
+}
+
+function names(): string[] {
+  const macro = existsSync(MACRO) ? readdirSync(MACRO).filter((file) => file.endsWith(".js")) : [];
+  return [...macro.map((file) => file.slice(0, -".js".length)), "micro"].sort();
+}
+
+async function load(name: string): Promise<Bench> {
+  if (name === "micro") return micro;
+  return ((await import(new URL(`${name}.js`, MACRO).href)) as { bench: Bench }).bench;
+}
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${text}: expected a whole number from 1`);
+  return rounds;
+}
+
+function ownVersion(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+try {
+  process.exitCode = await main();
+} catch (thrown) {
+  console.error(`bench: ${errorMessage(thrown)}`);
+  process.exitCode = 1;
+}
