@@ -7,11 +7,12 @@ declare module "benchmark" {
     readonly minSamples?: number;
   }
 
-  export default class Benchmark {
+  class Benchmark {
     constructor(name: string, run: () => void, options?: Options);
     run(): this;
     /** Operations a second. */
     readonly hz: number;
     readonly error: Error | undefined;
   }
+  export = Benchmark;
 }

@@ -14,7 +14,9 @@ const FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"
 export async function loadProgram(name: string): Promise<string> {
   const source = join(SOURCES, `${name}.c`);
   const output = join(OUTPUT, name);
-  const headers = readdirSync(SOURCES).filter((file) => file.endsWith(".h")).map((file) => join(SOURCES, file));
+  const headers = readdirSync(SOURCES)
+    .filter((file) => file.endsWith(".h"))
+    .map((file) => join(SOURCES, file));
   const newest = Math.max(...[source, ...headers].map((file) => statSync(file).mtimeMs));
   if (!existsSync(output) || statSync(output).mtimeMs < newest) {
     mkdirSync(OUTPUT, { recursive: true });

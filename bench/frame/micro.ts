@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename } from "node:path";
 import Benchmark from "benchmark";
 import type { Bench, BenchSize } from "./bench.js";
@@ -16,7 +16,9 @@ export const bench: Bench = {
   about: "our codecs, with the packages dhcp, dns-packet and what else a case names",
   rounds: 5,
   async run(size, report) {
-    for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".js")).sort()) {
+    for (const file of readdirSync(FOLDER)
+      .filter((name) => name.endsWith(".js"))
+      .sort()) {
       const { cases } = (await import(new URL(file, FOLDER).href)) as { cases: readonly MicroCase[] };
       for (const microCase of cases) await runCase(basename(file, ".js"), microCase, size, report);
     }

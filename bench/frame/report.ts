@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { type Machine, describeMachine } from "./machine.js";
+import { describeMachine, type Machine } from "./machine.js";
 import { median } from "./statistics.js";
 
 /** One figure of one system in one case, over all rounds. */

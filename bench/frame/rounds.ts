@@ -19,7 +19,10 @@ export interface System<Case> {
  * so that whatever else the machine does hits all of them alike.
  */
 export async function runRounds<Case>(
-  plan: { readonly cases: readonly { readonly name: string; readonly workload: Case }[]; readonly systems: readonly System<Case>[] },
+  plan: {
+    readonly cases: readonly { readonly name: string; readonly workload: Case }[];
+    readonly systems: readonly System<Case>[];
+  },
   size: BenchSize,
   report: Report,
 ): Promise<void> {

@@ -10,7 +10,9 @@ export function formatTable(report: Report): string {
   const lines = [
     `${report.bench}: median of ${report.rounds} rounds (min – max)`,
     `on ${cpu}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel}`,
-    Object.entries(report.versions).map(([name, version]) => `${name} ${version}`).join(", "),
+    Object.entries(report.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
   ];
   const blocks = new Map<string, Row[]>();
   for (const row of report.rows) {

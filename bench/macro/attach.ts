@@ -135,7 +135,8 @@ class Attacher implements System<Workload> {
   async #check(numbers: readonly number[]): Promise<void> {
     const routes = await this.#host.ip("-4 route show");
     for (const number of numbers) {
-      if (!routes.includes(`${addressOf(number)} dev tn-b${number} `)) throw new Error(`${this.name}: no route to guest ${number}\n${routes}`);
+      if (!routes.includes(`${addressOf(number)} dev tn-b${number} `))
+        throw new Error(`${this.name}: no route to guest ${number}\n${routes}`);
     }
   }
 }

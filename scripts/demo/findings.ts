@@ -16,8 +16,12 @@ export async function findings(guest: Guest, expected: Expected): Promise<Findin
   const hostname = (await guest.must("hostname")).trim();
   const found: Finding[] = [
     { what: "address", found: `${lease["ip"]}/${lease["mask"]}, leased for ${seconds / 60} minutes`, good: seconds > 0 },
-    { what: "gateway", found: `${lease["router"]}`, good: lease["router"] !== undefined },
-    { what: "DNS server", found: `${lease["dns"]}, searching ${lease["search"] ?? lease["domain"]}`, good: lease["dns"] !== undefined },
+    { what: "gateway", found: lease["router"] ?? "none", good: lease["router"] !== undefined },
+    {
+      what: "DNS server",
+      found: `${lease["dns"]}, searching ${lease["search"] ?? lease["domain"]}`,
+      good: lease["dns"] !== undefined,
+    },
     { what: "host name", found: hostname, good: hostname === expected.name },
     await ping(guest, "ping the gateway", lease["router"] ?? ""),
   ];
@@ -31,7 +35,11 @@ async function ping(guest: Guest, what: string, address: string): Promise<Findin
   const { stdout } = await guest.run(`ping -c 3 -i 0.2 -W 2 ${address}`);
   const answered = /(\d+) packets received/.exec(stdout)?.[1] ?? "0";
   const average = /min\/avg\/max = [\d.]+\/([\d.]+)/.exec(stdout)?.[1];
-  return { what, found: `${address}: ${answered} of 3 answered${average === undefined ? "" : `, ${average} ms`}`, good: answered === "3" };
+  return {
+    what,
+    found: `${address}: ${answered} of 3 answered${average === undefined ? "" : `, ${average} ms`}`,
+    good: answered === "3",
+  };
 }
 
 async function resolves(guest: Guest, what: string, name: string, wanted: string): Promise<Finding> {

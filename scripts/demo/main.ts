@@ -12,7 +12,7 @@ import { bootGuest, type Guest, qemuCommand } from "../../test/support/guest.js"
 import { type Host, Lab } from "../../test/support/lab.js";
 import { guestImage } from "../../test/support/needs.js";
 import { hook, script } from "../../test/support/paths.js";
-import { run, type RunningProcess } from "../../test/support/process.js";
+import { type RunningProcess, run } from "../../test/support/process.js";
 import { until } from "../../test/support/wait.js";
 import { findings } from "./findings.js";
 import { makePrivate, makeWorld, WORLD } from "./ground.js";
@@ -52,8 +52,17 @@ async function main(): Promise<void> {
 /** Everything up, shown, and kept up. */
 async function rise(lab: Lab, told: Promise<unknown>): Promise<void> {
   const host = lab.here("host");
-  if (!onHost) await step("the world", () => makeWorld(lab, host), () => `${WORLD.ipv4}, behind a veth pair`);
-  const daemon = await step("tapnetd", () => startDaemon(host), () => "network default, NAT, 10.77.0.0/24");
+  if (!onHost)
+    await step(
+      "the world",
+      () => makeWorld(lab, host),
+      () => `${WORLD.ipv4}, behind a veth pair`,
+    );
+  const daemon = await step(
+    "tapnetd",
+    () => startDaemon(host),
+    () => "network default, NAT, 10.77.0.0/24",
+  );
   await Promise.race([serve(host, told), failed(daemon)]);
 }
 
@@ -95,7 +104,9 @@ function nic({ name, mac }: typeof GUEST): { netdev: string; mac: string } {
 
 /** What can be typed in another terminal while this one serves. */
 function showCommands(guest: typeof GUEST): void {
-  const enter = onHost ? [] : ["nsenter", "--target", String(process.pid), ...(process.env["TAPNET_DEMO_USER"] ? ["--user"] : []), "--mount", "--net"];
+  const enter = onHost
+    ? []
+    : ["nsenter", "--target", String(process.pid), ...(process.env["TAPNET_DEMO_USER"] ? ["--user"] : []), "--mount", "--net"];
   line(`  ${style("bold", "In another terminal")}`);
   line(`  what is served:\n    ${[...enter, ...script("src/cli/main"), "status"].join(" ")}`);
   if (guestImage() !== undefined) {
@@ -103,7 +114,9 @@ function showCommands(guest: typeof GUEST): void {
     line(`  a guest with a shell (leave it with Ctrl-A X):\n    ${[...enter, ...words].map(quote).join(" ")}`);
   } else {
     const { netdev, mac } = nic(guest);
-    line(`  a guest of your own:\n    ${enter.join(" ")} qemu-system-x86_64 … -netdev ${netdev},id=net0 -device virtio-net-pci,netdev=net0,mac=${mac}`);
+    line(
+      `  a guest of your own:\n    ${enter.join(" ")} qemu-system-x86_64 … -netdev ${netdev},id=net0 -device virtio-net-pci,netdev=net0,mac=${mac}`,
+    );
   }
   line(`\n  Serving until Ctrl-C.`);
 }
@@ -113,13 +126,13 @@ function promptFor(guest: Guest): void {
   const prompt = createInterface({ input: process.stdin, output: process.stdout, prompt: `  ${guest.name}# ` });
   line(style("dim", `  What you type here is run in the guest ${guest.name}.`));
   prompt.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
-  prompt.on("line", (typed) => {
-    const done = typed.trim() === "" ? Promise.resolve("") : guest.run(typed, TYPED_COMMAND_MS).then(({ stdout }) => stdout, errorMessage);
-    void done.then((output) => {
-      process.stdout.write(output);
-      prompt.prompt();
-    });
-  });
+  const runTyped = async (typed: string): Promise<void> => {
+    if (typed.trim() !== "") {
+      process.stdout.write(await guest.run(typed, TYPED_COMMAND_MS).then(({ stdout }) => stdout, errorMessage));
+    }
+    prompt.prompt();
+  };
+  prompt.on("line", (typed) => void runTyped(typed));
   prompt.prompt();
 }
 

@@ -23,7 +23,11 @@ export function beginEnding(): void {
 }
 
 /** Does one thing and prints a line about it; `tell` says what came out. */
-export async function step<Outcome>(name: string, act: () => Promise<Outcome>, tell: (outcome: Outcome) => string): Promise<Outcome> {
+export async function step<Outcome>(
+  name: string,
+  act: () => Promise<Outcome>,
+  tell: (outcome: Outcome) => string,
+): Promise<Outcome> {
   const started = performance.now();
   try {
     const outcome = await act();

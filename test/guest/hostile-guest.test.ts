@@ -84,7 +84,11 @@ describe("a guest that lies or pries", needs(root, tap, nft, qemu, command("tcpd
   test("it reaches no port of the host but DNS and DHCP", async () => {
     const open = await openEverything(site.host);
     for (const address of [GATEWAY, HOST_UPLINK_IPV4]) {
-      assert.match(await site.host.must("bash", "-c", `cat </dev/tcp/${address}/22`), /hello/, "the port is open to the host itself");
+      assert.match(
+        await site.host.must("bash", "-c", `cat </dev/tcp/${address}/22`),
+        /hello/,
+        "the port is open to the host itself",
+      );
       const tcp = TCP_PORTS.map((port) => `nc -w 1 ${address} ${port} </dev/null >/dev/null 2>&1 && echo tcp ${port}`);
       const udp = UDP_PORTS.map((port) => `echo hello | nc -u -w 1 ${address} ${port} >/dev/null 2>&1`);
       // All at once: each attempt that is dropped without a word takes its full second.
@@ -98,7 +102,8 @@ describe("a guest that lies or pries", needs(root, tap, nft, qemu, command("tcpd
 });
 
 /** `world.example A` with its length in front (RFC 1035 §4.2.2), for printf. Its answer ends in 198.51.100.1. */
-const DNS_TCP_QUERY = "\\000\\037\\022\\064\\001\\000\\000\\001\\000\\000\\000\\000\\000\\000\\005world\\007example\\000\\000\\001\\000\\001";
+const DNS_TCP_QUERY =
+  "\\000\\037\\022\\064\\001\\000\\000\\001\\000\\000\\000\\000\\000\\000\\005world\\007example\\000\\000\\001\\000\\001";
 
 async function addressOf(guest: Guest): Promise<string> {
   return (await guest.lease())["ip"];
@@ -121,12 +126,18 @@ async function whatArrives(site: Site, victim: Guest, act: () => Promise<void>):
   await act();
   await pause(300);
   await watch.stop();
-  return { atVictim: (await echoesSeen(victim)) - before, inWorld: watch.stdout.split("\n").filter((line) => line.includes("echo request")).length };
+  return {
+    atVictim: (await echoesSeen(victim)) - before,
+    inWorld: watch.stdout.split("\n").filter((line) => line.includes("echo request")).length,
+  };
 }
 
 /** `InEchos` of the guest's own kernel. */
 async function echoesSeen(guest: Guest): Promise<number> {
-  const [names, values] = (await guest.must("grep ^Icmp: /proc/net/snmp")).trim().split("\n").map((line) => line.split(" "));
+  const [names, values] = (await guest.must("grep ^Icmp: /proc/net/snmp"))
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" "));
   return Number(values[names.indexOf("InEchos")]);
 }
 

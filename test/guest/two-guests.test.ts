@@ -58,7 +58,10 @@ describe("two real guests, by script= and by helper= of a user without rights", 
   });
 
   test("each resolves the other by name, forward and reverse", async () => {
-    for (const [asks, other] of [[web, db], [db, web]]) {
+    for (const [asks, other] of [
+      [web, db],
+      [db, web],
+    ]) {
       const { ip } = await other.lease();
       assert.match(await asks.must(`nslookup -type=a ${other.name}.tapnet.internal`), new RegExp(`^Address:\\s+${ip}$`, "m"));
       assert.match(await asks.must(`nslookup ${ip}`), new RegExp(`name = ${other.name}\\.tapnet\\.internal`));
@@ -72,7 +75,10 @@ describe("two real guests, by script= and by helper= of a user without rights", 
   });
 
   test("each pings the other by name, the gateway, and a host beyond the uplink", async () => {
-    for (const [guest, other] of [[web, db], [db, web]]) {
+    for (const [guest, other] of [
+      [web, db],
+      [db, web],
+    ]) {
       for (const target of [other.name, GATEWAY, WORLD_IPV4, "world.example"]) {
         assert.match(await guest.must(`ping -c 3 -i 0.2 -W 2 ${target}`), / 3 packets received/);
       }
@@ -96,8 +102,13 @@ describe("two real guests, by script= and by helper= of a user without rights", 
     assert.match(stdout, /40 packets transmitted, 40 packets received/, `${stdout}\n${site.daemon.log}`);
 
     // The client asks again for what it has, of a server that was not there when it got it.
-    for (const [guest, lease] of [[web, webLease], [db, dbLease]] as const) {
-      await guest.must("rm -f /run/dhcp/eth0.renew; kill -USR1 $(pidof udhcpc); n=0; until [ -e /run/dhcp/eth0.renew ]; do n=$((n+1)); [ $n -lt 50 ]; usleep 100000; done");
+    for (const [guest, lease] of [
+      [web, webLease],
+      [db, dbLease],
+    ] as const) {
+      await guest.must(
+        "rm -f /run/dhcp/eth0.renew; kill -USR1 $(pidof udhcpc); n=0; until [ -e /run/dhcp/eth0.renew ]; do n=$((n+1)); [ $n -lt 50 ]; usleep 100000; done",
+      );
       assert.equal((await guest.lease())["ip"], lease["ip"]);
     }
     assert.match(await web.must("ping -c 3 -i 0.2 -W 2 db1"), / 3 packets received/);

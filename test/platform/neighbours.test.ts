@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { type Host, Lab } from "../support/lab.js";
 import { command, needs, root } from "../support/needs.js";
 
@@ -41,7 +41,10 @@ test("proxy ARP answers for what is routed elsewhere, and for nothing else", rea
 
 test("permanent neighbours do not count against the table's limit", ready, async (t) => {
   const { gateway } = await makeGround(t);
-  const lines = Array.from({ length: 1500 }, (_, index) => `neighbour add 10.78.${index >> 8}.${index & 255} lladdr 52:54:00:00:00:01 nud permanent dev tap1`);
+  const lines = Array.from(
+    { length: 1500 },
+    (_, index) => `neighbour add 10.78.${index >> 8}.${index & 255} lladdr 52:54:00:00:00:01 nud permanent dev tap1`,
+  );
   const { status, stderr } = await gateway.run(["ip", "-batch", "-"], { input: `${lines.join("\n")}\n` });
   assert.equal(status, 0, stderr);
   assert.equal((await gateway.ip("neighbour show nud permanent")).trimEnd().split("\n").length, 1500);

@@ -22,7 +22,13 @@ export const WORLD_NAMES = {
 export function answer(query: Uint8Array): Buffer {
   const { id, questions } = dnsPacket.decode(Buffer.from(query));
   const question = questions?.[0];
-  const reply: Packet = { id: id ?? 0, type: "response", flags: dnsPacket.RECURSION_AVAILABLE, questions: questions ?? [], answers: [] };
+  const reply: Packet = {
+    id: id ?? 0,
+    type: "response",
+    flags: dnsPacket.RECURSION_AVAILABLE,
+    questions: questions ?? [],
+    answers: [],
+  };
   if (question === undefined) return dnsPacket.encode({ ...reply, flags: 1 });
   const records: Record<string, readonly string[]> | undefined =
     WORLD_NAMES[question.name.toLowerCase() as keyof typeof WORLD_NAMES];

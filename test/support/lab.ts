@@ -13,7 +13,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { type ProcessOptions, type Result, RunningProcess, must, run } from "./process.js";
+import { must, type ProcessOptions, type Result, RunningProcess, run } from "./process.js";
 
 /** The part of every name that says which test run made it. */
 export const RUN_ID = process.env["TAPNET_TEST_RUN"] ?? String(process.pid);
@@ -184,7 +184,11 @@ const removeAtExit = once(() => {
 });
 
 const exitWhenTold = once(() => {
-  for (const [signal, number] of [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const) {
+  for (const [signal, number] of [
+    ["SIGHUP", 1],
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
     process.once(signal, () => process.exit(128 + number));
   }
 });

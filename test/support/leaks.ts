@@ -27,15 +27,15 @@ export async function removeLeaks(runId: string, before: Before): Promise<string
     left.push(`process ${pid}: ${readProc(pid, "cmdline").replaceAll("\0", " ").trim()}`);
     tryKill(pid);
   }
-  for (const name of namespaces().filter((name) => !before.namespaces.includes(name) && !belongsToAnother(name, runId))) {
+  for (const name of namespaces().filter((each) => !before.namespaces.includes(each) && !belongsToAnother(each, runId))) {
     left.push(`namespace ${name}`);
     spawnSync("ip", ["netns", "delete", name], { stdio: "ignore" });
   }
-  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(`tnt-${runId}-`))) {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(`tnt-${runId}-`))) {
     left.push(`folder ${join(tmpdir(), name)}`);
     rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
-  for (const name of readdirSync("/sys/class/net").filter((name) => !before.interfaces.includes(name))) {
+  for (const name of readdirSync("/sys/class/net").filter((each) => !before.interfaces.includes(each))) {
     left.push(`interface ${name} in the machine's own namespace`);
   }
   if (!before.runFolder && existsSync("/run/tapnet")) left.push("folder /run/tapnet");

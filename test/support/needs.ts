@@ -2,9 +2,10 @@
  * What a test needs of the machine. A test whose needs are not met is skipped with the reason, and the runner lists it:
  * `test("a guest boots", needs(root, tap, qemu), async (t) => …)`.
  */
-import { accessSync, constants, existsSync, openSync, closeSync, readdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+
 import { spawnSync } from "node:child_process";
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { packageRoot } from "./paths.js";
 
 /** One requirement: why it is not met, or undefined. */
@@ -79,5 +80,8 @@ function isExecutable(path: string): boolean {
 
 function once(requirement: Requirement): Requirement {
   let answer: { readonly reason: string | undefined } | undefined;
-  return () => (answer ??= { reason: requirement() }).reason;
+  return () => {
+    answer ??= { reason: requirement() };
+    return answer.reason;
+  };
 }

@@ -16,7 +16,9 @@ export async function attachNamespace(server: Host, guest: Host, mac: string): P
   const port = `tn-${guest.name}`;
   const qemus = [server.start(copyingQemu(`tap,id=near,ifname=${port},vnet_hdr=off,${scripts}`, datagrams(wire[0], wire[1])))];
   await until(port, async () => isThere(server, port, qemus));
-  qemus.push(guest.start(copyingQemu("tap,id=near,ifname=eth0,vnet_hdr=off,script=no,downscript=no", datagrams(wire[1], wire[0]))));
+  qemus.push(
+    guest.start(copyingQemu("tap,id=near,ifname=eth0,vnet_hdr=off,script=no,downscript=no", datagrams(wire[1], wire[0]))),
+  );
   await until(`eth0 of ${guest.name}`, async () => isThere(guest, "eth0", qemus));
   await guest.ip(`link set eth0 address ${mac} up`);
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
 
 /** What a command that ended has left. */
 export interface Result {
@@ -155,8 +156,6 @@ function send(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
-
 function signalNumber(signal: NodeJS.Signals | null): number {
-  return signal === null ? 0 : (SIGNAL_NUMBERS[signal] ?? 0);
+  return signal === null ? 0 : constants.signals[signal];
 }

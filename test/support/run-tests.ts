@@ -62,14 +62,15 @@ async function main(wanted: readonly string[]): Promise<number> {
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.once(signal, () => giveUp.abort());
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
 
-  const names = AREAS.map(({ name }) => name);
-  const areas = AREAS.filter(({ name }) => wanted.includes(name) || !wanted.some((word) => names.includes(word)));
-  const parts = wanted.filter((word) => !names.includes(word));
+  const names = new Set(AREAS.map(({ name }) => name));
+  const areas = AREAS.filter(({ name }) => wanted.includes(name) || !wanted.some((word) => names.has(word)));
+  const parts = wanted.filter((word) => !names.has(word));
   for (const area of areas) await runArea(area, parts, tally, giveUp.signal);
   clearTimeout(timer);
 
   for (const leak of await removeLeaks(runId, before)) fail(tally, "left behind", leak);
-  if (giveUp.signal.aborted) fail(tally, "the whole run", `stopped, by a signal or for taking more than ${WHOLE_RUN_MINUTES} minutes`);
+  if (giveUp.signal.aborted)
+    fail(tally, "the whole run", `stopped, by a signal or for taking more than ${WHOLE_RUN_MINUTES} minutes`);
   if (tally.passed + tally.failed === 0) fail(tally, "no test was run", `nothing matches ${wanted.join(" ")}`);
   for (const line of tally.skipped) console.log(`skipped: ${line}`);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped.length} skipped`);
@@ -109,7 +110,10 @@ function testFiles(area: string): string[] {
   const folder = join(packageRoot, "dist", "test", area);
   if (!existsSync(folder)) return [];
   const found = readdirSync(folder, { recursive: true }) as string[];
-  return found.filter((path) => path.endsWith(".test.js")).map((path) => join(folder, path)).sort();
+  return found
+    .filter((path) => path.endsWith(".test.js"))
+    .map((path) => join(folder, path))
+    .sort();
 }
 
 async function runFiles(files: string[], area: Area, tally: Tally, signal: AbortSignal): Promise<void> {
@@ -130,7 +134,9 @@ async function runFiles(files: string[], area: Area, tally: Tally, signal: Abort
 
 function pass(event: TestEvent, area: Area, tally: Tally): void {
   if (event.skip !== undefined && event.skip !== false) {
-    tally.skipped.push(`${where(event)}: ${event.name}: ${event.skip === true || event.skip === "" ? "no reason given" : event.skip}`);
+    tally.skipped.push(
+      `${where(event)}: ${event.name}: ${event.skip === true || event.skip === "" ? "no reason given" : event.skip}`,
+    );
   } else if (isCount(event) && event.name !== event.file) {
     tally.passed++;
     if (area.slow) console.log(`    ✓ ${where(event)}: ${event.name} (${(event.details.duration_ms / 1000).toFixed(1)} s)`);

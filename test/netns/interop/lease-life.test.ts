@@ -55,7 +55,9 @@ const port: Attachment = {
 for (const attachment of [sharedLink, port]) {
   describe(`clients ${attachment.name} get, renew and release`, () => {
     for (const client of [udhcpc, dhclient, dhcpcd, networkd]) {
-      test(client.name, needs(root, tap, nft, qemu, client.requirement, udhcpc.requirement), async (t) => leaseLife(t, client, attachment));
+      test(client.name, needs(root, tap, nft, qemu, client.requirement, udhcpc.requirement), async (t) =>
+        leaseLife(t, client, attachment),
+      );
     }
   });
 }
@@ -69,11 +71,15 @@ async function leaseLife(t: TestContext, client: DhcpClient, attachment: Attachm
   await attachment.attach(server, first, MACS[0]);
 
   const running = client.start(first);
-  const explain = (what: string): string => `${what}\n${client.name} printed:\n${running.process.output}\ntapnetd logged:\n${daemon.log}`;
+  const explain = (what: string): string =>
+    `${what}\n${client.name} printed:\n${running.process.output}\ntapnetd logged:\n${daemon.log}`;
   const explained = async <Outcome>(act: Promise<Outcome>, what: string): Promise<Outcome> =>
     act.catch((thrown: Error) => assert.fail(explain(`${what}: ${thrown.message}`)));
 
-  await explained(until("the address", async () => (await addresses(first)).includes(ONLY_ADDRESS), 15_000), "no lease");
+  await explained(
+    until("the address", async () => (await addresses(first)).includes(ONLY_ADDRESS), 15_000),
+    "no lease",
+  );
   assert.match(await first.ip("route show default"), new RegExp(`via ${GATEWAY} dev eth0`), explain("no route"));
   await explained(first.must("ping", "-c", "1", "-W", "2", GATEWAY), "no answer from the gateway");
 

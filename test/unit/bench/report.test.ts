@@ -12,7 +12,14 @@ test("median", () => {
 });
 
 test("figures keep three digits", () => {
-  for (const [value, text] of [[0, "0"], [0.123456, "0.123"], [1.5, "1.50"], [42.42, "42.4"], [999.6, "1,000"], [1234567, "1,230,000"]] as const) {
+  for (const [value, text] of [
+    [0, "0"],
+    [0.123456, "0.123"],
+    [1.5, "1.50"],
+    [42.42, "42.4"],
+    [999.6, "1,000"],
+    [1234567, "1,230,000"],
+  ] as const) {
     assert.equal(formatFigure(value), text);
   }
 });
@@ -29,7 +36,13 @@ test("rounds are interleaved, another system first each time", async () => {
   const report = new Report("example", 2);
   report.progress = () => undefined;
   await runRounds(
-    { cases: [{ name: "one", workload: 1 }, { name: "two", workload: 2 }], systems: [system("tapnet"), system("rival")] },
+    {
+      cases: [
+        { name: "one", workload: 1 },
+        { name: "two", workload: 2 },
+      ],
+      systems: [system("tapnet"), system("rival")],
+    },
     { smoke: false, rounds: 2 },
     report,
   );
