@@ -4,7 +4,7 @@
  * Goal: the kernel holds the plan, whoever changes what. `start` looks once and puts everything right; then the kernel's
  * notifications tell what others do. A notification is only a hint: what it says may be overtaken, and our own changes
  * are notified too. So a hint that concerns us makes a look due, a moment later (a firewall reload or a restart of networkd
- * comes as a storm), and at most once a second after that, should another program undo our work each time.
+ * comes as a storm), and at most five times a second, should another program undo our work each time.
  *
  * Links, addresses, routes and neighbours are looked at and put right in one go without waiting in between, so no attach or lease
  * can come in between. A ruleset is loaded by another process, and elements that come meanwhile would be lost with the old
@@ -47,7 +47,7 @@ export interface UpkeepOptions {
 
 /** A storm is over when nothing has come for so long. */
 const SETTLE_MS = 50;
-const AT_MOST_EVERY_MS = 1000;
+const AT_MOST_EVERY_MS = 200;
 /** Objects named in a log line. */
 const NAMED_IN_LOG = 5;
 

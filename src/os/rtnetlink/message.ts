@@ -54,20 +54,24 @@ export class MessageWriter {
   }
 
   putU8(type: number, value: number): void {
-    this.#view.setUint8(this.#attribute(type, 1), value);
+    const offset = this.#attribute(type, 1);
+    this.#view.setUint8(offset, value);
   }
 
   putU32(type: number, value: number): void {
-    this.#view.setUint32(this.#attribute(type, 4), value, HOST_LITTLE_ENDIAN);
+    const offset = this.#attribute(type, 4);
+    this.#view.setUint32(offset, value, HOST_LITTLE_ENDIAN);
   }
 
   /** nftables has its numbers in network order. */
   putU32NetworkOrder(type: number, value: number): void {
-    this.#view.setUint32(this.#attribute(type, 4), value);
+    const offset = this.#attribute(type, 4);
+    this.#view.setUint32(offset, value);
   }
 
   putU64(type: number, value: bigint): void {
-    this.#view.setBigUint64(this.#attribute(type, 8), value, HOST_LITTLE_ENDIAN);
+    const offset = this.#attribute(type, 8);
+    this.#view.setBigUint64(offset, value, HOST_LITTLE_ENDIAN);
   }
 
   /** With the zero byte at its end that the kernel wants. */

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { after, before, suite, test } from "node:test";
+import { command, needs, nft, root } from "../../support/needs.js";
+import { GATEWAY, pings, type TestGuest, TestHost, WORLD } from "./host.js";
+
+suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), command("socat"), command("tcpdump")), () => {
+  let host: TestHost;
+  let web1: TestGuest;
+  let public1: TestGuest;
+  let lab1: TestGuest;
+  let lab2: TestGuest;
+  let cell1: TestGuest;
+
+  const ends: (() => Promise<void>)[] = [];
+
+  before(async () => {
+    host = await TestHost.start({ after: (run) => void ends.push(run) });
+    web1 = await host.guest("web1", "default", "10.77.0.10", "52:54:00:00:00:0a");
+    await host.guest("web2", "default", "10.77.0.11", "52:54:00:00:00:0b");
+    public1 = await host.guest("public1", "public", "203.0.113.10", "52:54:00:00:00:1a");
+    lab1 = await host.guest("lab1", "lab", "10.78.0.10", "52:54:00:00:00:2a");
+    lab2 = await host.guest("lab2", "lab", "10.78.0.11", "52:54:00:00:00:2b");
+    cell1 = await host.guest("cell1", "cell", "10.79.0.10", "52:54:00:00:00:3a");
+    await host.guest("cell2", "cell", "10.79.0.11", "52:54:00:00:00:3b");
+  });
+
+  after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+
+  const reach: readonly (readonly [from: () => TestGuest, to: string, reached: boolean, why: string])[] = [
+    [() => web1, "10.77.0.11", true, "a neighbour"],
+    [() => web1, GATEWAY.default, true, "the gateway"],
+    [() => web1, WORLD, true, "the world, masqueraded"],
+    [() => web1, "203.0.113.10", true, "a routed guest"],
+    [() => web1, "10.78.0.10", false, "an isolated guest"],
+    [() => web1, "198.51.100.2", false, "the host's own address"],
+    [() => web1, GATEWAY.lab, false, "another network's gateway"],
+    [() => web1, "10.77.0.99", false, "an address that nobody has"],
+    [() => public1, WORLD, true, "the world, as itself"],
+    [() => public1, "10.77.0.10", false, "a guest behind NAT"],
+    [() => lab1, "10.78.0.11", true, "a neighbour"],
+    [() => lab2, GATEWAY.lab, true, "the gateway"],
+    [() => lab1, WORLD, false, "the world from an isolated network"],
+    [() => lab1, "203.0.113.10", false, "a routed guest from an isolated network"],
+    [() => cell1, "10.79.0.11", false, "a neighbour where guests are kept apart"],
+    [() => cell1, GATEWAY.cell, false, "the gateway of a private network"],
+  ];
+  for (const [from, to, reached, why] of reach) {
+    test(`${reached ? "reaches" : "does not reach"} ${why} (${to})`, async () => {
+      assert.equal(await pings(from().host, to), reached);
+    });
+  }
+
+  test("the world reaches routed guests only", async () => {
+    assert.equal(await pings(host.world, "203.0.113.10"), true);
+    await host.world.ip("route add 10.77.0.0/16 via 198.51.100.2");
+    assert.equal(await pings(host.world, "10.77.0.10"), false);
+  });
+
+  test("the host reaches its guests, from the gateway's address", async () => {
+    assert.match(await host.here.ip("route get 10.77.0.10"), /src 10\.77\.0\.1/);
+    assert.equal(await pings(host.here, "10.77.0.10"), true);
+    assert.equal(await pings(host.here, "10.79.0.10"), true);
+  });
+
+  test("the gateway has one MAC address, and answers for neighbours at once", async () => {
+    await web1.host.ip("neigh flush all");
+    const startedMs = performance.now();
+    assert.equal(await pings(web1.host, "10.77.0.11"), true);
+    assert.ok(performance.now() - startedMs < 500);
+    assert.equal(await pings(web1.host, GATEWAY.default), true);
+    const neighbours = await web1.host.ip("-json neigh");
+    const macs = (JSON.parse(neighbours) as { lladdr?: string }[]).map(({ lladdr }) => lladdr);
+    assert.equal(new Set(macs).size, 1);
+  });
+
+  test("an unknown address of the pool is unreachable and never asked for on the uplink", async () => {
+    const sniffer = host.here.start(["tcpdump", "-n", "-l", "-i", "up0", "net 10.77.0.0/24"]);
+    await sniffer.waitFor(/listening on/);
+    const { stdout } = await web1.host.run(["ping", "-n", "-c", "1", "-W", "1", "10.77.0.200"]);
+    assert.match(stdout, /Unreachable|100% packet loss/);
+    await web1.host.ip("route add 10.77.0.201/32 via 10.77.0.1 dev eth0");
+    const routed = await web1.host.run(["ping", "-n", "-c", "1", "-W", "1", "10.77.0.201"]);
+    assert.match(routed.stdout, /From 10\.77\.0\.1 .*Unreachable/);
+    await sniffer.stop();
+    assert.doesNotMatch(sniffer.stdout, /10\.77\.0\.20[01]/);
+  });
+
+  test("masqueraded connections use ports from 1024 on", async () => {
+    const listener = host.world.start(["socat", "-u", "UDP4-RECVFROM:9999", "SYSTEM:echo $SOCAT_PEERADDR $SOCAT_PEERPORT"]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await web1.host.must("sh", "-c", `echo hello | socat - UDP4-SENDTO:${WORLD}:9999,sourceport=500`);
+    await listener.waitFor(/198\.51\.100\.2 \d+/);
+    const port = Number(/198\.51\.100\.2 (\d+)/.exec(listener.stdout + listener.stderr)?.[1]);
+    assert.ok(port >= 1024, `source port ${port}`);
+  });
+
+  test("of the host's ports a guest reaches TCP 53 at its gateway, and nothing else", async () => {
+    for (const port of [22, 53, 8080]) host.here.start(["socat", `TCP4-LISTEN:${port},fork,reuseaddr`, "SYSTEM:echo open"]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const connect = (from: TestGuest, address: string, port: number) =>
+      from.host.run(["socat", "-T", "1", "-", `TCP4:${address}:${port},connect-timeout=1`]);
+    assert.match((await connect(web1, GATEWAY.default, 53)).stdout, /open/);
+    for (const [address, port] of [[GATEWAY.default, 22], ["198.51.100.2", 53], [GATEWAY.lab, 53], ["198.51.100.2", 8080]] as const) {
+      assert.doesNotMatch((await connect(web1, address, port)).stdout, /open/);
+    }
+    assert.doesNotMatch((await connect(cell1, GATEWAY.cell, 53)).stdout, /open/);
+    const fromWorld = await host.world.run(["socat", "-T", "1", "-", "TCP4:203.0.113.1:53,connect-timeout=1"]);
+    assert.doesNotMatch(fromWorld.stdout, /open/);
+  });
+
+  test("a guest answers the host's own TCP and UDP, and its datagrams to others are kept out", async () => {
+    web1.host.start(["socat", "TCP4-LISTEN:7000,fork,reuseaddr", "SYSTEM:echo tcp"]);
+    web1.host.start(["socat", "UDP4-LISTEN:7000,fork", "SYSTEM:echo udp"]);
+    const sink = host.here.start(["socat", "-u", "UDP4-RECV:7001", "STDOUT"]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.match(await host.here.must("socat", "-T", "1", "-", "TCP4:10.77.0.10:7000"), /tcp/);
+    assert.match(await host.here.must("sh", "-c", "echo ask | socat -T 1 - UDP4:10.77.0.10:7000"), /udp/);
+    await web1.host.must("sh", "-c", `echo intruder | socat - UDP4-SENDTO:${GATEWAY.default}:7001`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(sink.stdout, "");
+  });
+});
