@@ -1,0 +1,98 @@
+# fish completion of tapnet. Names of guests and networks come from the daemon, where it runs.
+
+function __tapnet_guests
+    tapnet guest list --quiet 2>/dev/null
+end
+
+function __tapnet_networks
+    tapnet net list --quiet 2>/dev/null
+end
+
+# Whether the words so far are exactly these commands, options left aside.
+function __tapnet_at
+    set -l words (commandline -opc)[2..-1]
+    set -l commands
+    set -l skip 0
+    for word in $words
+        if test $skip -eq 1
+            set skip 0
+        else if test "$word" = --run
+            set skip 1
+        else if not string match -q -- '-*' $word
+            set -a commands $word
+        end
+    end
+    test "$commands" = "$argv"
+end
+
+# Whether this command and subcommand stand at the beginning.
+function __tapnet_in
+    set -l words (string match -v -- '-*' (commandline -opc)[2..-1])
+    test "$words[1..2]" = "$argv"
+end
+
+complete -c tapnet -f
+complete -c tapnet -l json -d 'Print the answer as JSON'
+complete -c tapnet -l run -x -a '(__fish_complete_directories)' -d 'Folder of the daemon\'s sockets'
+complete -c tapnet -s h -l help -d 'Show help'
+
+complete -c tapnet -n '__tapnet_at' -a status -d 'The daemon, its networks, and what it wants you to know'
+complete -c tapnet -n '__tapnet_at' -a events -d 'What happens, as it happens'
+complete -c tapnet -n '__tapnet_at' -a doctor -d 'Look for what stands in the way on this host'
+complete -c tapnet -n '__tapnet_at' -a version -d 'The version of this program and of the daemon'
+complete -c tapnet -n '__tapnet_at' -a guest -d 'Virtual machines'
+complete -c tapnet -n '__tapnet_at' -a lease -d 'Addresses and who has them'
+complete -c tapnet -n '__tapnet_at' -a net -d 'Networks'
+complete -c tapnet -n '__tapnet_at' -a dns -d 'Names of guests, and the forwarder'
+complete -c tapnet -n '__tapnet_at' -a config -d 'The configuration'
+complete -c tapnet -n '__tapnet_at' -a help -d 'Show the help of a command'
+complete -c tapnet -n '__tapnet_at help' -a 'status events doctor version guest lease net dns config'
+complete -c tapnet -n '__tapnet_at events' -a 'guest lease kernel configuration'
+
+complete -c tapnet -n '__tapnet_at guest' -a list -d 'Guests that are attached or configured'
+complete -c tapnet -n '__tapnet_at guest' -a show -d 'One guest, with its leases'
+complete -c tapnet -n '__tapnet_at guest' -a attach -d 'Give the guest behind a TAP its network'
+complete -c tapnet -n '__tapnet_at guest' -a detach -d 'Take a guest\'s network away'
+complete -c tapnet -n '__tapnet_in guest list' -s n -l network -x -a '(__tapnet_networks)' -d 'Only those of this network'
+complete -c tapnet -n '__tapnet_in guest list' -s q -l quiet -d 'Names only'
+complete -c tapnet -n '__tapnet_at guest show; or __tapnet_at guest detach' -a '(__tapnet_guests)'
+complete -c tapnet -n '__tapnet_at guest attach' -a '(command ls /sys/class/net)'
+complete -c tapnet -n '__tapnet_in guest attach' -s g -l guest -x -d 'Its name'
+complete -c tapnet -n '__tapnet_in guest attach' -s n -l network -x -a '(__tapnet_networks)' -d 'Its network'
+
+complete -c tapnet -n '__tapnet_at lease' -a list -d 'Leases that are held now'
+complete -c tapnet -n '__tapnet_at lease' -a show -d 'One lease in full'
+complete -c tapnet -n '__tapnet_at lease' -a release -d 'End a lease'
+complete -c tapnet -n '__tapnet_at lease' -a history -d 'Who had an address, and when'
+complete -c tapnet -n '__tapnet_at lease' -a export -d 'Leases on stdout, in the form of another server'
+complete -c tapnet -n '__tapnet_at lease' -a import -d 'Take over the leases of another server'
+for command in list release export
+    complete -c tapnet -n "__tapnet_in lease $command" -s n -l network -x -a '(__tapnet_networks)' -d 'Only those of this network'
+end
+for command in list history
+    complete -c tapnet -n "__tapnet_in lease $command" -s g -l guest -x -a '(__tapnet_guests)' -d 'Only those of this guest'
+end
+complete -c tapnet -n '__tapnet_in lease list' -s s -l state -x -a 'offered bound released expired declined' -d 'Of this state'
+complete -c tapnet -n '__tapnet_in lease history' -l at -x -d 'At this moment'
+complete -c tapnet -n '__tapnet_in lease export' -s f -l format -x -a 'json dnsmasq kea' -d 'Of the output'
+complete -c tapnet -n '__tapnet_in lease import' -s f -l format -x -a 'auto json dnsmasq kea libvirt' -d 'Of the file'
+complete -c tapnet -n '__tapnet_in lease import' -l dry-run -d 'Only say what was read'
+complete -c tapnet -n '__tapnet_at lease import' -F
+
+complete -c tapnet -n '__tapnet_at net; or __tapnet_at network' -a list -d 'Networks and how full they are'
+complete -c tapnet -n '__tapnet_at net; or __tapnet_at network' -a show -d 'One network in full'
+complete -c tapnet -n '__tapnet_in net list' -s q -l quiet -d 'Names only'
+complete -c tapnet -n '__tapnet_at net show; or __tapnet_at network show' -a '(__tapnet_networks)'
+
+complete -c tapnet -n '__tapnet_at dns' -a list -d 'Names that are answered here'
+complete -c tapnet -n '__tapnet_at dns' -a query -d 'Ask the daemon\'s DNS'
+complete -c tapnet -n '__tapnet_at dns' -a flush -d 'Forget what upstreams said'
+complete -c tapnet -n '__tapnet_at dns' -a stats -d 'Questions, hits, failures'
+for command in list query
+    complete -c tapnet -n "__tapnet_in dns $command" -s n -l network -x -a '(__tapnet_networks)' -d 'As seen from this network'
+end
+
+complete -c tapnet -n '__tapnet_at config' -a check -d 'Report every mistake of a configuration'
+complete -c tapnet -n '__tapnet_at config' -a show -d 'The configuration with every default'
+complete -c tapnet -n '__tapnet_at config' -a schema -d 'JSON Schema for editors'
+complete -c tapnet -n '__tapnet_at config check; or __tapnet_at config show' -F

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import type { Command } from "commander";
+import { buildProgram } from "../../../src/cli/program.js";
+import type { Terminal } from "../../../src/cli/terminal.js";
+import { configurationSchema, parseConfiguration } from "../../../src/config/index.js";
+import { packageRoot } from "../../support/paths.js";
+
+const TERMINAL: Terminal = { print: () => undefined, note: () => undefined, paint: (_, text) => text, colours: false };
+
+function packaged(path: string): string {
+  return readFileSync(join(packageRoot, "packaging", path), "utf8");
+}
+
+interface Leaf {
+  /** `guest list` */
+  readonly words: string;
+  readonly options: readonly string[];
+}
+
+function leaves(command: Command, before: readonly string[] = []): Leaf[] {
+  return command.commands.flatMap((child) => {
+    if (child.commands.length > 0) return leaves(child, [...before, child.name()]);
+    const options = child.options.map((option) => (option.long ?? "").slice("--".length));
+    return [{ words: [...before, child.name()].join(" "), options }];
+  });
+}
+
+const LEAVES = leaves(buildProgram(TERMINAL, {}));
+
+/** Every key of the JSON Schema, at whatever depth. */
+function keysOf(schema: unknown): Set<string> {
+  const keys = new Set<string>();
+  const visit = (value: unknown, isProperties: boolean): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      if (isProperties) keys.add(key);
+      visit(inner, !isProperties && key === "properties");
+    }
+  };
+  visit(schema, false);
+  return keys;
+}
+
+describe("the manual", () => {
+  const page = packaged("man/tapnet.1");
+
+  for (const { words, options } of LEAVES) {
+    it(`has tapnet ${words} with all its options`, () => {
+      const start = page.indexOf(`.It Cm ${words}`);
+      assert(start >= 0, "the command is missing");
+      const entry = page.slice(start, page.indexOf("\n", start));
+      for (const option of options) assert.match(entry, new RegExp(`(?:Fl|\\|) -${option}\\b`));
+    });
+  }
+
+  it("names no command that there is not", () => {
+    const known = new Set(LEAVES.map((leaf) => leaf.words));
+    const overview = page.slice(page.indexOf(".Sh OVERVIEW"), page.indexOf(".Sh ENVIRONMENT"));
+    for (const [, words] of overview.matchAll(/^\.It Cm ((?:[a-z]+ ?)+)/gm)) {
+      const named = words.trim().replace(/ [A-Z].*$/, "");
+      assert(known.has(named), named);
+    }
+  });
+
+  it("explains every key of the configuration", () => {
+    const configuration = packaged("man/tapnet.yaml.5");
+    const explained = new Set(
+      [...configuration.matchAll(/^\.(?:It Cm|Cm) (.+)$/gm)].flatMap(([, words]) => words.split(/[ ,]+/)),
+    );
+    const options = keysOf(configurationSchema());
+    // Names of DHCP options are the table's own, and the parts of a route and an option's long form stand in examples.
+    for (const name of ["to", "via"]) options.delete(name);
+    const { properties } = configurationSchema() as { properties: Record<string, unknown> };
+    for (const name of dhcpOptionNames(properties)) options.delete(name);
+    assert.deepEqual(
+      [...options].filter((key) => !explained.has(key)),
+      [],
+    );
+  });
+});
+
+function dhcpOptionNames(properties: Record<string, unknown>): string[] {
+  const { guests } = properties as { guests: { additionalProperties: { properties: { options: { properties: object } } } } };
+  return Object.keys(guests.additionalProperties.properties.options.properties);
+}
+
+describe("the completions", () => {
+  for (const file of ["tapnet.bash", "_tapnet", "tapnet.fish"]) {
+    const text = packaged(`completions/${file}`);
+    it(`${file} know every command and option`, () => {
+      for (const { words, options } of LEAVES) {
+        for (const word of words.split(" ")) assert.match(text, new RegExp(`\\b${word}\\b`), word);
+        for (const option of options) assert.match(text, new RegExp(`(?:--|-l )${option}\\b`), `${words} --${option}`);
+      }
+    });
+  }
+});
+
+describe("the example configuration", () => {
+  it("is good", () => {
+    const { networks, guests } = parseConfiguration(packaged("examples/tapnet.yaml"), "tapnet.yaml");
+    assert.deepEqual(
+      networks.map((network) => network.name),
+      ["default", "public", "lab"],
+    );
+    assert.deepEqual(
+      guests.map((guest) => guest.ifname),
+      ["tn-web1", "tap-mail"],
+    );
+  });
+});
+
+describe("the protocol number of our routes", () => {
+  it("is 157 for iproute2", () => assert.match(packaged("iproute2/rt_protos.d/tapnet.conf"), /^157\ttapnet$/m));
+});
