@@ -1,0 +1,273 @@
+/**
+ * Theory of operation
+ *
+ * Start goes up in an order in which nothing promises what is not there yet: another daemon is looked for, then leases are read, names
+ * and frames made ready, what is attached adopted, the kernel brought to the plan, and only then do the sockets open
+ * on which somebody may ask. Stop goes down the other way and leaves the kernel as it is: guests do not notice. A start that
+ * fails half-way stops what it has begun.
+ *
+ * The daemon holds no data path. Killed at any moment, it finds everything again: leases in the store, ports on their links, the rest
+ * by comparing plan and kernel.
+ */
+import { mkdirSync } from "node:fs";
+import { type Clock, systemClock } from "../base/clock.js";
+import { errorMessage, TapnetError } from "../base/errors.js";
+import type { Logger } from "../base/log.js";
+import { systemRandom } from "../base/random.js";
+import type { Configuration } from "../config/index.js";
+import { AccessList, ControlClient, ControlServer, controlSocket, hookSocket, HookServer, hostAccounts } from "../control/index.js";
+import { Ports } from "../guest/ports.js";
+import { defineNetworks } from "../network/define.js";
+import type { Network } from "../network/model.js";
+import { Upkeep } from "../network/upkeep.js";
+import { notify } from "../os/notify.js";
+import { DnsService } from "../services/dns/service.js";
+import { DaemonApi } from "./wiring/control-api.js";
+import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
+import { EventLog } from "./wiring/event-log.js";
+import { FramePath } from "./wiring/frame-path.js";
+import { frameBindings } from "./wiring/frame-bindings.js";
+import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.js";
+import { Guests } from "./wiring/guests.js";
+import { DaemonHooks } from "./wiring/hooks.js";
+import { HookSocket } from "./wiring/hook-socket.js";
+import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
+import { LeaseBinder } from "./wiring/lease-binder.js";
+import { Leases } from "./wiring/leases.js";
+import { Roster } from "./wiring/roster.js";
+import { SharedLinks } from "./wiring/shared-links.js";
+
+export class Daemon {
+  readonly clock: Clock = systemClock;
+  readonly startedAtMs = this.clock.nowMs();
+  readonly log: Logger;
+  readonly events: EventLog;
+  readonly dns: DnsService;
+  readonly frames: FramePath;
+  readonly ports: Ports;
+  readonly guests: Guests;
+  configuration: Configuration;
+  roster: Roster;
+  networks: readonly Network[];
+  readonly #kernel: KernelParts;
+  readonly #upkeep: Upkeep;
+  readonly #names: PortNames;
+  readonly #portFrames: PortFrames;
+  readonly #sharedLinks: SharedLinks;
+  readonly #dnsSockets: DnsSockets;
+  /** What is to be done to stop, last first. */
+  readonly #undo: (() => void | Promise<void>)[] = [];
+  #leases: Leases | undefined;
+
+  private constructor(configuration: Configuration, log: Logger) {
+    const { clock } = this;
+    this.log = log;
+    this.configuration = configuration;
+    this.roster = new Roster(configuration);
+    this.networks = defineNetworks(configuration.networks);
+    this.events = new EventLog(clock, log);
+    this.#kernel = openKernel();
+    this.dns = makeDns(configuration.dns, { clock, random: systemRandom(), log });
+    this.frames = new FramePath({
+      commit: () => this.leases.commit.commit(),
+      clock,
+      log,
+      listener: {
+        onFirstFrame: (link, mac) => this.guests.recognise(link, mac),
+        onLinkGone: (link) => this.guests.linkGone(link),
+      },
+    });
+    this.#portFrames = new PortFrames(this.frames);
+    this.#names = new PortNames(this.dns, () => this.roster);
+    this.ports = this.#makePorts();
+    this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, processId: process.pid }, this.ports);
+    this.guests = new Guests({
+      kernel: this.#kernel.kernel,
+      ports: this.ports,
+      frames: this.#portFrames,
+      roster: () => this.roster,
+      network: (name) => this.networks.find((network) => network.name === name),
+      events: this.events,
+      log,
+    });
+    this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log });
+    this.#dnsSockets = new DnsSockets(this.dns, log);
+  }
+
+  /** Starts to serve. Throws what makes that impossible, with nothing left running. */
+  static async start(configuration: Configuration, log: Logger): Promise<Daemon> {
+    checkHost();
+    await refuseSecond(configuration.runDirectory);
+    const daemon = new Daemon(configuration, log);
+    try {
+      await daemon.#rise();
+      return daemon;
+    } catch (thrown) {
+      await daemon.stop();
+      throw thrown;
+    }
+  }
+
+  /** Removes every trace of tapnet from this host's kernel. Leases stay. */
+  static async cleanup(configuration: Configuration, log: Logger): Promise<void> {
+    await refuseSecond(configuration.runDirectory);
+    const daemon = new Daemon(configuration, log);
+    try {
+      await daemon.#upkeep.cleanup();
+    } finally {
+      await daemon.stop();
+    }
+  }
+
+  get leases(): Leases {
+    if (this.#leases === undefined) throw new TapnetError("UNAVAILABLE", "the lease store is not open");
+    return this.#leases;
+  }
+
+  /** Another configuration from now on. Where it cannot be applied whole, the reasons are logged. */
+  async reload(configuration: Configuration): Promise<void> {
+    this.configuration = configuration;
+    this.roster = new Roster(configuration);
+    const before = this.networks;
+    this.networks = defineNetworks(configuration.networks);
+    for (const port of this.ports.setNetworks(this.networks)) await this.ports.detach(port.ifindex);
+    this.leases.configure(configuration);
+    for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
+    configureDns(this.dns, configuration, this.networks);
+    const failures = await this.#upkeep.setNetworks(this.networks);
+    for (const { error } of failures) this.log.error({ error: error.message }, "part of the new configuration could not be applied");
+    for (const port of this.ports.list()) {
+      this.#portFrames.recognise(port);
+      this.#names.add(port);
+    }
+    this.#serveLinks();
+    this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
+  }
+
+  /** Ends serving; what is in the kernel stays, so guests do not notice. May be called again. */
+  async stop(): Promise<void> {
+    for (const undo of this.#undo.splice(0).toReversed()) {
+      try {
+        await undo();
+      } catch (thrown) {
+        this.log.error({ error: errorMessage(thrown) }, "a part could not be stopped in order");
+      }
+    }
+    this.#kernel.close();
+  }
+
+  async #rise(): Promise<void> {
+    const { configuration, log, clock } = this;
+    await this.#openLeases();
+    configureDns(this.dns, configuration, this.networks);
+    await this.dns.start();
+    this.#undo.push(() => this.dns.stop());
+    this.frames.open(frameBindings({ dhcp4: this.leases.dhcp4, dns: this.dns.frames(this.frames.sender) }));
+    this.#undo.push(() => this.frames.close());
+    await this.#takeOver();
+    this.#undo.push(() => this.#upkeep.stop());
+    for (const { error } of await this.#upkeep.start()) log.error({ error: error.message }, "part of the plan could not be applied");
+    this.#serveLinks();
+    this.#undo.push(() => this.#sharedLinks.close());
+    this.#undo.push(() => this.#dnsSockets.close());
+    await this.#openSockets();
+    notify(["READY=1", `STATUS=serving ${this.networks.length} networks`]);
+    const startMs = Math.round(clock.nowMs() - this.startedAtMs);
+    log.info({ networks: this.networks.map(({ name }) => name), guests: this.ports.list().length, startMs }, "serving");
+  }
+
+  async #openLeases(): Promise<void> {
+    const { configuration, clock, log, dns, events } = this;
+    const binder = new LeaseBinder({
+      ports: () => this.ports,
+      names: this.#names,
+      dns,
+      roster: () => this.roster,
+      events,
+      log,
+      attaching: (guest) => this.guests.attaching(guest),
+    });
+    makeDirectory(configuration.stateDirectory, 0o700);
+    this.#leases = await Leases.open({ configuration, events: binder, sender: this.frames.sender, clock, log });
+    this.#undo.push(() => this.leases.close());
+  }
+
+  /** What an earlier life of this process has attached. */
+  async #takeOver(): Promise<void> {
+    const strangers = await this.ports.adopt(this.networks);
+    for (const { name, alias } of strangers) {
+      this.log.warn({ ifname: name, alias }, "an interface is marked for a network that is not configured any more: left alone");
+    }
+    this.guests.adopted(this.clock.nowMs());
+  }
+
+  async #openSockets(): Promise<void> {
+    const { configuration, log } = this;
+    const { runDirectory } = configuration;
+    makeDirectory(runDirectory, 0o755);
+    const accounts = hostAccounts();
+    const hooks = new HookServer({
+      listener: new HookSocket(hookSocket(runDirectory)),
+      api: new DaemonHooks(this),
+      access: () => new AccessList(this.configuration.access, accounts),
+      uid: process.getuid?.() ?? 0,
+      log,
+    });
+    this.#undo.push(() => hooks.close());
+    const control = await ControlServer.listen({
+      api: new DaemonApi(this),
+      runDirectory,
+      socketPath: controlSocket(runDirectory),
+      gid: accounts.groupId(configuration.controlGroup),
+      log,
+    });
+    this.#undo.push(() => control.close());
+  }
+
+  #serveLinks(): void {
+    this.#sharedLinks.configure(this.configuration.networks, (name) => this.networks.find((network) => network.name === name));
+    const withDns = this.networks.filter(({ name }) => this.roster.network(name)?.dns !== undefined);
+    this.#dnsSockets.serve(
+      withDns.flatMap(({ gatewayIpv4, gatewayIpv6 }) => [gatewayIpv4, gatewayIpv6].filter((address) => address !== undefined)),
+    );
+  }
+
+  #makePorts(): Ports {
+    const uplinks = () => this.#upkeep.uplinks;
+    return new Ports({
+      ...this.#kernel,
+      addresses: new GuestAddresses(
+        () => this.roster,
+        (network) => this.leases.booksOf(network),
+      ),
+      frames: this.#portFrames,
+      names: this.#names,
+      log: this.log,
+      get uplinks() {
+        return uplinks();
+      },
+      onGuardRefused: () => this.#upkeep.suspectRules(),
+      onGone: (port) => this.guests.gone(port),
+    });
+  }
+}
+
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (thrown) {
+    throw new TapnetError("DIRECTORY", `the directory ${path} cannot be made: ${errorMessage(thrown)}`, { cause: thrown });
+  }
+}
+
+/** Two daemons on one run directory would undo each other's work. */
+async function refuseSecond(runDirectory: string): Promise<void> {
+  let pid: number;
+  try {
+    pid = (await new ControlClient(controlSocket(runDirectory)).version()).pid;
+  } catch {
+    // Nobody answers: that is what we want to know.
+    return;
+  }
+  throw new TapnetError("CONFLICT", `tapnetd is running already (process ${pid}, in ${runDirectory}): stop it first, or use another --run`);
+}

@@ -1,0 +1,287 @@
+/** What the daemon answers to `tapnet` and to programs: every question is put to the part that knows. */
+import { TapnetError } from "../../base/errors.js";
+import { parseIpv4 } from "../../base/ipv4-address.js";
+import { parseIpv6 } from "../../base/ipv6-address.js";
+import { familyOf } from "../../base/kernel-objects.js";
+import { parseMac } from "../../base/mac.js";
+import { ipv4InPrefix, ipv6InPrefix } from "../../base/prefix.js";
+import { describeConfiguration } from "../../config/index.js";
+import type {
+  AttachRequest,
+  ControlApi,
+  DnsAnswerView,
+  DnsFlushView,
+  DnsNameView,
+  DnsStatsView,
+  EventListener,
+  GuestFilter,
+  GuestView,
+  LeaseFilter,
+  LeaseImport,
+  LeaseImportResult,
+  LeaseView,
+  NetworkView,
+  StatusView,
+  TenureFilter,
+  TenureView,
+  VersionView,
+} from "../../control/index.js";
+import { packageVersion } from "../../control/version.js";
+import type { LeaseBook } from "../../lease/book.js";
+import type { LeaseAddress, LeaseRecord } from "../../lease/lease.js";
+import type { Lease } from "../../lease/lease-entry.js";
+import type { Network, Port } from "../../network/model.js";
+import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
+import { formatRdata } from "../../wire/dns/rdata.js";
+import type { Daemon } from "../daemon.js";
+import { guestOf } from "./lease-binder.js";
+import { absentView, attachedView, leaseView, networkView, tenureView, timeText } from "./views.js";
+
+export class DaemonApi implements ControlApi {
+  readonly #daemon: Daemon;
+
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon;
+  }
+
+  version(): VersionView {
+    return { version: packageVersion(), pid: process.pid, node: process.version };
+  }
+
+  status(): StatusView {
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames } = this.#daemon;
+    const counts = [...leases.books()].map((book) => book.counts());
+    return {
+      version: packageVersion(),
+      pid: process.pid,
+      startedAt: new Date(startedAtMs).toISOString(),
+      configuration: configuration.source,
+      rootless: false,
+      networks: configuration.networks.length,
+      guests: { attached: ports.list().length, configured: configuration.guests.length },
+      leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
+      warnings: guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
+      counters: { ...frames.counts(), dhcp4: leases.dhcp4.counters.toJSON(), dns: dns.counters.toJSON() },
+    };
+  }
+
+  networks(): NetworkView[] {
+    const { networks, ports, leases, roster } = this.#daemon;
+    return networks.flatMap((network) => {
+      const configured = roster.network(network.name);
+      if (configured === undefined) return [];
+      const books = leases.booksOf(network.name).filter(({ kind }) => kind === "address");
+      return networkView(network, configured, {
+        guestsAttached: ports.list().filter((port) => port.network.name === network.name).length,
+        leasesBound: sum(books, (book) => book.counts().bound),
+        poolSize: sum(books.filter(({ family }) => family === 4), (book) => book.pool.size),
+      });
+    });
+  }
+
+  guests({ network }: GuestFilter): GuestView[] {
+    const { ports, configuration } = this.#daemon;
+    const attached = ports.list().map((port) => this.#guestView(port));
+    const present = new Set(attached.map(({ name }) => name));
+    const absent = configuration.guests
+      .filter(({ name }) => !present.has(name))
+      .map((guest) => absentView(guest, this.#namesOf(guest.network, guest.name)));
+    return [...attached, ...absent]
+      .filter((guest) => network === undefined || guest.network === network)
+      .sort((one, other) => one.name.localeCompare(other.name));
+  }
+
+  async attach({ ifname, guest, network }: AttachRequest): Promise<GuestView> {
+    const port = await this.#daemon.guests.attach({ ifname, guest, network });
+    if (port !== undefined) return this.#guestView(port);
+    const unknown = this.#daemon.guests.unknown().find((each) => each.ifname === ifname);
+    return {
+      name: ifname,
+      network: unknown?.network.name ?? "",
+      state: "attached",
+      ifname,
+      mac: null,
+      ipv4: [],
+      ipv6: [],
+      names: [],
+      attachedAt: null,
+    };
+  }
+
+  async detach(guest: string): Promise<GuestView> {
+    const view = this.guests({}).find(({ name }) => name === guest);
+    const port = await this.#daemon.guests.detachGuest(guest);
+    return { ...(view ?? this.#guestView(port)), state: "configured", ifname: null, attachedAt: null };
+  }
+
+  leases(filter: LeaseFilter): LeaseView[] {
+    const views: LeaseView[] = [];
+    for (const { lease, book } of this.#eachLease(filter.network)) {
+      if (filter.guest !== undefined && guestOf(lease) !== filter.guest) continue;
+      if (filter.state !== undefined && lease.state !== filter.state) continue;
+      if (filter.address !== undefined && lease.address !== parseAddress(filter.address)) continue;
+      views.push(leaseView(lease, book));
+    }
+    return views;
+  }
+
+  async releaseLease(address: string, network: string | undefined): Promise<LeaseView> {
+    const wanted = parseAddress(address);
+    for (const { lease, book } of this.#eachLease(network)) {
+      if (lease.address !== wanted || lease.state !== "bound") continue;
+      book.release(lease);
+      await this.#daemon.leases.commit.commit();
+      return leaseView(lease, book);
+    }
+    throw new TapnetError("NOT_FOUND", `nobody has a lease of ${address}; see: tapnet lease list`);
+  }
+
+  async leaseHistory({ address, guest, at }: TenureFilter): Promise<TenureView[]> {
+    const atMs = at === undefined ? undefined : parseTime(at);
+    const wanted = address === undefined ? undefined : parseAddress(address);
+    const ended = await this.#daemon.leases.store.history({
+      ...(wanted === undefined ? {} : { address: wanted }),
+      ...(guest === undefined ? {} : { identity: `guest:${guest}` }),
+      ...(atMs === undefined ? {} : { fromMs: atMs, toMs: atMs }),
+    });
+    const open: LeaseRecord[] = [];
+    for (const { lease } of this.#eachLease(undefined)) {
+      const { record } = lease;
+      if (record?.state !== "bound" || (wanted !== undefined && record.address !== wanted)) continue;
+      if (guest !== undefined && guestOf(record) !== guest) continue;
+      if (atMs === undefined || record.boundAtMs <= atMs) open.push(record);
+    }
+    const running = open.map((lease) => tenureView({ lease, endedAtMs: Number.POSITIVE_INFINITY, reason: null }));
+    return [...running, ...ended.map(tenureView)];
+  }
+
+  async importLeases(imports: readonly LeaseImport[]): Promise<LeaseImportResult> {
+    const refused: { address: string; reason: string }[] = [];
+    for (const each of imports) {
+      const reason = this.#importLease(each);
+      if (reason !== undefined) refused.push({ address: each.address, reason });
+    }
+    await this.#daemon.leases.commit.commit();
+    return { imported: imports.length - refused.length, refused };
+  }
+
+  dnsNames(network: string | undefined): DnsNameView[] {
+    if (network !== undefined) this.#mustHaveNetwork(network);
+    return this.#daemon.dns.list(network).map(({ name, type, ttlSeconds, value, source }) => {
+      const owner = /^guest ([^/]+)\//.exec(source)?.[1] ?? null;
+      return { name, type, value, ttlSeconds, network: owner, source: owner === null ? source : "lease" };
+    });
+  }
+
+  async dnsQuery(name: string, type: string, network: string | undefined): Promise<DnsAnswerView> {
+    if (network !== undefined) this.#mustHaveNetwork(network);
+    const number = parseType(type);
+    if (number === undefined) throw new TapnetError("BAD_REQUEST", `${type} is no DNS type: use A, AAAA, TXT, … or TYPE65280`);
+    const startMs = performance.now();
+    const { answers, rcode, authoritative } = await this.#daemon.dns.query(name, number, network);
+    return {
+      name,
+      type: formatType(number),
+      status: formatRcode(rcode),
+      answers: answers.map((record) => ({
+        name: record.name,
+        type: formatType(record.type),
+        ttlSeconds: record.ttlSeconds,
+        value: formatRdata(record.type, record.data),
+      })),
+      from: authoritative ? "local" : "upstream or cache",
+      elapsedMs: Math.round((performance.now() - startMs) * 1000) / 1000,
+    };
+  }
+
+  dnsFlush(name: string | undefined): DnsFlushView {
+    return { flushed: this.#daemon.dns.flush(name) };
+  }
+
+  dnsStats(): DnsStatsView {
+    const { counters, guests, names, openQuestions, tcpConnections, cache } = this.#daemon.dns.stats();
+    return { ...counters, guests, names, openQuestions, tcpConnections, cachedAnswers: cache.answers, cacheUsedBytes: cache.usedBytes };
+  }
+
+  configuration(): Readonly<Record<string, unknown>> {
+    return describeConfiguration(this.#daemon.configuration);
+  }
+
+  subscribe(listener: EventListener): () => void {
+    return this.#daemon.events.subscribe(listener);
+  }
+
+  #guestView(port: Port): GuestView {
+    const { roster, guests } = this.#daemon;
+    const names = this.#namesOf(port.network.name, port.guest);
+    return attachedView(port, roster.guest(port.guest), names, guests.attachedAtMs(port.ifindex));
+  }
+
+  #namesOf(network: string, guest: string): readonly string[] {
+    return this.#daemon.dns.names.get(network, guest)?.names ?? [];
+  }
+
+  *#eachLease(network: string | undefined): Generator<{ lease: Lease; book: LeaseBook }> {
+    const { leases } = this.#daemon;
+    if (network !== undefined) this.#mustHaveNetwork(network);
+    for (const book of network === undefined ? leases.books() : leases.booksOf(network)) {
+      for (const lease of book.leases()) yield { lease, book };
+    }
+  }
+
+  #mustHaveNetwork(name: string): void {
+    if (this.#daemon.roster.network(name) === undefined) throw new TapnetError("NOT_FOUND", `there is no network ${name}; see: tapnet net list`);
+  }
+
+  /** Takes over one lease; returns why not. */
+  #importLease({ address: text, mac, clientId, hostname, expiresAt }: LeaseImport): string | undefined {
+    const address = parseAddress(text);
+    const network = this.#daemon.networks.find((each) => covers(each, address));
+    const books = network === undefined ? [] : this.#daemon.leases.booksOf(network.name);
+    const book = books.find(({ kind, family }) => kind === "address" && family === familyOf(address));
+    if (book === undefined) return "no network has this address to give";
+    const station = mac === null ? 0 : (parseMac(mac) ?? 0);
+    const identity = clientId === null ? `mac:${mac ?? ""}` : `id:${clientId}`;
+    if (station === 0 && clientId === null) return "neither MAC address nor client identifier: nobody could ask for it";
+    const nowMs = Date.now();
+    const expiresAtMs = expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
+    if (expiresAtMs <= nowMs) return `expired at ${timeText(expiresAtMs) ?? "?"}`;
+    const record: LeaseRecord = {
+      network: book.network,
+      family: book.family,
+      kind: "address",
+      address,
+      prefixLength: book.prefixLength,
+      identity,
+      state: "bound",
+      mac: station,
+      clientId: clientId ?? "",
+      hostname: hostname ?? "",
+      boundAtMs: nowMs,
+      renewedAtMs: nowMs,
+      expiresAtMs,
+    };
+    return book.take(record) ? undefined : "somebody else has it now";
+  }
+}
+
+function parseAddress(text: string): LeaseAddress {
+  const address = parseIpv4(text) ?? parseIpv6(text.replace(/\/\d+$/, ""));
+  if (address === undefined) throw new TapnetError("BAD_REQUEST", `${text} is no address`);
+  return address;
+}
+
+function covers({ ipv4, ipv6 }: Network, address: LeaseAddress): boolean {
+  if (typeof address === "number") return ipv4 !== undefined && ipv4InPrefix(address, ipv4);
+  return ipv6 !== undefined && ipv6InPrefix(address, ipv6);
+}
+
+function parseTime(text: string): number {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) throw new TapnetError("BAD_REQUEST", `${text} is no time: write it like 2026-01-31T12:00:00Z`);
+  return ms;
+}
+
+function sum<Value>(values: readonly Value[], of: (value: Value) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
+}

@@ -1,0 +1,50 @@
+import { type Ipv4Address, IPV4_ANY } from "../../base/ipv4-address.js";
+import type { Configuration, DhcpConfiguration, NetworkConfiguration } from "../../config/configuration.js";
+import type { Dhcp4Guest, Dhcp4Network } from "../../services/dhcp4/network.js";
+
+/** The networks of a configuration that have DHCPv4, as its server wants them. */
+export function dhcp4Networks(configuration: Configuration): Dhcp4Network[] {
+  const networks: Dhcp4Network[] = [];
+  for (const network of configuration.networks) {
+    const { dhcp, ipv4, gatewayIpv4 } = network;
+    if (dhcp === undefined || ipv4 === undefined || gatewayIpv4 === undefined) continue;
+    networks.push(dhcp4Network(configuration, { ...network, dhcp, ipv4, gatewayIpv4 }));
+  }
+  return networks;
+}
+
+type ServedNetwork = NetworkConfiguration & { ipv4: object; dhcp: DhcpConfiguration; gatewayIpv4: Ipv4Address };
+
+function dhcp4Network(configuration: Configuration, network: ServedNetwork): Dhcp4Network {
+  const { name, ipv4, dhcp, gatewayIpv4 } = network;
+  const { leaseSeconds, renewSeconds, rebindSeconds, offerSeconds, quarantineSeconds } = dhcp;
+  return {
+    name,
+    subnet: ipv4,
+    // An isolated network has nothing behind its gateway: a default route would only make connections hang.
+    gateway: hasWayOut(network) ? gatewayIpv4 : IPV4_ANY,
+    dnsServers: network.dns === undefined ? [] : [gatewayIpv4],
+    domain: network.domain,
+    mtu: network.mtu,
+    ranges: dhcp.ranges,
+    leaseSeconds,
+    renewSeconds,
+    rebindSeconds,
+    offerSeconds,
+    quarantineSeconds,
+    netmask: dhcp.netmask,
+    authoritative: dhcp.authoritative,
+    rapidCommit: dhcp.rapidCommit,
+    probe: dhcp.probe,
+    relayed: true,
+    routes: dhcp.routes,
+    options: dhcp.options,
+    classes: dhcp.classes,
+    reservations: dhcp.reservations,
+    guests: configuration.guests.filter((guest) => guest.network === name).map((guest): Dhcp4Guest => guest),
+  };
+}
+
+function hasWayOut({ kind }: NetworkConfiguration): boolean {
+  return kind !== "isolated" && kind !== "private";
+}

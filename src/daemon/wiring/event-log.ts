@@ -1,0 +1,48 @@
+import type { Clock } from "../../base/clock.js";
+import { errorMessage } from "../../base/errors.js";
+import type { Logger } from "../../base/log.js";
+import type { EventListener } from "../../control/index.js";
+
+/** What happened to whom; `fields` go to the log only. */
+export interface Happening {
+  /** Stable: `guest.attached`, `lease.bound`, … */
+  readonly kind: string;
+  readonly network?: string | undefined;
+  readonly guest?: string | undefined;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+/** Where everything that people may want to follow is said once, for the log and for `tapnet events`. */
+export class EventLog {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #listeners = new Set<EventListener>();
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  tell({ kind, network, guest, message }: Happening): void {
+    this.#log.info({ kind, network, guest }, message);
+    if (this.#listeners.size === 0) return;
+    const event = { at: new Date(this.#clock.nowMs()).toISOString(), kind, network: network ?? null, guest: guest ?? null, message };
+    for (const listener of this.#listeners) this.#call(listener, event);
+  }
+
+  /** Tells the listener of everything from now on, until the result is called. */
+  subscribe(listener: EventListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** One listener's mistake must not keep the others from hearing. */
+  #call(listener: EventListener, event: Parameters<EventListener>[0]): void {
+    try {
+      listener(event);
+    } catch (thrown) {
+      this.#log.warn({ error: errorMessage(thrown) }, "a listener to events failed");
+    }
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Theory of operation
+ *
+ * The frame socket, the dispatcher and the table of links, tied together: what is readable is received, dispatched and answered
+ * in one turn. A link is added when its port is attached (or its interface served) and goes when the port goes or when the
+ * interface vanishes, whichever is noticed first; both ways end in `removeLink`, which may be called twice.
+ *
+ * A link whose guest is not known yet lets every frame up, because the first one tells its MAC address; as soon as the guest is
+ * known its filter is replaced by the one for control frames.
+ */
+import type { Clock } from "../../base/clock.js";
+import type { Logger } from "../../base/log.js";
+import type { Mac } from "../../base/mac.js";
+import { ReceiveBatch, type SendBatch, type Transmitter } from "../../frame/batch.js";
+import { type DatagramBinding, Dispatcher, type PacketBinding } from "../../frame/dispatch.js";
+import { controlFilter, type FilterBindings, firstFrameFilter } from "../../frame/filter.js";
+import type { Commit } from "../../frame/held-replies.js";
+import type { Link } from "../../frame/link.js";
+import { LinkTable } from "../../frame/link-table.js";
+import { FrameSender } from "../../frame/sender.js";
+import { FrameSocket } from "../../os/frame-socket.js";
+
+/** A shared link has many clients behind it, and so many frames may wait at once. */
+const SHARED_LINK_RECEIVE_BYTES = 4 * 1024 * 1024;
+
+/** What the frame path tells: who came, who went. */
+export interface FramePathListener {
+  /** The first frame of a link whose guest was not known. */
+  onFirstFrame(link: Link, etherSource: Mac): void;
+  /** The link's interface is gone; the link has been removed. */
+  onLinkGone(link: Link): void;
+}
+
+export interface FramePathOptions {
+  readonly commit: Commit;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly listener: FramePathListener;
+}
+
+/** Everything that is bound to frames, by the service that wants it. */
+export interface FrameBindings {
+  readonly datagrams: readonly DatagramBinding[];
+  readonly packets: readonly PacketBinding[];
+}
+
+export class FramePath implements Transmitter {
+  readonly links = new LinkTable();
+  readonly sender = new FrameSender(this);
+  readonly #options: FramePathOptions;
+  readonly #batch = new ReceiveBatch();
+  #bindings: FilterBindings = { datagrams: [] };
+  #socket: FrameSocket | undefined;
+  #dispatcher: Dispatcher | undefined;
+
+  constructor(options: FramePathOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the socket and begins to serve. Links are added afterwards. caps: NET_RAW */
+  open(bindings: FrameBindings): void {
+    const { commit, clock, log, listener } = this.#options;
+    this.#bindings = bindings;
+    this.#dispatcher = new Dispatcher({
+      links: this.links,
+      transmitter: this,
+      commit,
+      clock,
+      log,
+      datagrams: bindings.datagrams,
+      packets: bindings.packets,
+      onFirstFrame: (link, etherSource) => listener.onFirstFrame(link, etherSource),
+    });
+    this.#socket = new FrameSocket(this.#batch, {
+      onReadable: () => this.#pump(),
+      onLinkGone: (slot) => this.#linkGone(slot),
+    });
+  }
+
+  /**
+   * Begins to serve a port (with or without a guest that is known) or a shared link. Throws SystemError ENODEV where the
+   * interface is gone already.
+   */
+  addLink(link: Link, kind: "port" | "shared"): void {
+    const shared = kind === "shared";
+    const known = shared || link.guest !== undefined;
+    this.#opened().add(link.slot, link.ifindex, known ? controlFilter(link, this.#bindings) : firstFrameFilter(), {
+      receiveBytes: shared ? SHARED_LINK_RECEIVE_BYTES : undefined,
+      allMulticast: shared,
+    });
+    this.links.set(link);
+    this.#dispatcher?.resetLink(link.slot);
+    if (!known) this.#dispatcher?.awaitFirstFrame(link.slot);
+  }
+
+  /** Replaces what is known of a link (its guest was recognised, its network changed). */
+  updateLink(link: Link): void {
+    this.links.set(link);
+    this.#opened().setFilter(link.slot, controlFilter(link, this.#bindings));
+  }
+
+  /** Ends serving a link. May be called again. */
+  removeLink(slot: number): void {
+    this.#socket?.remove(slot);
+    this.links.delete(slot);
+  }
+
+  /** Sends a batch; what the kernel refuses is lost, as on any wire. */
+  send(batch: SendBatch): number {
+    return this.#socket?.send(batch) ?? 0;
+  }
+
+  /** What was counted on the way, by room: for `tapnet status`. */
+  counts(): Record<string, Record<string, number>> {
+    const dispatcher = this.#dispatcher;
+    if (dispatcher === undefined || this.#socket === undefined) return {};
+    return {
+      socket: { ...this.#socket.counts() },
+      classify: dispatcher.classifier.drops.toJSON(),
+      dispatch: dispatcher.counters.toJSON(),
+      held: dispatcher.held.counters.toJSON(),
+      sender: this.sender.counters.toJSON(),
+    };
+  }
+
+  /** Waits for the replies that wait for a commit, then closes the socket. */
+  async close(): Promise<void> {
+    await this.#dispatcher?.drain();
+    this.sender.flush();
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+  }
+
+  #pump(): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (socket.receive() > 0) this.#dispatcher?.dispatch(this.#batch);
+  }
+
+  #linkGone(slot: number): void {
+    const link = this.links.at(slot);
+    if (link === undefined) return;
+    this.removeLink(slot);
+    this.#options.listener.onLinkGone(link);
+  }
+
+  #opened(): FrameSocket {
+    if (this.#socket === undefined) throw new RangeError("the frame path is not open");
+    return this.#socket;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Theory of operation
+ *
+ * How guests come and go: hooks and the control API say that a TAP is there or gone, the roster says whose it is, and `Ports` does
+ * the work. A TAP that nobody can name (QEMU's own `tap0`) is set up and *awaited*: its first frame tells its MAC address, that
+ * tells the guest, and then it is attached like any other. The frame itself is not lost: it is handled as the guest's, and the
+ * reply that it leads to waits for the attach.
+ */
+import { TapnetError } from "../../base/errors.js";
+import type { Logger } from "../../base/log.js";
+import { formatMac, type Mac } from "../../base/mac.js";
+import type { Link } from "../../frame/link.js";
+import type { Ports } from "../../guest/ports.js";
+import type { Kernel } from "../../network/kernel.js";
+import type { Network, Port } from "../../network/model.js";
+import { createTap, type Tap } from "../../os/tap.js";
+import type { EventLog } from "./event-log.js";
+import type { PortFrames, UnknownPort } from "./guest-services.js";
+import { type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
+
+export interface GuestsParts {
+  readonly kernel: Kernel;
+  readonly ports: Ports;
+  readonly frames: PortFrames;
+  readonly roster: () => Roster;
+  readonly network: (name: string) => Network | undefined;
+  readonly events: EventLog;
+  readonly log: Logger;
+}
+
+/** `IFNAMSIZ` less the final zero. */
+const IFNAME_BYTES = 15;
+const ANONYMOUS_TAP = "tnp%d";
+
+export class Guests {
+  readonly #parts: GuestsParts;
+  readonly #unknown = new Map<number, UnknownPort>();
+  readonly #attaching = new Map<string, Promise<unknown>>();
+  readonly #attachedAtMs = new Map<number, number>();
+
+  constructor(parts: GuestsParts) {
+    this.#parts = parts;
+  }
+
+  /** The attach that is under way for a guest. */
+  attaching(guest: string): Promise<unknown> | undefined {
+    return this.#attaching.get(guest);
+  }
+
+  /** When a port was attached, or found attached; milliseconds since 1970. */
+  attachedAtMs(ifindex: number): number | undefined {
+    return this.#attachedAtMs.get(ifindex);
+  }
+
+  /** Ports whose guests are not known yet. */
+  unknown(): readonly UnknownPort[] {
+    return [...this.#unknown.values()];
+  }
+
+  /** Attaches whoever has this TAP; undefined when its first frame has to tell. */
+  async attach(claim: Claim): Promise<Port | undefined> {
+    const placement = this.#parts.roster().place(claim);
+    if (placement === undefined) {
+      this.#await(claim);
+      return undefined;
+    }
+    return this.#attachPlaced(claim.ifname, placement);
+  }
+
+  /** Detaches the port of this TAP, or stops waiting for its first frame. Nothing to detach is TapnetError NOT_FOUND. */
+  async detachInterface(ifname: string): Promise<Port | undefined> {
+    for (const [ifindex, port] of this.#unknown) if (port.ifname === ifname) return this.#forget(ifindex);
+    const port = this.#parts.ports.list().find((each) => each.ifname === ifname);
+    if (port === undefined) throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to detach; see: tapnet guest list`);
+    return this.#detach(port);
+  }
+
+  /** Detaches every port of a guest. */
+  async detachGuest(guest: string): Promise<Port> {
+    const ports = this.#parts.ports.list().filter((port) => port.guest === guest);
+    if (ports.length === 0) throw new TapnetError("NOT_FOUND", `guest ${guest} is not attached; see: tapnet guest list`);
+    for (const port of ports) await this.#detach(port);
+    return ports[0];
+  }
+
+  /** Makes a TAP for a guest and attaches it. The caller closes the TAP once its descriptor was passed on. */
+  async grant(network: string, guest: string | undefined, vnetHdr: boolean): Promise<{ tap: Tap; text: string }> {
+    // Refused before anything is made.
+    const placement = guest === undefined ? undefined : this.#parts.roster().place({ ifname: "", guest, network });
+    const tap = createTap({ name: tapName(placement), vnetHdr });
+    try {
+      const port = await this.attach({ ifname: tap.name, guest, network });
+      return { tap, text: port === undefined ? `${tap.name} in ${network}` : `${port.guest} in ${network}` };
+    } catch (thrown) {
+      await tap.closeLater();
+      throw thrown;
+    }
+  }
+
+  /** The first frame of a port that was awaited. What cannot be attached is logged: nobody waits for an answer. */
+  recognise(link: Link, mac: Mac): void {
+    const port = this.#unknown.get(link.ifindex);
+    if (port === undefined) return;
+    try {
+      const placement = this.#parts.roster().placeByMac(mac, port.claimed);
+      const network = this.#networkOf(placement);
+      this.#unknown.delete(link.ifindex);
+      this.#parts.frames.recognise({ ifindex: link.ifindex, ifname: port.ifname, guest: placement.guest, network });
+      this.#attachPlaced(port.ifname, placement).catch((thrown: unknown) => {
+        this.#parts.frames.close(port);
+        this.#parts.log.error({ ifname: port.ifname, guest: placement.guest, error: String(thrown) }, "a recognised guest was not attached");
+      });
+    } catch (thrown) {
+      this.#parts.log.warn({ ifname: port.ifname, mac: formatMac(mac), error: String(thrown) }, "a guest came that may not attach");
+    }
+  }
+
+  /** A port's interface is gone; `Ports` has forgotten it already. */
+  gone(port: Port): void {
+    this.#attachedAtMs.delete(port.ifindex);
+    this.#tell("guest.detached", port, `${port.guest} is gone: ${port.ifname} was removed`);
+  }
+
+  /** The interface of an awaited port is gone. */
+  linkGone(link: Link): void {
+    if (this.#unknown.delete(link.ifindex)) this.#parts.frames.close(link);
+  }
+
+  /** Ports that were found attached at the start. */
+  adopted(nowMs: number): void {
+    for (const port of this.#parts.ports.list()) this.#attachedAtMs.set(port.ifindex, nowMs);
+  }
+
+  async #attachPlaced(ifname: string, placement: Placement): Promise<Port> {
+    const { guest } = placement;
+    const attach = this.#parts.ports.attach({ ifname, guest, network: this.#networkOf(placement) });
+    this.#attaching.set(guest, attach);
+    try {
+      const port = await attach;
+      if (!this.#attachedAtMs.has(port.ifindex)) this.#tell("guest.attached", port, `${guest} is attached to ${placement.network} through ${ifname}`);
+      this.#attachedAtMs.set(port.ifindex, Date.now());
+      return port;
+    } finally {
+      if (this.#attaching.get(guest) === attach) this.#attaching.delete(guest);
+    }
+  }
+
+  /** Sets an unnamed TAP up and waits for its first frame. */
+  #await({ ifname, network }: Claim): void {
+    const link = this.#parts.kernel.link(ifname);
+    if (link === undefined) throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
+    if (this.#unknown.has(link.ifindex)) return;
+    const name = network ?? this.#parts.roster().defaultNetwork(ifname);
+    const unknown = { ifindex: link.ifindex, ifname, network: this.#networkOf({ network: name, guest: ifname }), claimed: network };
+    const batch = this.#parts.kernel.batch();
+    batch.setLink(link.ifindex, { up: true, ipv6AddressGeneration: "none" });
+    const [failure] = batch.send();
+    if (failure !== undefined) throw failure.error;
+    this.#parts.frames.await(unknown);
+    this.#unknown.set(link.ifindex, unknown);
+  }
+
+  #forget(ifindex: number): undefined {
+    this.#unknown.delete(ifindex);
+    this.#parts.frames.close({ ifindex });
+    return undefined;
+  }
+
+  async #detach(port: Port): Promise<Port> {
+    await this.#parts.ports.detach(port.ifindex);
+    this.#attachedAtMs.delete(port.ifindex);
+    this.#tell("guest.detached", port, `${port.guest} is detached from ${port.network.name}`);
+    return port;
+  }
+
+  #networkOf({ network, guest }: Pick<Placement, "network" | "guest">): Network {
+    const found = this.#parts.network(network);
+    if (found === undefined) throw new TapnetError("NOT_FOUND", `guest ${guest}: there is no network ${network}; see: tapnet net list`);
+    return found;
+  }
+
+  #tell(kind: string, port: Port, message: string): void {
+    this.#parts.events.tell({ kind, network: port.network.name, guest: port.guest, message });
+  }
+}
+
+/** The configured name, `tn-<guest>` where it fits, else one of the kernel's choice. */
+function tapName(placement: Placement | undefined): string {
+  if (placement === undefined) return ANONYMOUS_TAP;
+  const name = placement.configured?.ifname ?? PORT_PREFIX + placement.guest;
+  return name.length <= IFNAME_BYTES ? name : ANONYMOUS_TAP;
+}

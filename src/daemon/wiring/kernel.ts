@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { SystemError, TapnetError } from "../../base/errors.js";
+import type { Firewall, Kernel, Sysctl } from "../../network/kernel.js";
+import { Nftables } from "../../os/nftables.js";
+import { Rtnetlink } from "../../os/rtnetlink.js";
+import { readSysctl, writeSysctl } from "../../os/sysctl.js";
+import { createTap } from "../../os/tap.js";
+
+/** The kernel of this network namespace, as `network` and `guest` want it. */
+export interface KernelParts {
+  readonly kernel: Kernel;
+  readonly firewall: Firewall;
+  readonly sysctl: Sysctl;
+  close(): void;
+}
+
+export function openKernel(): KernelParts {
+  const kernel = new Rtnetlink();
+  const firewall = new Nftables();
+  return {
+    kernel,
+    firewall,
+    sysctl: { read: readIfPresent, write: (path, value) => writeSysctl(path, value) },
+    close() {
+      kernel.close();
+      firewall.close();
+    },
+  };
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readSysctl(path);
+  } catch (thrown) {
+    if (thrown instanceof SystemError && thrown.code === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
+
+/**
+ * Finds out at once, and not at the first guest, what would keep this daemon from working: no right to change the network,
+ * no TAPs. Throws TapnetError with what to do.
+ */
+export function checkHost(): void {
+  if (!existsSync("/dev/net/tun")) {
+    throw new TapnetError("NO_TUN", "there is no /dev/net/tun: load the module (modprobe tun), or in a container hand in the device");
+  }
+  try {
+    createTap({ name: "tnprobe%d" }).close();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError) || (thrown.code !== "EPERM" && thrown.code !== "EACCES")) throw thrown;
+    throw new TapnetError(
+      "NOT_PERMITTED",
+      `tapnetd may not make TAPs (${thrown.message}): run it as root, or with CAP_NET_ADMIN and access to /dev/net/tun`,
+      { cause: thrown },
+    );
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Theory of operation
+ *
+ * Leases that are on disk become kernel state and names here, before their ACKs leave: one call for all leases of a commit, so a
+ * hundred guests that boot at once cost one system call. On a port the address is bound to the guest (route, neighbour, guard);
+ * on a shared link there is nothing to bind, the client only gets its name.
+ *
+ * A port is found by its guest and not by its interface: after a restart a lease does not know the latter. A guest that was
+ * recognised by the very frame that asks for the lease is still being attached; then the whole call waits for that, which takes
+ * a millisecond.
+ *
+ * One address that the kernel refuses is logged and does not hold back the others' ACKs.
+ */
+import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
+import type { Logger } from "../../base/log.js";
+import { formatMac } from "../../base/mac.js";
+import type { Ports } from "../../guest/ports.js";
+import type { LeaseBound, LeaseEvent, LeaseEvents, LeaseUnbound } from "../../lease/events.js";
+import { formatLeaseAddress, type LeaseRecord } from "../../lease/lease.js";
+import type { Port } from "../../network/model.js";
+import type { DnsService } from "../../services/dns/service.js";
+import type { EventLog } from "./event-log.js";
+import type { PortNames } from "./guest-services.js";
+import type { Roster } from "./roster.js";
+
+export interface LeaseBinderParts {
+  readonly ports: () => Ports;
+  readonly names: PortNames;
+  readonly dns: DnsService;
+  readonly roster: () => Roster;
+  readonly events: EventLog;
+  readonly log: Logger;
+  /** The attach that a first frame has begun, by guest; undefined where none is under way. */
+  readonly attaching: (guest: string) => Promise<unknown> | undefined;
+}
+
+const GUEST_IDENTITY = /^guest:([^/]+)/;
+
+export class LeaseBinder implements LeaseEvents {
+  readonly #parts: LeaseBinderParts;
+
+  constructor(parts: LeaseBinderParts) {
+    this.#parts = parts;
+  }
+
+  apply(events: readonly LeaseEvent[]): Promise<void> | undefined {
+    const pending: Promise<unknown>[] = [];
+    for (const { lease } of events) {
+      const guest = guestOf(lease);
+      const attaching = guest === undefined ? undefined : this.#parts.attaching(guest);
+      if (attaching !== undefined) pending.push(attaching);
+    }
+    if (pending.length > 0) return Promise.allSettled(pending).then(() => this.#apply(events));
+    this.#apply(events);
+    return undefined;
+  }
+
+  #apply(events: readonly LeaseEvent[]): void {
+    const bound = events.filter((event) => event.kind === "bound");
+    const unbound = events.filter((event) => event.kind === "unbound");
+    if (unbound.length > 0) this.#unbind(unbound);
+    if (bound.length > 0) this.#bind(bound);
+    for (const event of events) this.#tell(event);
+  }
+
+  #bind(events: readonly LeaseBound[]): void {
+    const ports = this.#parts.ports();
+    const onPort = events.flatMap((event) => this.#withPort(event));
+    const requests = onPort.flatMap(({ event, port }) =>
+      event.lease.kind === "address" && event.lease.mac !== 0
+        ? [{ ifindex: port.ifindex, address: event.lease.address, mac: event.lease.mac }]
+        : [],
+    );
+    for (const [row, outcome] of ports.bind(requests).entries()) {
+      if (outcome === undefined) continue;
+      const { address, mac } = requests[row];
+      this.#parts.log.error(
+        { address: formatAddress(address), mac: formatMac(mac), error: outcome.message },
+        "an address could not be bound: the guest has a lease that does not work",
+      );
+    }
+    for (const { event, port } of onPort) {
+      this.#parts.names.setHostname(port.guest, port.network.name, event.lease.hostname);
+      this.#parts.names.add(port);
+    }
+    for (const { lease } of events) if (guestOf(lease) === undefined) this.#nameClient(lease);
+  }
+
+  #unbind(events: readonly LeaseUnbound[]): void {
+    const onPort = events.flatMap((event) => this.#withPort(event)).filter(({ event, port }) => !this.#isOwn(port, event.lease.address));
+    this.#parts.ports().unbind(onPort.map(({ event, port }) => ({ ifindex: port.ifindex, address: event.lease.address })));
+    for (const { port } of onPort) this.#parts.names.add(port);
+    for (const { lease } of events) {
+      if (guestOf(lease) === undefined) this.#parts.dns.names.remove(lease.network, clientName(lease));
+    }
+  }
+
+  /** An address that the configuration gives to the guest is its own, lease or not. */
+  #isOwn({ guest }: Port, address: IpAddress): boolean {
+    const configured = this.#parts.roster().guest(guest);
+    return configured?.mac !== undefined && (configured.ipv4 === address || configured.ipv6 === address);
+  }
+
+  #withPort<Event extends LeaseEvent>(event: Event): { event: Event; port: Port }[] {
+    const guest = guestOf(event.lease);
+    const port = guest === undefined ? undefined : this.#parts.ports().ofGuest(guest, event.lease.network);
+    return port === undefined ? [] : [{ event, port }];
+  }
+
+  /** A client of a shared link is called after its address, and as it calls itself while nobody else is called so. */
+  #nameClient(lease: LeaseRecord): void {
+    if (lease.kind !== "address" || this.#parts.roster().network(lease.network)?.dns === undefined) return;
+    const addresses = typeof lease.address === "number" ? { ipv4: [lease.address] } : { ipv6: [lease.address] };
+    const hostname = lease.hostname === "" ? undefined : lease.hostname;
+    this.#parts.dns.names.set(lease.network, clientName(lease), { ...addresses, hostname });
+  }
+
+  #tell(event: LeaseEvent): void {
+    const { lease } = event;
+    const address = formatLeaseAddress(lease);
+    const who = guestOf(lease) ?? lease.identity;
+    const message = event.kind === "bound" ? `${who} has ${address}` : `${who} has ${address} no more: ${event.reason}`;
+    const kind = event.kind === "bound" ? "lease.bound" : "lease.ended";
+    this.#parts.events.tell({ kind, network: lease.network, guest: guestOf(lease), message });
+  }
+}
+
+/** The guest whose lease it is; undefined for a client of a shared link. */
+export function guestOf({ identity }: Pick<LeaseRecord, "identity">): string | undefined {
+  return GUEST_IDENTITY.exec(identity)?.[1];
+}
+
+/** `host-10-0-0-5`, `host-2001-db8--5`. */
+function clientName(lease: LeaseRecord): string {
+  return `host-${formatLeaseAddress(lease).replaceAll(/[.:]/g, "-")}`;
+}

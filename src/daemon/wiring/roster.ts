@@ -1,0 +1,95 @@
+import { TapnetError } from "../../base/errors.js";
+import { formatMac, type Mac } from "../../base/mac.js";
+import type { Configuration, GuestConfiguration, NetworkConfiguration } from "../../config/configuration.js";
+
+/** What a TAP's name begins with when it says whose it is. */
+export const PORT_PREFIX = "tn-";
+
+/** Who is behind a port, and on which network. */
+export interface Placement {
+  readonly guest: string;
+  readonly network: string;
+  /** Undefined where the configuration does not name the guest. */
+  readonly configured: GuestConfiguration | undefined;
+}
+
+/** What a caller knows of a TAP. */
+export interface Claim {
+  readonly ifname: string;
+  readonly guest?: string | undefined;
+  readonly network?: string | undefined;
+}
+
+/**
+ * Who may be attached, and where: the configuration's guests, and whoever comes to an open network.
+ *
+ * A guest is known by what the caller says, by its TAP's configured name, by a TAP called `tn-<guest>`, or by its MAC address.
+ */
+export class Roster {
+  readonly #networks: ReadonlyMap<string, NetworkConfiguration>;
+  readonly #byName: ReadonlyMap<string, GuestConfiguration>;
+  readonly #byIfname = new Map<string, GuestConfiguration>();
+  readonly #byMac = new Map<Mac, GuestConfiguration>();
+
+  constructor(configuration: Configuration) {
+    this.#networks = new Map(configuration.networks.map((network) => [network.name, network]));
+    this.#byName = new Map(configuration.guests.map((guest) => [guest.name, guest]));
+    for (const guest of configuration.guests) {
+      if (guest.ifname !== undefined) this.#byIfname.set(guest.ifname, guest);
+      if (guest.mac !== undefined) this.#byMac.set(guest.mac, guest);
+    }
+  }
+
+  network(name: string): NetworkConfiguration | undefined {
+    return this.#networks.get(name);
+  }
+
+  guest(name: string): GuestConfiguration | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The place of whoever has this TAP; undefined when only its first frame can tell. Throws TapnetError when it may not attach. */
+  place(claim: Claim): Placement | undefined {
+    const named = claim.guest ?? this.#byIfname.get(claim.ifname)?.name ?? guestInName(claim.ifname);
+    return named === undefined ? undefined : this.#placeGuest(named, claim.network);
+  }
+
+  /** The place of whoever sends from this MAC address: the guest that is configured with it, else a new one named after it. */
+  placeByMac(mac: Mac, network: string | undefined): Placement {
+    const name = this.#byMac.get(mac)?.name ?? `vm-${formatMac(mac).replaceAll(":", "")}`;
+    return this.#placeGuest(name, network);
+  }
+
+  /** A guest that nobody configured goes to the network `default`, or to the only one there is. */
+  defaultNetwork(guest: string): string {
+    if (this.#networks.has("default")) return "default";
+    const names = [...this.#networks.keys()];
+    if (names.length === 1) return names[0];
+    throw new TapnetError(
+      "NOT_FOUND",
+      `guest ${guest} is not configured, and of several networks (${names.join(", ")}) none is called default: ` +
+        `add it to guests: with its network`,
+    );
+  }
+
+  #placeGuest(guest: string, wanted: string | undefined): Placement {
+    const configured = this.#byName.get(guest);
+    const network = wanted ?? configured?.network ?? this.defaultNetwork(guest);
+    const found = this.#networks.get(network);
+    if (found === undefined) {
+      throw new TapnetError("NOT_FOUND", `guest ${guest}: there is no network ${network}; see: tapnet net list`);
+    }
+    if (configured !== undefined && configured.network !== network) {
+      throw new TapnetError("NOT_ALLOWED", `guest ${guest} belongs to network ${configured.network}, not ${network}`);
+    }
+    if (configured === undefined && found.guests === "listed") {
+      throw new TapnetError("NOT_ALLOWED", `network ${network} takes listed guests only: add ${guest} to guests: in the configuration`);
+    }
+    return { guest, network, configured };
+  }
+}
+
+/** `tn-web1` → `web1`. */
+function guestInName(ifname: string): string | undefined {
+  return ifname.startsWith(PORT_PREFIX) && ifname.length > PORT_PREFIX.length ? ifname.slice(PORT_PREFIX.length) : undefined;
+}

@@ -1,0 +1,110 @@
+/**
+ * Theory of operation
+ *
+ * Interfaces that the configuration says to serve (`serve: br0`): bridges, veths, physical ones, with many clients behind each. One
+ * may come later than the daemon, or go and come again, so the kernel's notifications are followed: an interface of a
+ * served name is listened to as long as it is there.
+ */
+import { errorMessage } from "../../base/errors.js";
+import type { LinkState } from "../../base/kernel-objects.js";
+import type { Logger } from "../../base/log.js";
+import type { NetworkConfiguration } from "../../config/configuration.js";
+import type { Kernel, Subscription } from "../../network/kernel.js";
+import type { Network } from "../../network/model.js";
+import type { FramePath } from "./frame-path.js";
+
+export interface SharedLinksParts {
+  readonly kernel: Kernel;
+  readonly path: FramePath;
+  readonly log: Logger;
+}
+
+interface Served {
+  readonly network: Network;
+  /** Slot of the interface that is listened to now. */
+  slot: number | undefined;
+  ifindex: number;
+}
+
+export class SharedLinks {
+  readonly #parts: SharedLinksParts;
+  readonly #served = new Map<string, Served>();
+  #subscription: Subscription | undefined;
+
+  constructor(parts: SharedLinksParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves these networks' interfaces and no others. */
+  configure(networks: readonly NetworkConfiguration[], byName: (name: string) => Network | undefined): void {
+    this.close();
+    for (const { name, serve } of networks) {
+      const network = byName(name);
+      if (network === undefined) continue;
+      for (const ifname of serve) this.#served.set(ifname, { network, slot: undefined, ifindex: 0 });
+    }
+    if (this.#served.size === 0) return;
+    this.#subscription = this.#parts.kernel.watch({
+      onLink: (link, deleted) => this.#onLink(link, deleted),
+      onAddress() {},
+      onRoute() {},
+      onOverrun: () => this.#look(),
+    });
+    this.#look();
+    for (const [ifname, { slot }] of this.#served) {
+      if (slot === undefined) this.#parts.log.warn({ ifname }, `interface ${ifname} is to be served but does not exist yet: waiting for it`);
+    }
+  }
+
+  /** Stops listening to all of them. May be called again. */
+  close(): void {
+    this.#subscription?.close();
+    this.#subscription = undefined;
+    for (const served of this.#served.values()) this.#remove(served);
+    this.#served.clear();
+  }
+
+  #look(): void {
+    for (const link of this.#parts.kernel.dumpLinks()) this.#onLink(link, false);
+  }
+
+  #onLink(link: LinkState, deleted: boolean): void {
+    const served = this.#served.get(link.name);
+    if (served === undefined) return;
+    if (deleted) return this.#remove(served);
+    if (served.slot !== undefined && served.ifindex === link.ifindex) return;
+    this.#remove(served);
+    this.#add(link, served);
+  }
+
+  #add({ ifindex, name, mac }: LinkState, served: Served): void {
+    const { path, log } = this.#parts;
+    const { network } = served;
+    const slot = path.links.freeSlot();
+    try {
+      path.addLink(
+        {
+          slot,
+          ifindex,
+          ifname: name,
+          network: network.name,
+          guest: undefined,
+          gatewayMac: mac ?? network.gatewayMac,
+          gatewayIpv4: network.gatewayIpv4 ?? 0,
+          gatewayIpv6: network.gatewayIpv6 ?? 0n,
+        },
+        "shared",
+      );
+      served.slot = slot;
+      served.ifindex = ifindex;
+      log.info({ ifname: name, network: network.name }, `serving ${network.name} on ${name}`);
+    } catch (thrown) {
+      log.error({ ifname: name, error: errorMessage(thrown) }, "an interface cannot be served");
+    }
+  }
+
+  #remove(served: Served): void {
+    if (served.slot !== undefined) this.#parts.path.removeLink(served.slot);
+    served.slot = undefined;
+  }
+}
