@@ -122,12 +122,12 @@ async function changeMac(guest: Guest, mac: string): Promise<void> {
 async function whatArrives(site: Site, victim: Guest, act: () => Promise<void>): Promise<{ atVictim: number; inWorld: number }> {
   const watch = site.world.start(["tcpdump", "-n", "-l", "-i", "eth0", "icmp[icmptype] == icmp-echo"]);
   await watch.waitFor(/listening on/);
-  const before = await echoesSeen(victim);
+  const seenBefore = await echoesSeen(victim);
   await act();
   await pause(300);
   await watch.stop();
   return {
-    atVictim: (await echoesSeen(victim)) - before,
+    atVictim: (await echoesSeen(victim)) - seenBefore,
     inWorld: watch.stdout.split("\n").filter((line) => line.includes("echo request")).length,
   };
 }
