@@ -9,7 +9,8 @@ import {
   type Pair,
   parseDocument,
   visit,
-  type YAMLError,
+  type YAMLParseError,
+  type YAMLWarning,
 } from "yaml";
 import { errorMessage } from "../base/errors.js";
 import { formatKeyPath, type KeyPath, type Problem } from "./problems.js";
@@ -33,8 +34,9 @@ export class ConfigDocument {
   constructor(text: string) {
     this.text = text;
     // The parser's own search for keys written twice compares all with all: seconds for ten thousand guests.
-    this.#document = parseDocument(text, { lineCounter: this.#lines, merge: true, prettyErrors: false, uniqueKeys: false });
-    for (const error of this.#document.errors) this.problems.push(this.#syntaxProblem(error));
+    const strict = { resolveKnownTags: false, prettyErrors: false, logLevel: "error" } as const;
+    this.#document = parseDocument(text, { ...strict, lineCounter: this.#lines, merge: true, uniqueKeys: false });
+    for (const error of [...this.#document.errors, ...this.#document.warnings]) this.problems.push(this.#syntaxProblem(error));
     this.#noteDuplicates();
     this.value = this.#document.errors.length === 0 ? this.#plain() : undefined;
   }
@@ -71,8 +73,11 @@ export class ConfigDocument {
     });
   }
 
-  #syntaxProblem(error: YAMLError): Problem {
+  #syntaxProblem(error: YAMLParseError | YAMLWarning): Problem {
     if (error.code === "TAB_AS_INDENT") return this.#place(error.pos[0], error.pos[1], "a tab cannot indent YAML; use spaces");
+    if (error.code === "MULTIPLE_DOCS")
+      return this.#place(error.pos[0], error.pos[1], "a second document begins here; write one only");
+    if (error.code === "TAG_RESOLVE_FAILED") return this.#place(error.pos[0], error.pos[1], "tags mean nothing here; remove it");
     return this.#place(error.pos[0], error.pos[1], `this is not YAML: ${lowerFirst(error.message)}`);
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { ConfigurationError, parseConfiguration } from "../../../src/config/index.js";
 
 interface Row {
@@ -14,6 +15,8 @@ const LAN = "networks:\n  lan:\n";
 const ROWS: readonly Row[] = [
   { name: "YAML that ends too early", yaml: "networks: [", problems: [["1:12", /this is not YAML: flow sequence/]] },
   { name: "a tab as indent", yaml: "networks:\n\tlan: {}", problems: [["2:1", /a tab cannot indent YAML; use spaces/]] },
+  { name: "two documents", yaml: "log: info\n---\nlog: warn\n", problems: [["2:1", /a second document begins here/]] },
+  { name: "a tag", yaml: "log: !level info\n", problems: [["1:6", /tags mean nothing here/]] },
   { name: "a list where a section belongs", yaml: "- a\n", problems: [["1:1", /is a list, where a section belongs/]] },
   { name: "an unknown key at the top", yaml: "statte: /x\n", problems: [["1:1", /^statte: unknown key; did you mean state\?/]] },
   {
@@ -287,6 +290,50 @@ describe("what is wrong with a configuration", () => {
       for (const [index, [, message]] of row.problems.entries()) assert.match(problems[index].message, message);
     });
   }
+
+  it("survives nesting without end", () => {
+    for (const text of ["[".repeat(20_000), "a: {".repeat(5000), `networks: ${"{ a: ".repeat(2000)}1${"}".repeat(2000)}`]) {
+      assert.match(problemsOf(text).message, /this is not/);
+    }
+  });
+
+  it("is said with its place, whatever the text is", () => {
+    const word = fc.constantFrom(
+      "networks:",
+      "guests:",
+      "default:",
+      "ipv4:",
+      "dhcp:",
+      "{",
+      "}",
+      "[",
+      "]",
+      "-",
+      "10.1.0.0/24",
+      "\n",
+      "  ",
+      "&a",
+      "*a",
+      "!t",
+      "#",
+    );
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(word, { maxLength: 40 }).map((words) => words.join(" ")),
+    );
+    fc.assert(
+      fc.property(text, (yaml) => {
+        try {
+          parseConfiguration(yaml, "t.yaml");
+        } catch (thrown) {
+          assert(thrown instanceof ConfigurationError, String(thrown));
+          for (const problem of thrown.problems) assert(problem.line >= 1 && problem.column >= 1 && problem.length >= 1);
+          assert(thrown.report().length > 0);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   it("says twenty at most, and how many more", () => {
     const yaml = Array.from({ length: 25 }, (_, index) => `key${index}x: 1\n`).join("");
