@@ -15,22 +15,30 @@ import { errorMessage, TapnetError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
-import { AccessList, ControlClient, ControlServer, controlSocket, hookSocket, HookServer, hostAccounts } from "../control/index.js";
+import {
+  AccessList,
+  ControlClient,
+  ControlServer,
+  controlSocket,
+  HookServer,
+  hookSocket,
+  hostAccounts,
+} from "../control/index.js";
 import { Ports } from "../guest/ports.js";
 import { defineNetworks } from "../network/define.js";
 import type { Network } from "../network/model.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
-import { DnsService } from "../services/dns/service.js";
+import type { DnsService } from "../services/dns/service.js";
 import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { EventLog } from "./wiring/event-log.js";
-import { FramePath } from "./wiring/frame-path.js";
 import { frameBindings } from "./wiring/frame-bindings.js";
+import { FramePath } from "./wiring/frame-path.js";
 import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
-import { DaemonHooks } from "./wiring/hooks.js";
 import { HookSocket } from "./wiring/hook-socket.js";
+import { DaemonHooks } from "./wiring/hooks.js";
 import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
@@ -135,7 +143,8 @@ export class Daemon {
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     configureDns(this.dns, configuration, this.networks);
     const failures = await this.#upkeep.setNetworks(this.networks);
-    for (const { error } of failures) this.log.error({ error: error.message }, "part of the new configuration could not be applied");
+    for (const { error } of failures)
+      this.log.error({ error: error.message }, "part of the new configuration could not be applied");
     for (const port of this.ports.list()) {
       this.#portFrames.recognise(port);
       this.#names.add(port);
@@ -166,7 +175,8 @@ export class Daemon {
     this.#undo.push(() => this.frames.close());
     await this.#takeOver();
     this.#undo.push(() => this.#upkeep.stop());
-    for (const { error } of await this.#upkeep.start()) log.error({ error: error.message }, "part of the plan could not be applied");
+    for (const { error } of await this.#upkeep.start())
+      log.error({ error: error.message }, "part of the plan could not be applied");
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
     this.#undo.push(() => this.#dnsSockets.close());
@@ -269,5 +279,8 @@ async function refuseSecond(runDirectory: string): Promise<void> {
     // Nobody answers: that is what we want to know.
     return;
   }
-  throw new TapnetError("CONFLICT", `tapnetd is running already (process ${pid}, in ${runDirectory}): stop it first, or use another --run`);
+  throw new TapnetError(
+    "CONFLICT",
+    `tapnetd is running already (process ${pid}, in ${runDirectory}): stop it first, or use another --run`,
+  );
 }

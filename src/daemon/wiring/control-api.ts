@@ -74,7 +74,10 @@ export class DaemonApi implements ControlApi {
       return networkView(network, configured, {
         guestsAttached: ports.list().filter((port) => port.network.name === network.name).length,
         leasesBound: sum(books, (book) => book.counts().bound),
-        poolSize: sum(books.filter(({ family }) => family === 4), (book) => book.pool.size),
+        poolSize: sum(
+          books.filter(({ family }) => family === 4),
+          (book) => book.pool.size,
+        ),
       });
     });
   }
@@ -200,7 +203,15 @@ export class DaemonApi implements ControlApi {
 
   dnsStats(): DnsStatsView {
     const { counters, guests, names, openQuestions, tcpConnections, cache } = this.#daemon.dns.stats();
-    return { ...counters, guests, names, openQuestions, tcpConnections, cachedAnswers: cache.answers, cacheUsedBytes: cache.usedBytes };
+    return {
+      ...counters,
+      guests,
+      names,
+      openQuestions,
+      tcpConnections,
+      cachedAnswers: cache.answers,
+      cacheUsedBytes: cache.usedBytes,
+    };
   }
 
   configuration(): Readonly<Record<string, unknown>> {
@@ -230,7 +241,8 @@ export class DaemonApi implements ControlApi {
   }
 
   #mustHaveNetwork(name: string): void {
-    if (this.#daemon.roster.network(name) === undefined) throw new TapnetError("NOT_FOUND", `there is no network ${name}; see: tapnet net list`);
+    if (this.#daemon.roster.network(name) === undefined)
+      throw new TapnetError("NOT_FOUND", `there is no network ${name}; see: tapnet net list`);
   }
 
   /** Takes over one lease; returns why not. */

@@ -1,4 +1,4 @@
-import { type Ipv4Address, IPV4_ANY } from "../../base/ipv4-address.js";
+import { IPV4_ANY, type Ipv4Address } from "../../base/ipv4-address.js";
 import type { Configuration, DhcpConfiguration, NetworkConfiguration } from "../../config/configuration.js";
 import type { Dhcp4Guest, Dhcp4Network } from "../../services/dhcp4/network.js";
 

@@ -27,7 +27,13 @@ export class EventLog {
   tell({ kind, network, guest, message }: Happening): void {
     this.#log.info({ kind, network, guest }, message);
     if (this.#listeners.size === 0) return;
-    const event = { at: new Date(this.#clock.nowMs()).toISOString(), kind, network: network ?? null, guest: guest ?? null, message };
+    const event = {
+      at: new Date(this.#clock.nowMs()).toISOString(),
+      kind,
+      network: network ?? null,
+      guest: guest ?? null,
+      message,
+    };
     for (const listener of this.#listeners) this.#call(listener, event);
   }
 

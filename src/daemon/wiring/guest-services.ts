@@ -138,4 +138,3 @@ export class PortNames implements Names {
 function keyOf(guest: string, network: string): string {
   return `${network} ${guest}`;
 }
-

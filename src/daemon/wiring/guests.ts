@@ -71,7 +71,8 @@ export class Guests {
   async detachInterface(ifname: string): Promise<Port | undefined> {
     for (const [ifindex, port] of this.#unknown) if (port.ifname === ifname) return this.#forget(ifindex);
     const port = this.#parts.ports.list().find((each) => each.ifname === ifname);
-    if (port === undefined) throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to detach; see: tapnet guest list`);
+    if (port === undefined)
+      throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to detach; see: tapnet guest list`);
     return this.#detach(port);
   }
 
@@ -108,10 +109,16 @@ export class Guests {
       this.#parts.frames.recognise({ ifindex: link.ifindex, ifname: port.ifname, guest: placement.guest, network });
       this.#attachPlaced(port.ifname, placement).catch((thrown: unknown) => {
         this.#parts.frames.close(port);
-        this.#parts.log.error({ ifname: port.ifname, guest: placement.guest, error: String(thrown) }, "a recognised guest was not attached");
+        this.#parts.log.error(
+          { ifname: port.ifname, guest: placement.guest, error: String(thrown) },
+          "a recognised guest was not attached",
+        );
       });
     } catch (thrown) {
-      this.#parts.log.warn({ ifname: port.ifname, mac: formatMac(mac), error: String(thrown) }, "a guest came that may not attach");
+      this.#parts.log.warn(
+        { ifname: port.ifname, mac: formatMac(mac), error: String(thrown) },
+        "a guest came that may not attach",
+      );
     }
   }
 
@@ -137,7 +144,8 @@ export class Guests {
     this.#attaching.set(guest, attach);
     try {
       const port = await attach;
-      if (!this.#attachedAtMs.has(port.ifindex)) this.#tell("guest.attached", port, `${guest} is attached to ${placement.network} through ${ifname}`);
+      if (!this.#attachedAtMs.has(port.ifindex))
+        this.#tell("guest.attached", port, `${guest} is attached to ${placement.network} through ${ifname}`);
       this.#attachedAtMs.set(port.ifindex, Date.now());
       return port;
     } finally {
@@ -148,10 +156,16 @@ export class Guests {
   /** Sets an unnamed TAP up and waits for its first frame. */
   #await({ ifname, network }: Claim): void {
     const link = this.#parts.kernel.link(ifname);
-    if (link === undefined) throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
+    if (link === undefined)
+      throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
     if (this.#unknown.has(link.ifindex)) return;
     const name = network ?? this.#parts.roster().defaultNetwork(ifname);
-    const unknown = { ifindex: link.ifindex, ifname, network: this.#networkOf({ network: name, guest: ifname }), claimed: network };
+    const unknown = {
+      ifindex: link.ifindex,
+      ifname,
+      network: this.#networkOf({ network: name, guest: ifname }),
+      claimed: network,
+    };
     const batch = this.#parts.kernel.batch();
     batch.setLink(link.ifindex, { up: true, ipv6AddressGeneration: "none" });
     const [failure] = batch.send();
@@ -175,7 +189,8 @@ export class Guests {
 
   #networkOf({ network, guest }: Pick<Placement, "network" | "guest">): Network {
     const found = this.#parts.network(network);
-    if (found === undefined) throw new TapnetError("NOT_FOUND", `guest ${guest}: there is no network ${network}; see: tapnet net list`);
+    if (found === undefined)
+      throw new TapnetError("NOT_FOUND", `guest ${guest}: there is no network ${network}; see: tapnet net list`);
     return found;
   }
 

@@ -23,7 +23,16 @@ export class DaemonHooks implements HookApi {
     return port === undefined ? ifname : `${port.guest} in ${port.network.name}`;
   }
 
-  async helper({ network, guest, vnet }: { network: string; guest: string | undefined; vnet: boolean; peer: Peer }): Promise<TapGrant> {
+  async helper({
+    network,
+    guest,
+    vnet,
+  }: {
+    network: string;
+    guest: string | undefined;
+    vnet: boolean;
+    peer: Peer;
+  }): Promise<TapGrant> {
     const { tap, text } = await this.#daemon.guests.grant(network, guest, vnet);
     return { fd: tap.fd, text, settled: () => void tap.closeLater() };
   }

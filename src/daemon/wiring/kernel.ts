@@ -43,7 +43,10 @@ function readIfPresent(path: string): string | undefined {
  */
 export function checkHost(): void {
   if (!existsSync("/dev/net/tun")) {
-    throw new TapnetError("NO_TUN", "there is no /dev/net/tun: load the module (modprobe tun), or in a container hand in the device");
+    throw new TapnetError(
+      "NO_TUN",
+      "there is no /dev/net/tun: load the module (modprobe tun), or in a container hand in the device",
+    );
   }
   try {
     createTap({ name: "tnprobe%d" }).close();

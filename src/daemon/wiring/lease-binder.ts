@@ -87,7 +87,9 @@ export class LeaseBinder implements LeaseEvents {
   }
 
   #unbind(events: readonly LeaseUnbound[]): void {
-    const onPort = events.flatMap((event) => this.#withPort(event)).filter(({ event, port }) => !this.#isOwn(port, event.lease.address));
+    const onPort = events
+      .flatMap((event) => this.#withPort(event))
+      .filter(({ event, port }) => !this.#isOwn(port, event.lease.address));
     this.#parts.ports().unbind(onPort.map(({ event, port }) => ({ ifindex: port.ifindex, address: event.lease.address })));
     for (const { port } of onPort) this.#parts.names.add(port);
     for (const { lease } of events) {

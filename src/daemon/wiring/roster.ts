@@ -83,7 +83,10 @@ export class Roster {
       throw new TapnetError("NOT_ALLOWED", `guest ${guest} belongs to network ${configured.network}, not ${network}`);
     }
     if (configured === undefined && found.guests === "listed") {
-      throw new TapnetError("NOT_ALLOWED", `network ${network} takes listed guests only: add ${guest} to guests: in the configuration`);
+      throw new TapnetError(
+        "NOT_ALLOWED",
+        `network ${network} takes listed guests only: add ${guest} to guests: in the configuration`,
+      );
     }
     return { guest, network, configured };
   }

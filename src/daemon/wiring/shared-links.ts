@@ -52,7 +52,8 @@ export class SharedLinks {
     });
     this.#look();
     for (const [ifname, { slot }] of this.#served) {
-      if (slot === undefined) this.#parts.log.warn({ ifname }, `interface ${ifname} is to be served but does not exist yet: waiting for it`);
+      if (slot === undefined)
+        this.#parts.log.warn({ ifname }, `interface ${ifname} is to be served but does not exist yet: waiting for it`);
     }
   }
 

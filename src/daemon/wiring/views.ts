@@ -87,7 +87,12 @@ export function networkView(
 }
 
 /** A guest at its port. */
-export function attachedView(port: Port, configured: GuestConfiguration | undefined, names: readonly string[], attachedAtMs: number | undefined): GuestView {
+export function attachedView(
+  port: Port,
+  configured: GuestConfiguration | undefined,
+  names: readonly string[],
+  attachedAtMs: number | undefined,
+): GuestView {
   const addresses = port.bindings.map(({ address }) => address);
   const mac = port.bindings[0]?.mac ?? configured?.mac;
   return {
