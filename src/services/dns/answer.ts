@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.js";
 import type { Counters } from "../../base/counters.js";
 import { readUint16, readUint32 } from "../../wire/dns/bytes.js";
-import { foldName, hashName } from "../../wire/dns/name.js";
+import { FoldedName } from "../../wire/dns/folded-name.js";
 import { FLAG, MESSAGE_BYTES_MOST, RCODE, TYPE } from "../../wire/dns/numbers.js";
 import { Query } from "../../wire/dns/query.js";
 import type { Asker } from "./asker.js";
@@ -15,7 +15,17 @@ import type { NameTree } from "./name-tree.js";
 import type { ForwardFailure, Wanted } from "./open-question.js";
 import { type Completer, PendingReply } from "./pending-reply.js";
 import type { AnswerSource, QueryLog } from "./query-log.js";
-import { ENDLESS, NOT_FORWARDED, NOT_KNOWN, RATE_LIMITED, type Refusal, refuseFailure, refuseFault, refuseKind, TOO_MANY_OPEN } from "./refusals.js";
+import {
+  ENDLESS,
+  NOT_FORWARDED,
+  NOT_KNOWN,
+  RATE_LIMITED,
+  type Refusal,
+  refuseFailure,
+  refuseFault,
+  refuseKind,
+  TOO_MANY_OPEN,
+} from "./refusals.js";
 import { ReplyWriter } from "./reply-writer.js";
 import { keyFlagsOf, STORED } from "./stored-reply.js";
 import type { View } from "./views.js";
@@ -53,8 +63,6 @@ export interface AnswererOptions {
   readonly clock: Clock;
   readonly counters: Counters<DnsCounter>;
   readonly queryLog: QueryLog;
-  /** Begins the hash of every name. */
-  readonly hashSeed: number;
   /** The most that leaves in one datagram. */
   readonly udpBytesMost: number;
   readonly staleSeconds: number;
@@ -67,8 +75,9 @@ export class Answerer implements Completer {
   readonly #counters: Counters<DnsCounter>;
   readonly #queryLog: QueryLog;
   readonly #staleSeconds: number;
-  readonly #hashSeed: number;
   readonly #query: Query;
+  /** Where aliases of ours lead outside. */
+  readonly #target: FoldedName;
   readonly #local: LocalLookup;
   readonly #reply: ReplyWriter;
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
@@ -80,8 +89,8 @@ export class Answerer implements Completer {
     this.#counters = options.counters;
     this.#queryLog = options.queryLog;
     this.#staleSeconds = options.staleSeconds;
-    this.#hashSeed = options.hashSeed;
-    this.#query = new Query(options.hashSeed);
+    this.#query = new Query(options.tree.seed);
+    this.#target = new FoldedName(options.tree.seed);
     this.#local = new LocalLookup(options.tree);
     this.#reply = new ReplyWriter(options.cookies, options.clock, options.udpBytesMost);
   }
@@ -91,7 +100,15 @@ export class Answerer implements Completer {
    * or more), and returns its length; `SILENT` where nothing is said; `PENDING` where `asker.retain()` delivers the reply later.
    * Never throws for what is in the message.
    */
-  answer(bytes: Uint8Array, offset: number, length: number, out: Uint8Array, outOffset: number, limit: number, asker: Asker): number {
+  answer(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    out: Uint8Array,
+    outOffset: number,
+    limit: number,
+    asker: Asker,
+  ): number {
     const query = this.#query;
     const fault = query.check(bytes, offset, length);
     if (fault !== undefined || length > QUERY_BYTES_MOST) {
@@ -105,7 +122,7 @@ export class Answerer implements Completer {
     }
     this.#counters.count(COUNTER.questions);
     this.#reply.begin(query, bytes, asker, out, outOffset, limit);
-    if (query.nameLength === 0) return this.#finish(bytes, asker, "local");
+    if (!query.hasQuestion) return this.#finish(bytes, asker, "local");
     const refusal = refuseKind(query);
     if (refusal !== undefined) return this.#refuse(refusal, bytes, asker);
     return this.#resolve(bytes, offset, length, limit, asker);
@@ -115,34 +132,35 @@ export class Answerer implements Completer {
     const query = this.#query;
     const local = this.#local;
     const { view } = asker;
-    local.find(view, bytes, query.nameOffset, query.labelOffset, query.labelCount);
-    const claimed = local.zone?.special === true && view.policy?.claims(this.#foldedName(bytes)) === true;
-    if (!claimed && (local.isOurs(view, query.type) || (query.labelCount === 1 && this.#isBareName(bytes, view)))) {
+    local.find(view, query.name);
+    const claimed = local.zone?.special === true && view.policy?.claims(query.name.copy()) === true;
+    if (!claimed && (local.isOurs(view, query.type) || (query.name.labelCount === 1 && this.#isBareName(view)))) {
       const target = this.#writeLocal(view);
       if (target === undefined || view.policy === undefined) return this.#finish(bytes, asker, "local");
-      if (this.#appendCached(target, view.policy)) return this.#finish(bytes, asker, "cache");
-      return this.#forward(this.#want(target, view.policy), bytes, offset, length, limit, asker, true);
+      this.#target.read(target, 0, target.length);
+      if (this.#appendCached(this.#target, view.policy)) return this.#finish(bytes, asker, "cache");
+      return this.#forward(this.#want(this.#target, view.policy), bytes, offset, length, limit, asker, true);
     }
     if (view.policy === undefined) return this.#refuse(NOT_FORWARDED, bytes, asker);
     if (query.type === TYPE.ANY) {
       this.#reply.writeSynthetic(TYPE.HINFO, ANY_TTL_SECONDS, ANY_DATA);
       return this.#finish(bytes, asker, "local");
     }
-    const cached = this.#answerFromCache(bytes, view.policy);
+    const cached = this.#answerFromCache(view.policy);
     if (cached !== undefined) return this.#finish(bytes, asker, cached);
-    return this.#forward(this.#want(this.#foldedName(bytes), view.policy), bytes, offset, length, limit, asker, false);
+    return this.#forward(this.#want(query.name, view.policy), bytes, offset, length, limit, asker, false);
   }
 
   /**
    * Whether the name is a single label that is answered here: a name of the search list, or none at all. No address of a bare
    * name is asked for outside; other types are, since top-level domains have them.
    */
-  #isBareName(bytes: Uint8Array, view: View): boolean {
-    const { type, nameOffset } = this.#query;
-    this.#local.findBare(view, bytes, nameOffset);
+  #isBareName(view: View): boolean {
+    const { type, name } = this.#query;
+    this.#local.findBare(view, name);
     if (this.#local.node !== null) return true;
     const forAddress = type === TYPE.A || type === TYPE.AAAA || type === TYPE.HTTPS || type === TYPE.SVCB;
-    return forAddress && view.policy?.forwardBareNames !== true && view.policy?.claims(this.#foldedName(bytes)) !== true;
+    return forAddress && view.policy?.forwardBareNames !== true && view.policy?.claims(name.copy()) !== true;
   }
 
   /**
@@ -159,7 +177,9 @@ export class Answerer implements Completer {
       const found = local.answerType(view, type);
       if (found === 0 || local.node === null) {
         if (local.node === null) reply.rcode = RCODE.NXDOMAIN;
-        if (local.zone !== null) reply.writeSoa(local.zone);
+        if (local.zone === null) return undefined;
+        if (aliases === 0) reply.writeDenial(local.zone);
+        else reply.writeSoa(local.zone);
         return undefined;
       }
       reply.writeSets(local.node, found, view, owner);
@@ -178,10 +198,10 @@ export class Answerer implements Completer {
   }
 
   /** Writes the cached answer to this question, if there is one that is fresh, or expired and held; says which. */
-  #answerFromCache(bytes: Uint8Array, policy: ForwardPolicy): AnswerSource | undefined {
+  #answerFromCache(policy: ForwardPolicy): AnswerSource | undefined {
     const query = this.#query;
-    const base = this.#findCached(query.hash, bytes, query.nameOffset, query.nameLength, policy);
-    if (base < 0) return this.#appendDenialAbove(bytes, policy) ? "cache" : undefined;
+    const base = this.#findCached(query.name, policy);
+    if (base < 0) return this.#appendDenialAbove(policy) ? "cache" : undefined;
     const stored = this.#cache.bytes;
     const nowSeconds = this.#nowSeconds();
     const age = nowSeconds - readUint32(stored, base + STORED.storedSeconds);
@@ -190,7 +210,7 @@ export class Answerer implements Completer {
       this.#reply.writeStored(stored, base, age, 0);
       const isHot = this.#cache.countHit(base) >= PREFETCH.hits;
       if (isHot && ttl >= PREFETCH.ttlSeconds && ttl - age < ttl * PREFETCH.share) {
-        this.#forwarder.prefetch(this.#want(this.#foldedName(bytes), policy));
+        this.#forwarder.prefetch(this.#want(query.name, policy));
       }
       return "cache";
     }
@@ -200,16 +220,18 @@ export class Answerer implements Completer {
     return "stale";
   }
 
-  #findCached(hash: number, name: Uint8Array, nameOffset: number, nameLength: number, policy: ForwardPolicy): number {
+  /** Where the cache has an answer for a name and the type that is asked for. */
+  #findCached(name: FoldedName, policy: ForwardPolicy): number {
     const { partition } = policy;
+    const hash = name.hashFrom(0);
     const keyFlags = keyFlagsOf(this.#query);
-    const exact = this.#cache.find(hash, name, nameOffset, nameLength, this.#query.type, partition, keyFlags);
-    return exact >= 0 ? exact : this.#cache.find(hash, name, nameOffset, nameLength, 0, partition, keyFlags);
+    const exact = this.#cache.find(hash, name.bytes, 0, name.length, this.#query.type, partition, keyFlags);
+    return exact >= 0 ? exact : this.#cache.find(hash, name.bytes, 0, name.length, 0, partition, keyFlags);
   }
 
   /** Adds what the cache has for the name at which our aliases end; false where it has nothing fresh. */
-  #appendCached(target: Uint8Array, policy: ForwardPolicy): boolean {
-    const base = this.#findCached(hashName(target, this.#hashSeed), target, 0, target.length, policy);
+  #appendCached(target: FoldedName, policy: ForwardPolicy): boolean {
+    const base = this.#findCached(target, policy);
     const age = base < 0 ? 0 : this.#ageOfFresh(base);
     if (base < 0 || age < 0) return false;
     this.#reply.appendStored(this.#cache.bytes, base, age, 0);
@@ -220,13 +242,19 @@ export class Answerer implements Completer {
    * RFC 8020: where a name does not exist, nothing below it does. Believed only where upstream has checked the denial (AD):
    * there are servers that deny names which have others below them.
    */
-  #appendDenialAbove(bytes: Uint8Array, policy: ForwardPolicy): boolean {
-    const { nameOffset, nameLength, labelOffset, labelCount } = this.#query;
-    for (let label = 1; label < labelCount; label++) {
-      const at = nameOffset + labelOffset[label];
-      const length = nameLength - labelOffset[label];
-      const hash = hashName(bytes.subarray(at, at + length), this.#hashSeed);
-      const base = this.#cache.find(hash, bytes, at, length, 0, policy.partition, keyFlagsOf(this.#query));
+  #appendDenialAbove(policy: ForwardPolicy): boolean {
+    const { name } = this.#query;
+    for (let label = 1; label < name.labelCount; label++) {
+      const at = name.labelOffset[label];
+      const base = this.#cache.find(
+        name.hashFrom(label),
+        name.bytes,
+        at,
+        name.length - at,
+        0,
+        policy.partition,
+        keyFlagsOf(this.#query),
+      );
       if (base < 0 || (readUint16(this.#cache.bytes, base + STORED.headerFlags) & FLAG.authenticData) === 0) continue;
       const age = this.#ageOfFresh(base);
       if (age < 0) continue;
@@ -242,7 +270,15 @@ export class Answerer implements Completer {
     return age < readUint32(this.#cache.bytes, base + STORED.ttlSeconds) ? age : -1;
   }
 
-  #forward(wanted: Wanted, bytes: Uint8Array, offset: number, length: number, limit: number, asker: Asker, isAlias: boolean): number {
+  #forward(
+    wanted: Wanted,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    limit: number,
+    asker: Asker,
+    isAlias: boolean,
+  ): number {
     const { limits } = asker;
     if (!this.#query.recursionDesired) {
       return isAlias ? this.#finish(bytes, asker, "local") : this.#refuse(NOT_KNOWN, bytes, asker);
@@ -264,8 +300,7 @@ export class Answerer implements Completer {
     if (!pending.isAlias) {
       reply.writeStored(stored, base, ageSeconds, staleTtl);
     } else {
-      const { nameOffset, labelOffset, labelCount } = this.#query;
-      this.#local.find(pending.view, pending.message, nameOffset, labelOffset, labelCount);
+      this.#local.find(pending.view, this.#query.name);
       if (this.#writeLocal(pending.view) !== undefined) reply.appendStored(stored, base, ageSeconds, staleTtl);
     }
     if (stale) reply.noteStale();
@@ -305,14 +340,9 @@ export class Answerer implements Completer {
     return this.#reply.finish(view.policy !== undefined);
   }
 
-  #want(name: Uint8Array, policy: ForwardPolicy): Wanted {
+  #want(name: FoldedName, policy: ForwardPolicy): Wanted {
     const { type } = this.#query;
-    return { name, hash: hashName(name, this.#hashSeed), type, keyFlags: keyFlagsOf(this.#query), policy };
-  }
-
-  #foldedName(bytes: Uint8Array): Uint8Array {
-    const { nameOffset, nameLength } = this.#query;
-    return foldName(bytes.slice(nameOffset, nameOffset + nameLength));
+    return { name: name.copy(), hash: name.hashFrom(0), type, keyFlags: keyFlagsOf(this.#query), policy };
   }
 
   #nowSeconds(): number {

@@ -82,7 +82,13 @@ function writeOpt(ask: Ask): void {
   const start = beginOpt(writer, SAFE_UDP_BYTES, 0, 0, flags);
   if (upstream.isStream) {
     const bare = writer.position + OPTION_HEADER_BYTES;
-    writeOption(writer, EDNS_OPTION.padding, ZEROS, 0, (PADDING_BLOCK_BYTES - (bare % PADDING_BLOCK_BYTES)) % PADDING_BLOCK_BYTES);
+    writeOption(
+      writer,
+      EDNS_OPTION.padding,
+      ZEROS,
+      0,
+      (PADDING_BLOCK_BYTES - (bare % PADDING_BLOCK_BYTES)) % PADDING_BLOCK_BYTES,
+    );
   } else {
     const { clientCookie, serverCookie } = upstream;
     writer.writeUint16(EDNS_OPTION.cookie);

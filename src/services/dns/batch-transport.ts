@@ -81,7 +81,8 @@ class BatchDatagramPort implements DatagramPort {
     while (count === batch.capacity && !this.#closed) {
       count = this.#socket.receive(batch);
       for (let row = 0; row < count && !this.#closed; row++) {
-        const address: Ipv4Address | Ipv6Address = this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
+        const address: Ipv4Address | Ipv6Address =
+          this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
         this.#receiver.receive(batch.bytes, batch.offset[row], batch.length[row], address, batch.remotePort[row]);
       }
     }

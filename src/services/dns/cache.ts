@@ -1,5 +1,4 @@
 import { readUint16, readUint32, writeUint32 } from "../../wire/dns/bytes.js";
-import { FOLD } from "../../wire/dns/name.js";
 import { STATE, STORED, STORED_HEADER_BYTES } from "./stored-reply.js";
 
 /**
@@ -47,8 +46,16 @@ export class AnswerCache {
     return this.#wrapped ? this.#end - this.#tail + this.#head : this.#head - this.#tail;
   }
 
-  /** Where the answer for a name and type stands, expired or not; -1 where there is none. */
-  find(hash: number, name: Uint8Array, nameOffset: number, nameBytes: number, type: number, partition: number, keyFlags: number): number {
+  /** Where the answer for a (folded) name and type stands, expired or not; -1 where there is none. */
+  find(
+    hash: number,
+    name: Uint8Array,
+    nameOffset: number,
+    nameBytes: number,
+    type: number,
+    partition: number,
+    keyFlags: number,
+  ): number {
     const bucket = (hash & this.#bucketMask) * BUCKET_SLOTS;
     for (let slot = bucket; slot < bucket + BUCKET_SLOTS; slot++) {
       const place = this.#index[slot];
@@ -73,7 +80,7 @@ export class AnswerCache {
     if (bytes[base + STORED.nameBytes] !== nameBytes) return false;
     const stored = base + STORED_HEADER_BYTES;
     for (let index = 0; index < nameBytes; index++) {
-      if (bytes[stored + index] !== FOLD[name[offset + index]]) return false;
+      if (bytes[stored + index] !== name[offset + index]) return false;
     }
     return true;
   }

@@ -27,7 +27,16 @@ export class CookieJar {
    * Writes the full cookie for the client cookie at `clientOffset` of `bytes`, seen from an address of 4 or 16 bytes, at `at` of
    * `out`: 24 bytes.
    */
-  write(bytes: Uint8Array, clientOffset: number, address: Uint8Array, addressOffset: number, addressBytes: number, nowSeconds: number, out: Uint8Array, at: number): void {
+  write(
+    bytes: Uint8Array,
+    clientOffset: number,
+    address: Uint8Array,
+    addressOffset: number,
+    addressBytes: number,
+    nowSeconds: number,
+    out: Uint8Array,
+    at: number,
+  ): void {
     const input = this.#input;
     for (let index = 0; index < CLIENT_COOKIE_BYTES; index++) input[index] = bytes[clientOffset + index];
     input[8] = VERSION;

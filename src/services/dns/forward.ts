@@ -156,7 +156,10 @@ export class Forwarder {
       if (Buffer.compare(upstream.addressBytes, from) !== 0) continue;
       this.#count(COUNTER.loops);
       upstream.noteLoop();
-      this.#log.warn({ upstream: upstream.text, name: formatName(question.name) }, "upstream DNS server sends our questions back to us: it is left alone for a minute");
+      this.#log.warn(
+        { upstream: upstream.text, name: formatName(question.name) },
+        "upstream DNS server sends our questions back to us: it is left alone for a minute",
+      );
       return true;
     }
     return false;
@@ -196,7 +199,10 @@ export class Forwarder {
     try {
       this.#ports.take(ask);
     } catch (error) {
-      this.#log.error({ upstream: ask.upstream.text, error }, "no socket to ask upstream DNS servers from: check the limit on open files");
+      this.#log.error(
+        { upstream: ask.upstream.text, error },
+        "no socket to ask upstream DNS servers from: check the limit on open files",
+      );
       return false;
     }
     ask.port?.send(ask, this.#scratch, composeAsk(ask, this.#scratch));
@@ -206,7 +212,9 @@ export class Forwarder {
   #stream(upstream: Upstream): UpstreamStream {
     let stream = this.#streams.get(upstream);
     if (stream === undefined) {
-      stream = new UpstreamStream(upstream, this.#transport, this.#clock, this.#random, this, () => this.#streams.delete(upstream));
+      stream = new UpstreamStream(upstream, this.#transport, this.#clock, this.#random, this, () =>
+        this.#streams.delete(upstream),
+      );
       this.#streams.set(upstream, stream);
     }
     return stream;
@@ -245,7 +253,10 @@ export class Forwarder {
   stray(ask: Ask | undefined): void {
     this.#count(COUNTER.strays);
     if (ask === undefined || ask.overStream || ++ask.question.strays !== STRAYS_MOST) return;
-    this.#log.warn({ name: formatName(ask.question.name), upstream: ask.upstream.text }, "many wrong answers to one DNS question: asking over TCP");
+    this.#log.warn(
+      { name: formatName(ask.question.name), upstream: ask.upstream.text },
+      "many wrong answers to one DNS question: asking over TCP",
+    );
     this.#askOverStream(ask);
   }
 
@@ -292,7 +303,8 @@ export class Forwarder {
       this.stray(ask);
       return false;
     }
-    if (cookieLength > CLIENT_COOKIE_BYTES) ask.upstream.serverCookie = bytes.slice(cookieOffset + CLIENT_COOKIE_BYTES, cookieOffset + cookieLength);
+    if (cookieLength > CLIENT_COOKIE_BYTES)
+      ask.upstream.serverCookie = bytes.slice(cookieOffset + CLIENT_COOKIE_BYTES, cookieOffset + cookieLength);
     return true;
   }
 
@@ -320,7 +332,10 @@ export class Forwarder {
         return;
       case "private-address":
         this.#count(COUNTER["private-addresses"]);
-        this.#log.warn({ name: formatName(question.name), upstream: upstream.text }, "private address under a public name refused: if it is meant so, add the domain to dns.allow-private");
+        this.#log.warn(
+          { name: formatName(question.name), upstream: upstream.text },
+          "private address under a public name refused: if it is meant so, add the domain to dns.allow-private",
+        );
         question.failure = "private-address";
         this.#giveUp(question);
         return;
@@ -389,10 +404,11 @@ export class Forwarder {
     this.#serveStale(question);
     const waiters = this.#end(question);
     this.#count(COUNTER.failed);
-    if (this.#failed.size >= FAILURES_MOST) for (const [oldest] of this.#failed) {
-      this.#failed.delete(oldest);
-      break;
-    }
+    if (this.#failed.size >= FAILURES_MOST)
+      for (const [oldest] of this.#failed) {
+        this.#failed.delete(oldest);
+        break;
+      }
     this.#failed.set(question.key, { untilMs: this.#clock.monotonicMs() + FAILURE_MS, failure: question.failure });
     for (const waiter of waiters) waiter.fail(question.failure);
   }

@@ -87,6 +87,6 @@ export class Forwarding {
 
   #fillFromHost(): boolean {
     const servers = this.#host.filter(({ address }) => !this.#ours.has(address));
-    return this.#pool.fill(this.#resolvConf, servers);
+    return this.#pool.assign(this.#resolvConf, servers);
   }
 }

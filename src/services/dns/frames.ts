@@ -1,11 +1,19 @@
-import { writeUint32 } from "../../wire/dns/bytes.js";
-import { type Datagram, type DatagramSender, type DatagramService, type Reply, type ReturnPath, VERDICT, type Verdict } from "../../frame/datagram.js";
+import type { Counters } from "../../base/counters.js";
+import {
+  type Datagram,
+  type DatagramSender,
+  type DatagramService,
+  type Reply,
+  type ReturnPath,
+  VERDICT,
+  type Verdict,
+} from "../../frame/datagram.js";
 import type { Link } from "../../frame/link.js";
+import { writeUint32 } from "../../wire/dns/bytes.js";
 import { type Answerer, PENDING, SILENT } from "./answer.js";
 import { Asker, type Delivery } from "./asker.js";
 import type { DnsCounter } from "./dns-counters.js";
 import { COUNTER } from "./dns-counters.js";
-import type { Counters } from "../../base/counters.js";
 import type { LimitTable } from "./limit-table.js";
 import type { AskerLimits } from "./limits.js";
 import type { View, Views } from "./views.js";
@@ -33,7 +41,7 @@ export class DnsFrameService implements DatagramService {
   readonly #sender: DatagramSender;
   readonly #known: (KnownLink | undefined)[] = [];
   readonly #ipv4 = new Uint8Array(4);
-  #asker: Asker | undefined = undefined;
+  readonly #asker: Asker;
   #request: Datagram | undefined = undefined;
 
   constructor(answerer: Answerer, views: Views, limits: LimitTable, counters: Counters<DnsCounter>, sender: DatagramSender) {
@@ -42,6 +50,7 @@ export class DnsFrameService implements DatagramService {
     this.#limits = limits;
     this.#counters = counters;
     this.#sender = sender;
+    this.#asker = new Asker(views.host, limits.host, () => this.#retain());
   }
 
   handle(request: Datagram, reply: Reply): Verdict {
@@ -52,7 +61,7 @@ export class DnsFrameService implements DatagramService {
       return VERDICT.silent;
     }
     this.#request = request;
-    const asker = (this.#asker ??= new Asker(known.view, this.#limits.host, () => this.#retain()));
+    const asker = this.#asker;
     asker.view = known.view;
     asker.limits = known.limits ?? this.#limits.forClient(known.link, request.etherSource);
     if (request.ipVersion === 4) {
@@ -66,7 +75,15 @@ export class DnsFrameService implements DatagramService {
       asker.addressBytes = IPV6_BYTES;
     }
     const { bytes, payloadOffset, payloadLength } = request;
-    const length = this.#answerer.answer(bytes, payloadOffset, payloadLength, reply.bytes, reply.payloadOffset, reply.payloadLimit, asker);
+    const length = this.#answerer.answer(
+      bytes,
+      payloadOffset,
+      payloadLength,
+      reply.bytes,
+      reply.payloadOffset,
+      reply.payloadLimit,
+      asker,
+    );
     if (length === SILENT || length === PENDING) return VERDICT.silent;
     reply.payloadLength = length;
     return VERDICT.reply;

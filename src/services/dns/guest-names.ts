@@ -75,7 +75,11 @@ export class GuestNames {
     }
     this.remove(network, guest);
     const { ipv4 = [], ipv6 = [], names = [], ttlSeconds = TTL_SECONDS } = addresses;
-    const common = { source: { kind: "guest", owner: guestKey(network, guest) } as RecordSource, network: view.number, ttlSeconds };
+    const common = {
+      source: { kind: "guest", owner: guestKey(network, guest) } as RecordSource,
+      network: view.number,
+      ttlSeconds,
+    };
     const sets = addressData(ipv4.slice(0, ADDRESSES_MOST), ipv6.slice(0, ADDRESSES_MOST)).map((set) => ({ ...common, ...set }));
     const refused: string[] = [];
     const held = sets.length === 0 ? [] : this.#chooseNames(domain, [guest, ...names], refused);
@@ -83,7 +87,8 @@ export class GuestNames {
     for (const name of held) this.#placeName(placements, name, sets);
     if (addresses.hostname !== undefined && sets.length > 0) {
       const name = claimName(addresses.hostname, domain);
-      const has = name !== undefined && (held.some((other) => sameName(other, 0, name, 0)) || this.#placeHostname(placements, name, sets));
+      const has =
+        name !== undefined && (held.some((other) => sameName(other, 0, name, 0)) || this.#placeHostname(placements, name, sets));
       if (!has) refused.push(addresses.hostname);
       else if (!held.some((other) => sameName(other, 0, name, 0))) held.push(name);
     }

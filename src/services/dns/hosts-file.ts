@@ -61,7 +61,11 @@ export class HostsFile {
     for (const { node } of old) this.#tree.prune(node);
   }
 
-  #collect(named: Map<NameNode, { ipv4: Ipv4Address[]; ipv6: Ipv6Address[] }>, name: Uint8Array, address: Ipv4Address | Ipv6Address): void {
+  #collect(
+    named: Map<NameNode, { ipv4: Ipv4Address[]; ipv6: Ipv6Address[] }>,
+    name: Uint8Array,
+    address: Ipv4Address | Ipv6Address,
+  ): void {
     const node = this.#tree.insert(name);
     let addresses = named.get(node);
     if (addresses === undefined) {

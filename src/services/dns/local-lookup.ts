@@ -1,3 +1,4 @@
+import type { FoldedName } from "../../wire/dns/folded-name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import type { NameNode, NameTree } from "./name-tree.js";
 import type { View } from "./views.js";
@@ -19,9 +20,8 @@ export class LocalLookup {
     this.#tree = tree;
   }
 
-  /** Looks up the name of `labelCount` labels at `nameOffset`. */
-  find(view: View, bytes: Uint8Array, nameOffset: number, labelOffset: Uint8Array, labelCount: number): void {
-    this.#settle(view, this.#tree.find(bytes, nameOffset, labelOffset, labelCount));
+  find(view: View, name: FoldedName): void {
+    this.#settle(view, this.#tree.find(name));
   }
 
   /** The same for a whole uncompressed name. */
@@ -29,11 +29,11 @@ export class LocalLookup {
     this.#settle(view, this.#tree.findName(name));
   }
 
-  /** Looks for a single label in the domains of the view's search list. */
-  findBare(view: View, bytes: Uint8Array, labelAt: number): void {
+  /** Looks for a name of a single label in the domains of the view's search list. */
+  findBare(view: View, name: FoldedName): void {
     this.node = null;
     for (const domain of view.searchList) {
-      const node = this.#tree.child(domain, bytes, labelAt);
+      const node = this.#tree.child(domain, name, 0);
       if (node !== null && hasAddress(view, node)) {
         this.node = node;
         return;

@@ -1,7 +1,7 @@
 import { formatName } from "../../wire/dns/name.js";
 import { CLASS, formatType } from "../../wire/dns/numbers.js";
 import { formatRdata, parseRdata } from "../../wire/dns/rdata.js";
-import type { NameTree } from "./name-tree.js";
+import { type NameTree, nodeName } from "./name-tree.js";
 import type { View } from "./views.js";
 
 /** One record of ours, for people. */
@@ -20,14 +20,16 @@ export function listRecords(tree: NameTree, view: View | undefined): ListedRecor
   for (const node of tree.nodes()) {
     for (const { source, network, type, ttlSeconds, data } of node.sets) {
       if (source.kind === "zone" || (view !== undefined && view.sees[network] !== 1)) continue;
-      const name = formatName(node.name());
+      const name = formatName(nodeName(node));
       for (const bytes of data) {
         const value = formatRdata(type, parseRdata(type, CLASS.IN, bytes, 0, 0, bytes.length) ?? bytes);
         records.push({ name, type: formatType(type), ttlSeconds, value, source: `${source.kind} ${source.owner}` });
       }
     }
   }
-  return records.sort((one, other) => compare(one.name, other.name) || compare(one.type, other.type) || compare(one.value, other.value));
+  return records.sort(
+    (one, other) => compare(one.name, other.name) || compare(one.type, other.type) || compare(one.value, other.value),
+  );
 }
 
 function compare(one: string, other: string): number {

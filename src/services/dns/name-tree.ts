@@ -1,4 +1,5 @@
-import { FOLD, finishHash, hashByte, NAME_LIMIT } from "../../wire/dns/name.js";
+import { combineHash, FoldedName } from "../../wire/dns/folded-name.js";
+import { finishHash } from "../../wire/dns/name.js";
 import type { Zone } from "./zones.js";
 
 /**
@@ -58,13 +59,13 @@ export class NameNode {
     this.hash = hash;
     this.depth = parent === null ? 0 : parent.depth + 1;
   }
+}
 
-  /** The whole name on the wire. */
-  name(): Uint8Array {
-    const labels: Uint8Array[] = [];
-    for (let node: NameNode = this; node.parent !== null; node = node.parent) labels.push(node.label);
-    return new Uint8Array(Buffer.concat([...labels, Uint8Array.of(0)]));
-  }
+/** The whole name of a node on the wire. */
+export function nodeName(node: NameNode): Uint8Array {
+  const labels: Uint8Array[] = [];
+  for (let at: NameNode | null = node; at !== null; at = at.parent) labels.push(at.label);
+  return new Uint8Array(Buffer.concat([...labels, Uint8Array.of(0)]));
 }
 
 const BUCKETS_LEAST = 1024;
@@ -76,27 +77,30 @@ export class NameTree {
   #buckets: (NameNode | null)[];
   #mask: number;
   #count = 0;
-  readonly #labelOffset = new Uint8Array(NAME_LIMIT.labels + 1);
+  readonly #name: FoldedName;
 
+  /** `seed` begins every hash; those of the questions begin with the same. */
   constructor(seed: number) {
+    this.#name = new FoldedName(seed);
     this.root = new NameNode(new Uint8Array(0), null, seed);
     this.closest = this.root;
     this.#buckets = new Array<NameNode | null>(BUCKETS_LEAST).fill(null);
     this.#mask = BUCKETS_LEAST - 1;
   }
 
+  get seed(): number {
+    return this.root.hash;
+  }
+
   get size(): number {
     return this.#count;
   }
 
-  /**
-   * Walks to the name of `labelCount` labels at `nameOffset`, whose labels start at `labelOffset`, as far as there are nodes.
-   * Leaves the node in `closest`; true where that is the name itself.
-   */
-  find(bytes: Uint8Array, nameOffset: number, labelOffset: Uint8Array, labelCount: number): boolean {
+  /** Walks to a name as far as there are nodes, and leaves the last one in `closest`; true where that is the name itself. */
+  find(name: FoldedName): boolean {
     let node = this.root;
-    for (let label = labelCount - 1; label >= 0; label--) {
-      const child = this.child(node, bytes, nameOffset + labelOffset[label]);
+    for (let label = name.labelCount - 1; label >= 0; label--) {
+      const child = this.child(node, name, label);
       if (child === null) {
         this.closest = node;
         return false;
@@ -107,28 +111,28 @@ export class NameTree {
     return true;
   }
 
-  /** The same for a whole uncompressed name at `offset`. */
-  findName(name: Uint8Array, offset = 0): boolean {
-    return this.find(name, offset, this.#labelOffset, locateLabels(name, offset, this.#labelOffset));
+  /** The same for a whole uncompressed name. */
+  findName(name: Uint8Array): boolean {
+    this.#name.read(name, 0, name.length);
+    return this.find(this.#name);
   }
 
-  /** The child of `parent` with the label that starts at `at`, or null. */
-  child(parent: NameNode, bytes: Uint8Array, at: number): NameNode | null {
-    const stop = at + bytes[at] + 1;
-    let hash = parent.hash;
-    for (let byte = at; byte < stop; byte++) hash = hashByte(hash, FOLD[bytes[byte]]);
+  /** The child of `parent` that has the given label of a name, or null. */
+  child(parent: NameNode, name: FoldedName, label: number): NameNode | null {
+    const hash = combineHash(parent.hash, name.labelHash[label]);
     for (let node = this.#buckets[finishHash(hash) & this.#mask]; node !== null; node = node.next) {
-      if (node.parent === parent && node.hash === hash && isLabel(node.label, bytes, at)) return node;
+      if (node.hash === hash && node.parent === parent && isLabel(node.label, name.bytes, name.labelOffset[label])) return node;
     }
     return null;
   }
 
   /** The node of a name, made where there is none. A node that nothing is put into is given back with `prune`. */
-  insert(name: Uint8Array): NameNode {
-    const starts: number[] = [];
-    for (let at = 0; name[at] !== 0; at += name[at] + 1) starts.unshift(at);
+  insert(wire: Uint8Array): NameNode {
+    const name = this.#name;
+    name.read(wire, 0, wire.length);
     let node = this.root;
-    for (const at of starts) node = this.child(node, name, at) ?? this.#add(node, name.subarray(at, at + name[at] + 1));
+    for (let label = name.labelCount - 1; label >= 0; label--)
+      node = this.child(node, name, label) ?? this.#add(node, name, label);
     return node;
   }
 
@@ -151,12 +155,11 @@ export class NameTree {
     }
   }
 
-  #add(parent: NameNode, label: Uint8Array): NameNode {
+  #add(parent: NameNode, name: FoldedName, label: number): NameNode {
     if (this.#count > this.#mask) this.#grow();
-    const folded = label.map((byte) => FOLD[byte]);
-    const hash = folded.reduce(hashByte, parent.hash);
-    const node = new NameNode(folded, parent, hash);
-    if (folded.length === 2 && folded[1] === 0x2a) parent.wildcard = node;
+    const bytes = name.bytes.slice(name.labelOffset[label], name.labelOffset[label + 1]);
+    const node = new NameNode(bytes, parent, combineHash(parent.hash, name.labelHash[label]));
+    if (bytes.length === 2 && bytes[1] === 0x2a) parent.wildcard = node;
     parent.children++;
     this.#link(node);
     this.#count++;
@@ -192,14 +195,7 @@ export class NameTree {
 
 function isLabel(label: Uint8Array, bytes: Uint8Array, at: number): boolean {
   for (let index = 0; index < label.length; index++) {
-    if (label[index] !== FOLD[bytes[at + index]]) return false;
+    if (label[index] !== bytes[at + index]) return false;
   }
   return true;
-}
-
-/** Where the labels of an uncompressed name start, the leftmost first; returns how many there are. */
-export function locateLabels(name: Uint8Array, offset: number, labelOffset: Uint8Array): number {
-  let labels = 0;
-  for (let at = offset; name[at] !== 0; at += name[at] + 1) labelOffset[labels++] = at - offset;
-  return labels;
 }

@@ -21,7 +21,8 @@ export interface NodeTransportOptions {
  */
 export function nodeTransport(options: NodeTransportOptions = {}): UpstreamTransport {
   return {
-    openDatagram: (family, interfaceName, randomPort, receiver) => new NodeDatagramPort(family, interfaceName, randomPort, receiver),
+    openDatagram: (family, interfaceName, randomPort, receiver) =>
+      new NodeDatagramPort(family, interfaceName, randomPort, receiver),
     openStream: (address, receiver) => openNodeStream(address, receiver, options),
   };
 }

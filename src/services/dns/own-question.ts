@@ -1,6 +1,6 @@
 import { TapnetError } from "../../base/errors.js";
-import { parseName } from "../../wire/dns/name.js";
 import { emit, type Message, makeMessage, parse } from "../../wire/dns/message.js";
+import { parseName } from "../../wire/dns/name.js";
 import { CLASS, MESSAGE_BYTES_MOST, RCODE } from "../../wire/dns/numbers.js";
 import { type Answerer, PENDING } from "./answer.js";
 import { Asker } from "./asker.js";
@@ -11,7 +11,13 @@ import type { View } from "./views.js";
 const KEEPALIVE_MS = 1000;
 
 /** Asks the answering function as a client would, and reads the reply: for `tapnet dns query`. */
-export async function askLocally(answerer: Answerer, view: View | undefined, limits: AskerLimits, name: string, type: number): Promise<Message> {
+export async function askLocally(
+  answerer: Answerer,
+  view: View | undefined,
+  limits: AskerLimits,
+  name: string,
+  type: number,
+): Promise<Message> {
   if (view === undefined) throw new TapnetError("DNS_NETWORK", "DNS does not know this network");
   if (parseName(name) === undefined) throw new TapnetError("DNS_NAME", `${name} is not a domain name`);
   const edns = { udpPayloadBytes: 4096, version: 0, dnssecOk: false, reservedFlags: 0, options: [] };

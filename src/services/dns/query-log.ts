@@ -1,6 +1,6 @@
-import { formatRcode, formatType } from "../../wire/dns/numbers.js";
-import { formatName } from "../../wire/dns/name.js";
 import type { Logger } from "../../base/log.js";
+import { formatName } from "../../wire/dns/name.js";
+import { formatRcode, formatType } from "../../wire/dns/numbers.js";
 import type { Query } from "../../wire/dns/query.js";
 
 /** How a question was answered. */
@@ -15,7 +15,7 @@ export class QueryLog {
   }
 
   record(asker: string, query: Query, bytes: Uint8Array, rcode: number, source: AnswerSource): void {
-    const name = query.nameLength === 0 ? "" : formatName(bytes, query.nameOffset);
+    const name = query.hasQuestion ? formatName(bytes, query.nameOffset) : "";
     this.#log.info({ asker, name, type: formatType(query.type), rcode: formatRcode(rcode), source }, "dns question");
   }
 }

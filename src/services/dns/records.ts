@@ -64,7 +64,10 @@ function refuseMixedAliases(groups: readonly { name: Uint8Array; type: number; d
   for (const { name, type, data } of groups) {
     if (type !== TYPE.CNAME) continue;
     if (data.length === 1 && typesOf.get(Buffer.from(name).toString("latin1")) === 1) continue;
-    throw new TapnetError("DNS_RECORD", `${formatName(name)}: a CNAME record must be the only record of its name (RFC 1034 §3.6.2)`);
+    throw new TapnetError(
+      "DNS_RECORD",
+      `${formatName(name)}: a CNAME record must be the only record of its name (RFC 1034 §3.6.2)`,
+    );
   }
 }
 
@@ -80,7 +83,8 @@ function ownerOf(record: ConfiguredRecord): Uint8Array {
 
 function nameOf(text: string, record: ConfiguredRecord): Uint8Array {
   const name = parseName(text);
-  if (name === undefined) throw new TapnetError("DNS_RECORD", `record ${record.name} ${record.type}: ${text} is not a domain name`);
+  if (name === undefined)
+    throw new TapnetError("DNS_RECORD", `record ${record.name} ${record.type}: ${text} is not a domain name`);
   return foldName(name);
 }
 
@@ -113,7 +117,10 @@ function withNumbers(numbers: readonly number[], name: Uint8Array): Uint8Array {
 function stringsData(strings: readonly string[], record: ConfiguredRecord): Uint8Array {
   const encoded = (strings.length === 0 ? [""] : strings).map((string) => Buffer.from(string, "utf8"));
   if (encoded.some((bytes) => bytes.length > 255)) {
-    throw new TapnetError("DNS_RECORD", `record ${record.name} TXT: a text is longer than 255 bytes; write it as a list of shorter ones`);
+    throw new TapnetError(
+      "DNS_RECORD",
+      `record ${record.name} TXT: a text is longer than 255 bytes; write it as a list of shorter ones`,
+    );
   }
   return new Uint8Array(Buffer.concat(encoded.flatMap((bytes) => [Buffer.of(bytes.length), bytes])));
 }

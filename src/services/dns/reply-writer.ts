@@ -1,8 +1,20 @@
 import type { Clock } from "../../base/clock.js";
-import { readUint16, readUint32 } from "../../wire/dns/bytes.js";
+import { readUint16, readUint32, writeUint16 } from "../../wire/dns/bytes.js";
 import { beginOpt, writeOption } from "../../wire/dns/edns.js";
-import { expandName, NAME_LIMIT } from "../../wire/dns/name.js";
-import { CLASS, DNSSEC_OK, EDNS_OPTION, EXTENDED_ERROR, FIELD, FLAG, HEADER_BYTES, MESSAGE_BYTES_MOST, PLAIN_UDP_BYTES, RCODE, TYPE } from "../../wire/dns/numbers.js";
+import { expandName, NAME_LIMIT, POINTER_BITS } from "../../wire/dns/name.js";
+import {
+  CLASS,
+  DNSSEC_OK,
+  EDNS_OPTION,
+  EXTENDED_ERROR,
+  FIELD,
+  FLAG,
+  HEADER_BYTES,
+  MESSAGE_BYTES_MOST,
+  PLAIN_UDP_BYTES,
+  RCODE,
+  TYPE,
+} from "../../wire/dns/numbers.js";
 import type { Query } from "../../wire/dns/query.js";
 import { COPY, copyRdata } from "../../wire/dns/rdata.js";
 import { RecordCursor } from "../../wire/dns/record-cursor.js";
@@ -134,10 +146,19 @@ export class ReplyWriter {
   #writeRecord(type: number, ttl: number, data: Uint8Array, owner: Uint8Array | null): boolean {
     const writer = this.#writer;
     const start = writer.position;
-    if (type !== TYPE.A && type !== TYPE.AAAA) this.#noteQuestion();
-    if ((owner === null ? writer.writePointer(HEADER_BYTES) : writer.writeName(owner)) && writer.writeRecordFixed(type, CLASS.IN, ttl)) {
+    const isPlain = type === TYPE.A || type === TYPE.AAAA;
+    // Names in the data may end as the question does; those that addresses lead to never do.
+    if (!isPlain && type !== TYPE.PTR) this.#noteQuestion();
+    if (
+      (owner === null ? writer.writePointer(HEADER_BYTES) : writer.writeName(owner)) &&
+      writer.writeRecordFixed(type, CLASS.IN, ttl)
+    ) {
       const dataStart = writer.position;
-      if (copyRdata(writer, type, CLASS.IN, data, 0, 0, data.length) === COPY.done) {
+      if (
+        isPlain
+          ? writer.writeBytes(data, 0, data.length)
+          : copyRdata(writer, type, CLASS.IN, data, 0, 0, data.length) === COPY.done
+      ) {
         writer.closeData(dataStart);
         this.#answers++;
         return true;
@@ -153,7 +174,22 @@ export class ReplyWriter {
     this.#writeRecord(type, ttlSeconds, data, null);
   }
 
-  /** The SOA of a zone, which makes a "no" something that can be kept (RFC 2308 §3). */
+  /** The SOA of the zone that the question's name is in, which makes a "no" something that can be kept (RFC 2308 §3). */
+  writeDenial(zone: Zone): void {
+    const writer = this.#writer;
+    const { bytes, pointers, depth } = zone.denial;
+    const { labelOffset, labelCount } = this.#query.name;
+    const start = writer.position;
+    if (!writer.writeBytes(bytes, 0, bytes.length)) {
+      this.flags |= FLAG.truncated;
+      return;
+    }
+    const target = (POINTER_BITS << 8) | (HEADER_BYTES + labelOffset[labelCount - depth]);
+    for (let index = 0; index < pointers.length; index++) writeUint16(writer.out, start + pointers[index], target);
+    this.#authorities++;
+  }
+
+  /** The same for any zone: that of an alias's target is not the question's. */
   writeSoa(zone: Zone): void {
     const writer = this.#writer;
     const start = writer.position;
@@ -237,7 +273,7 @@ export class ReplyWriter {
     const copied = query.flags & (FLAG.opcode | FLAG.recursionDesired | FLAG.checkingDisabled);
     const available = recursionAvailable ? FLAG.recursionAvailable : 0;
     writer.writeHeader(query.id, FLAG.response | copied | available | this.flags | (this.rcode & FLAG.rcode));
-    writer.setCount(FIELD.questions, query.nameLength === 0 ? 0 : 1);
+    writer.setCount(FIELD.questions, query.hasQuestion ? 1 : 0);
     writer.setCount(FIELD.answers, this.#answers);
     writer.setCount(FIELD.authorities, this.#authorities);
     writer.setCount(FIELD.additionals, this.#additionals + (query.hasEdns ? 1 : 0));

@@ -1,6 +1,6 @@
+import type { Clock } from "../../base/clock.js";
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
-import type { Clock } from "../../base/clock.js";
 import { DNS_PORT, type UpstreamAddress } from "./upstream.js";
 import { type FileSource, WatchedFile } from "./watched-file.js";
 
@@ -35,7 +35,12 @@ export class ResolvConf {
   #servers: readonly UpstreamAddress[] = [];
   #behindResolved: readonly UpstreamAddress[] = [];
 
-  constructor(clock: Clock, files: FileSource, onChange: (servers: readonly UpstreamAddress[]) => void, paths: { main: string; resolved: string } = RESOLV_CONF_PATHS) {
+  constructor(
+    clock: Clock,
+    files: FileSource,
+    onChange: (servers: readonly UpstreamAddress[]) => void,
+    paths: { main: string; resolved: string } = RESOLV_CONF_PATHS,
+  ) {
     this.#onChange = onChange;
     this.#main = new WatchedFile(paths.main, clock, files, (text) => {
       this.#servers = parseResolvConf(text);

@@ -65,7 +65,12 @@ export interface DnsStats {
   readonly names: number;
   readonly openQuestions: number;
   readonly tcpConnections: number;
-  readonly cache: { readonly answers: number; readonly usedBytes: number; readonly sizeBytes: number; readonly evictions: number };
+  readonly cache: {
+    readonly answers: number;
+    readonly usedBytes: number;
+    readonly sizeBytes: number;
+    readonly evictions: number;
+  };
   readonly upstreams: readonly {
     readonly upstream: string;
     readonly healthy: boolean;
@@ -122,7 +127,6 @@ export class DnsService {
       clock,
       counters,
       queryLog: new QueryLog(log),
-      hashSeed: random.uint32(),
       udpBytesMost: options.udpBytesMost ?? DEFAULT_UDP_BYTES,
       staleSeconds,
     });

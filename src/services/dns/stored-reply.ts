@@ -60,13 +60,21 @@ export function flagsFor(query: Query, bytes: Uint8Array, base: number): number 
  * Writes the sections of a stored answer behind a question of the same name, each TTL less `ageSeconds`; `staleTtlSeconds` over
  * zero sets all TTLs to it instead (RFC 8767 §4). Returns the flags that this adds: TC where a record that matters has no room.
  */
-export function writeStored(writer: MessageWriter, bytes: Uint8Array, base: number, ageSeconds: number, staleTtlSeconds: number): number {
+export function writeStored(
+  writer: MessageWriter,
+  bytes: Uint8Array,
+  base: number,
+  ageSeconds: number,
+  staleTtlSeconds: number,
+): number {
   const bodyBytes = readUint16(bytes, base + STORED.bodyBytes);
   const body = base + STORED_HEADER_BYTES + bytes[base + STORED.nameBytes];
   const answers = readUint16(bytes, base + STORED.answers);
   const authorities = readUint16(bytes, base + STORED.authorities);
   const records = answers + authorities + readUint16(bytes, base + STORED.additionals);
-  const fitting = writer.hasRoom(bodyBytes) ? records : recordsFitting(bytes, body, bodyBytes, records, writer.limit - writer.position);
+  const fitting = writer.hasRoom(bodyBytes)
+    ? records
+    : recordsFitting(bytes, body, bodyBytes, records, writer.limit - writer.position);
   const out = writer.position;
   const copied = fitting === records ? bodyBytes : recordEnd(bytes, body, bodyBytes, fitting);
   writer.writeBytes(bytes, body, copied);

@@ -44,7 +44,13 @@ export class TcpService {
   readonly #scratch = new Uint8Array(MESSAGE_BYTES_MOST);
   #sweep: Timer | undefined = undefined;
 
-  constructor(answerer: Answerer, askers: SocketAskers, clock: Clock, counters: Counters<DnsCounter>, settings: TcpSettings = TCP_SETTINGS) {
+  constructor(
+    answerer: Answerer,
+    askers: SocketAskers,
+    clock: Clock,
+    counters: Counters<DnsCounter>,
+    settings: TcpSettings = TCP_SETTINGS,
+  ) {
     this.#answerer = answerer;
     this.#askers = askers;
     this.#clock = clock;
@@ -159,7 +165,9 @@ class Connection {
       // A plain array: the code that reads questions then always sees one kind of object.
       const received = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
       socket.cork();
-      const alive = this.#framing.push(received, (bytes, offset, length) => this.#service.answer(this, asker, bytes, offset, length));
+      const alive = this.#framing.push(received, (bytes, offset, length) =>
+        this.#service.answer(this, asker, bytes, offset, length),
+      );
       socket.uncork();
       if (!alive) this.destroy();
     });

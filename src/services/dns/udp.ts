@@ -99,7 +99,15 @@ export class UdpService {
     this.#row = row;
     const target = sending.count;
     const at = target * this.#slotBytes;
-    const length = this.#answerer.answer(received.bytes, received.offset[row], received.length[row], sending.bytes, at, this.#slotBytes, asker);
+    const length = this.#answerer.answer(
+      received.bytes,
+      received.offset[row],
+      received.length[row],
+      sending.bytes,
+      at,
+      this.#slotBytes,
+      asker,
+    );
     if (length <= 0) return;
     sending.offset[target] = at;
     sending.length[target] = length;
@@ -120,7 +128,8 @@ export class UdpService {
     }
     const identity = this.#askers.identify(this.#local, this.#remote);
     if (identity === undefined) return undefined;
-    const asker = (this.#asker ??= new Asker(identity.view, identity.limits, () => this.#retain()));
+    this.#asker ??= new Asker(identity.view, identity.limits, () => this.#retain());
+    const asker = this.#asker;
     asker.view = identity.view;
     asker.limits = identity.limits;
     asker.address = this.#remote;

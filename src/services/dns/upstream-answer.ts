@@ -1,6 +1,6 @@
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
 import { isOpt } from "../../wire/dns/edns.js";
-import { expandName, FOLD, NAME_LIMIT, nameLength, sameName } from "../../wire/dns/name.js";
+import { expandName, NAME_LIMIT, nameLength, sameName } from "../../wire/dns/name.js";
 import { CLASS, EDNS_OPTION, FIELD, FLAG, HEADER_BYTES, MESSAGE_BYTES_MOST, RCODE, TYPE } from "../../wire/dns/numbers.js";
 import { COPY, copyRdata } from "../../wire/dns/rdata.js";
 import { RecordCursor, SECTION } from "../../wire/dns/record-cursor.js";
@@ -67,7 +67,9 @@ export class AnswerReader {
   #extendedError = NO_EXTENDED_ERROR;
 
   constructor() {
-    this.stored = new Uint8Array(STORED_HEADER_BYTES + NAME_LIMIT.nameBytes + MESSAGE_BYTES_MOST + RECORDS_MOST * 2 + ALIGN_BYTES);
+    this.stored = new Uint8Array(
+      STORED_HEADER_BYTES + NAME_LIMIT.nameBytes + MESSAGE_BYTES_MOST + RECORDS_MOST * 2 + ALIGN_BYTES,
+    );
   }
 
   /**
@@ -135,7 +137,14 @@ export class AnswerReader {
     return true;
   }
 
-  #copyRecords(bytes: Uint8Array, offset: number, length: number, name: Uint8Array, type: number, allowPrivate: boolean): Outcome | undefined {
+  #copyRecords(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    name: Uint8Array,
+    type: number,
+    allowPrivate: boolean,
+  ): Outcome | undefined {
     const writer = this.#writer;
     writer.begin(this.#message, 0, this.#message.length);
     writer.writeName(name);
@@ -189,7 +198,8 @@ export class AnswerReader {
   #copyRecord(allowPrivate: boolean): Outcome | undefined {
     const { bytes, start, section, type, dataOffset, dataLength } = this.#cursor;
     const writer = this.#writer;
-    if (!allowPrivate && section !== SECTION.authority && namesPrivateAddress(type, bytes, dataOffset, dataLength)) return "private-address";
+    if (!allowPrivate && section !== SECTION.authority && namesPrivateAddress(type, bytes, dataOffset, dataLength))
+      return "private-address";
     // RFC 2181 §8: a TTL with its top bit set is zero.
     const ttl = this.#cursor.ttlSeconds > 0x7fff_ffff ? 0 : Math.min(this.#cursor.ttlSeconds, TTL_MOST_SECONDS);
     if (!writer.writeName(this.#owner) || !writer.writeRecordFixed(type, CLASS.IN, ttl)) return "malformed";
@@ -235,7 +245,7 @@ export class AnswerReader {
     writeUint16(stored, STORED.additionals, this.#sectionRecords[SECTION.additional]);
     writeUint16(stored, STORED.bodyBytes, bodyBytes);
     writeUint16(stored, STORED.extendedError, this.#extendedError);
-    for (let index = 0; index < name.length; index++) stored[STORED_HEADER_BYTES + index] = FOLD[name[index]];
+    stored.set(name, STORED_HEADER_BYTES);
     const body = STORED_HEADER_BYTES + name.length;
     stored.set(this.#message.subarray(bodyStart, this.#writer.position), body);
     let at = body + bodyBytes;

@@ -26,14 +26,15 @@ export class UpstreamPool {
   group(addresses: readonly UpstreamAddress[]): ChangingGroup {
     const group = new ChangingGroup();
     this.#groups.add(group);
-    this.fill(group, addresses);
+    this.assign(group, addresses);
     return group;
   }
 
   /** Gives a group other servers; true where that changes anything. */
-  fill(group: ChangingGroup, addresses: readonly UpstreamAddress[]): boolean {
+  assign(group: ChangingGroup, addresses: readonly UpstreamAddress[]): boolean {
     const upstreams = [...new Map(addresses.map((address) => [formatUpstream(address), this.#get(address)])).values()];
-    const changed = upstreams.length !== group.upstreams.length || upstreams.some((upstream, index) => upstream !== group.upstreams[index]);
+    const changed =
+      upstreams.length !== group.upstreams.length || upstreams.some((upstream, index) => upstream !== group.upstreams[index]);
     group.upstreams = upstreams;
     this.#forgetUnused();
     return changed;

@@ -121,7 +121,11 @@ export class SourcePorts {
 
   #openPort(key: string, open: SourcePort[], family: 4 | 6, interfaceName: string | undefined): SourcePort {
     const randomPort = () => PORT_LEAST + (this.#random.uint32() % (0x1_0000 - PORT_LEAST));
-    const port = new SourcePort(key, (receiver) => this.#transport.openDatagram(family, interfaceName, randomPort, receiver), this.#sink);
+    const port = new SourcePort(
+      key,
+      (receiver) => this.#transport.openDatagram(family, interfaceName, randomPort, receiver),
+      this.#sink,
+    );
     open.push(port);
     this.#open.set(key, open);
     this.#count++;

@@ -5,8 +5,8 @@ import { HEADER_BYTES, MESSAGE_BYTES_MOST } from "../../wire/dns/numbers.js";
 import { type Ask, composeAsk } from "./ask.js";
 import { frameMessage, StreamFraming } from "./stream-framing.js";
 import type { Upstream } from "./upstream.js";
-import type { StreamPort, UpstreamTransport } from "./upstream-transport.js";
 import type { AnswerSink } from "./upstream-ports.js";
+import type { StreamPort, UpstreamTransport } from "./upstream-transport.js";
 
 /** A connection without questions is kept so long for the next one (RFC 7766 §6.2.3). */
 const IDLE_MS = 5000;
@@ -36,7 +36,14 @@ export class UpstreamStream {
   #idle: Timer | undefined = undefined;
 
   /** `ended` is called when nothing is left of the connection and nobody waits; a later `send` may open another. */
-  constructor(upstream: Upstream, transport: UpstreamTransport, clock: Clock, random: Random, sink: StreamSink, ended: () => void) {
+  constructor(
+    upstream: Upstream,
+    transport: UpstreamTransport,
+    clock: Clock,
+    random: Random,
+    sink: StreamSink,
+    ended: () => void,
+  ) {
     this.#upstream = upstream;
     this.#transport = transport;
     this.#clock = clock;

@@ -8,7 +8,12 @@ export interface UpstreamTransport {
    * Opens a UDP socket on a port that `randomPort` chose (RFC 5452 §9.2), asked again while the port is taken. `receiver` gets
    * every datagram that arrives there, whoever sent it. Throws where no socket can be had.
    */
-  openDatagram(family: 4 | 6, interfaceName: string | undefined, randomPort: () => number, receiver: DatagramReceiver): DatagramPort;
+  openDatagram(
+    family: 4 | 6,
+    interfaceName: string | undefined,
+    randomPort: () => number,
+    receiver: DatagramReceiver,
+  ): DatagramPort;
   /** Starts a TCP connection, with TLS where the address names a certificate. Everything that happens is told to `receiver`. */
   openStream(address: UpstreamAddress, receiver: StreamReceiver): StreamPort;
 }

@@ -6,7 +6,7 @@ import { formatName, parseName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { addressData } from "./addresses.js";
 import type { ForwardPolicy } from "./forward-policy.js";
-import { EVERYONE, type NameNode, type NameTree, type RecordSet, type RecordSource } from "./name-tree.js";
+import { EVERYONE, type NameNode, type NameTree, nodeName, type RecordSet, type RecordSource } from "./name-tree.js";
 import { addLocalZone, removeZone, reverseIpv4, reverseIpv6, reverseZones, wireName } from "./zones.js";
 
 /** What DNS knows about one network. */
@@ -86,7 +86,10 @@ export class Views {
   /** Adds a network, or changes it; its view stays the same object, so those who hold it need not know. */
   set(names: NetworkNames): View {
     if (parseName(names.domain) === undefined) {
-      throw new TapnetError("DNS_DOMAIN", `network ${names.network}: ${names.domain} is not a domain name: write one like tapnet.internal`);
+      throw new TapnetError(
+        "DNS_DOMAIN",
+        `network ${names.network}: ${names.domain} is not a domain name: write one like tapnet.internal`,
+      );
     }
     const before = this.#known.get(names.network);
     const view = before?.view ?? new View(names.network, this.#takeNumber());
@@ -119,7 +122,8 @@ export class Views {
   /** The network that has this address as its gateway. */
   ofGateway(address: Ipv4Address | Ipv6Address): View | undefined {
     for (const { names, view } of this.#known.values()) {
-      const own: readonly (Ipv4Address | Ipv6Address)[] = typeof address === "bigint" ? (names.gatewayIpv6 ?? []) : (names.gatewayIpv4 ?? []);
+      const own: readonly (Ipv4Address | Ipv6Address)[] =
+        typeof address === "bigint" ? (names.gatewayIpv6 ?? []) : (names.gatewayIpv4 ?? []);
       if (own.includes(address)) return view;
     }
     return undefined;
@@ -131,7 +135,7 @@ export class Views {
 
   /** Every domain and reverse zone that is answered here, as text. */
   zoneNames(): string[] {
-    return [...new Set([...this.#known.values()].flatMap(({ zones }) => zones.map((node) => formatName(node.name()))))];
+    return [...new Set([...this.#known.values()].flatMap(({ zones }) => zones.map((node) => formatName(nodeName(node)))))];
   }
 
   #takeNumber(): number {

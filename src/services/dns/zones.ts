@@ -1,10 +1,10 @@
-import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
+import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { Prefix } from "../../base/prefix.js";
-import { writeUint32 } from "../../wire/dns/bytes.js";
-import { formatName, parseName } from "../../wire/dns/name.js";
-import { TYPE } from "../../wire/dns/numbers.js";
-import { EVERYONE, type NameNode, type NameTree, type RecordSource } from "./name-tree.js";
+import { writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
+import { formatName, isAtOrBelow, POINTER_BITS, parseName } from "../../wire/dns/name.js";
+import { CLASS, RECORD_FIXED_BYTES, TYPE } from "../../wire/dns/numbers.js";
+import { EVERYONE, type NameNode, type NameTree, nodeName, type RecordSource } from "./name-tree.js";
 
 /** A part of the name space that is answered here and never forwarded. */
 export interface Zone {
@@ -12,10 +12,24 @@ export interface Zone {
   readonly apex: Uint8Array;
   /** Data of its SOA record, names in full. */
   readonly soa: Uint8Array;
+  /** The same record as it stands behind a question for a name of the zone. */
+  readonly denial: Denial;
   /** How long a "no" may be kept (RFC 2308 §5): also the TTL of the SOA record in it. */
   readonly negativeTtlSeconds: number;
   /** One of the zones that nobody outside can answer; an upstream set for it takes its place. */
   readonly special: boolean;
+}
+
+/**
+ * A whole SOA record whose names point at the zone's name, which is the end of the question's. The pointers are filled in when
+ * it is written.
+ */
+export interface Denial {
+  readonly bytes: Uint8Array;
+  /** Where the pointers stand in the bytes. */
+  readonly pointers: readonly number[];
+  /** How many labels the zone's name has. */
+  readonly depth: number;
 }
 
 /** Short: a name that was asked for too early is there a moment later. */
@@ -74,8 +88,8 @@ const SPECIAL: RecordSource = { kind: "zone", owner: "special-use names" };
 
 function addEmptyZone(tree: NameTree, text: string): void {
   const apex = wireName(text);
-  const soa = soaData(apex, wireName("nobody.invalid"), [1, 3600, 1200, 604_800, EMPTY_ZONE_TTL_SECONDS]);
-  const zone = { apex, soa, negativeTtlSeconds: EMPTY_ZONE_TTL_SECONDS, special: true };
+  const owner = wireName("nobody.invalid");
+  const zone = makeZone(apex, apex, owner, [1, 3600, 1200, 604_800, EMPTY_ZONE_TTL_SECONDS], true);
   putZone(tree, zone, apex, EMPTY_ZONE_TTL_SECONDS, SPECIAL);
 }
 
@@ -86,7 +100,10 @@ function addLocalhost(tree: NameTree): void {
   const common = { source: SPECIAL, network: EVERYONE, ttlSeconds: EMPTY_ZONE_TTL_SECONDS };
   for (const name of ["localhost", "*.localhost"]) {
     const node = tree.insert(wireName(name));
-    node.sets.push({ ...common, type: TYPE.A, data: [Uint8Array.of(127, 0, 0, 1)] }, { ...common, type: TYPE.AAAA, data: [loopback] });
+    node.sets.push(
+      { ...common, type: TYPE.A, data: [Uint8Array.of(127, 0, 0, 1)] },
+      { ...common, type: TYPE.AAAA, data: [loopback] },
+    );
   }
   for (const name of [reverseIpv4(0x7f00_0001), reverseIpv6(1n)]) {
     tree.insert(name).sets.push({ ...common, type: TYPE.PTR, data: [wireName("localhost")] });
@@ -102,8 +119,8 @@ export function addLocalZone(tree: NameTree, apex: Uint8Array, domain: string, s
   if (node.zone !== null && !node.zone.special) return node;
   removeZone(tree, node);
   const primary = wireName(`gateway.${domain}`);
-  const soa = soaData(primary, wireName(`hostmaster.${domain}`), [serial, 3600, 600, 86_400, LOCAL_NEGATIVE_TTL_SECONDS]);
-  const zone = { apex: node.name(), soa, negativeTtlSeconds: LOCAL_NEGATIVE_TTL_SECONDS, special: false };
+  const numbers = [serial, 3600, 600, 86_400, LOCAL_NEGATIVE_TTL_SECONDS];
+  const zone = makeZone(nodeName(node), primary, wireName(`hostmaster.${domain}`), numbers, false);
   return putZone(tree, zone, primary, LOCAL_TTL_SECONDS, { kind: "zone", owner: formatName(apex) });
 }
 
@@ -125,22 +142,51 @@ function putZone(tree: NameTree, zone: Zone, primary: Uint8Array, ttlSeconds: nu
   return node;
 }
 
-function soaData(mname: Uint8Array, rname: Uint8Array, numbers: readonly number[]): Uint8Array {
-  const data = new Uint8Array(mname.length + rname.length + 20);
-  data.set(mname);
-  data.set(rname, mname.length);
-  for (const [index, number] of numbers.entries()) writeUint32(data, mname.length + rname.length + index * 4, number);
-  return data;
+/** `numbers` are serial, refresh, retry, expire and minimum (RFC 1035 §3.3.13). */
+function makeZone(apex: Uint8Array, mname: Uint8Array, rname: Uint8Array, numbers: readonly number[], special: boolean): Zone {
+  const tail = new Uint8Array(numbers.length * 4);
+  for (const [index, number] of numbers.entries()) writeUint32(tail, index * 4, number);
+  const negativeTtlSeconds = numbers[numbers.length - 1];
+  const soa = new Uint8Array(Buffer.concat([mname, rname, tail]));
+  return { apex, soa, denial: makeDenial(apex, [mname, rname], tail, negativeTtlSeconds), negativeTtlSeconds, special };
+}
+
+const POINTER = Uint8Array.of(POINTER_BITS, 0);
+
+function makeDenial(apex: Uint8Array, names: readonly Uint8Array[], tail: Uint8Array, ttlSeconds: number): Denial {
+  const fixed = new Uint8Array(RECORD_FIXED_BYTES);
+  const pieces: Uint8Array[] = [POINTER, fixed];
+  const pointers = [0];
+  let length = POINTER.length + fixed.length;
+  for (const name of names) {
+    const below = isAtOrBelow(name, apex) ? name.subarray(0, name.length - apex.length) : undefined;
+    pieces.push(below ?? name);
+    length += (below ?? name).length;
+    if (below === undefined) continue;
+    pointers.push(length);
+    pieces.push(POINTER);
+    length += POINTER.length;
+  }
+  writeUint16(fixed, 0, TYPE.SOA);
+  writeUint16(fixed, 2, CLASS.IN);
+  writeUint32(fixed, 4, ttlSeconds);
+  writeUint16(fixed, 8, length - POINTER.length - fixed.length + tail.length);
+  return { bytes: new Uint8Array(Buffer.concat([...pieces, tail])), pointers, depth: countLabels(apex) };
 }
 
 /** 10.77.0.5 → `5.0.77.10.in-addr.arpa` (RFC 1035 §3.5). */
 export function reverseIpv4(address: Ipv4Address): Uint8Array {
-  return wireName(`${formatIpv4(address).split(".").reverse().join(".")}.in-addr.arpa`);
+  const labels = [address, address >>> 8, address >>> 16, address >>> 24].map((octet) => OCTET_LABELS[octet & 255]);
+  return new Uint8Array(Buffer.concat([...labels, IN_ADDR_ARPA]));
 }
+
+/** The label of each octet, with its length byte. */
+const OCTET_LABELS = Array.from({ length: 256 }, (_, octet) => wireName(String(octet)).slice(0, -1));
+const IN_ADDR_ARPA = wireName("in-addr.arpa");
 
 /** ::1 → `1.0.….0.ip6.arpa` (RFC 3596 §2.5). */
 export function reverseIpv6(address: Ipv6Address): Uint8Array {
-  return wireName(`${[...address.toString(16).padStart(32, "0")].reverse().join(".")}.ip6.arpa`);
+  return wireName(`${address.toString(16).padStart(32, "0").split("").reverse().join(".")}.ip6.arpa`);
 }
 
 /**
@@ -164,4 +210,10 @@ function dropLabels(name: Uint8Array, count: number): Uint8Array {
   let at = 0;
   for (let left = count; left > 0; left--) at += name[at] + 1;
   return name.slice(at);
+}
+
+function countLabels(name: Uint8Array): number {
+  let labels = 0;
+  for (let at = 0; name[at] !== 0; at += name[at] + 1) labels++;
+  return labels;
 }

@@ -54,7 +54,13 @@ export function emitEdns(writer: MessageWriter, edns: Edns, extendedRcode: numbe
 }
 
 /** Starts an OPT record; returns where its options start, to be given to `closeData` after the last, or 0 without room. */
-export function beginOpt(writer: MessageWriter, udpPayloadBytes: number, extendedRcode: number, version: number, flags: number): number {
+export function beginOpt(
+  writer: MessageWriter,
+  udpPayloadBytes: number,
+  extendedRcode: number,
+  version: number,
+  flags: number,
+): number {
   const ttl = ((extendedRcode << 24) | (version << 16) | flags) >>> 0;
   return writer.writeByte(0) && writer.writeRecordFixed(TYPE.OPT, udpPayloadBytes, ttl) ? writer.position : 0;
 }

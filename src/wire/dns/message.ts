@@ -2,13 +2,13 @@ import { readUint16 } from "./bytes.js";
 import { describeOption, type Edns, emitEdns, isOpt, parseEdns } from "./edns.js";
 import { expandName, formatName, NAME_LIMIT, parseName, skipName } from "./name.js";
 import {
+  CLASS,
   FIELD,
   FLAG,
   formatClass,
   formatOpcode,
   formatRcode,
   formatType,
-  CLASS,
   HEADER_BYTES,
   MESSAGE_BYTES_MOST,
   OPCODE_SHIFT,
@@ -58,7 +58,15 @@ export interface Message {
   readonly edns: Edns | undefined;
 }
 
-export type MessageFault = "dns-short" | "dns-name" | "dns-question" | "dns-record" | "dns-rdata" | "dns-opt" | "dns-opt-twice" | "dns-trailing";
+export type MessageFault =
+  | "dns-short"
+  | "dns-name"
+  | "dns-question"
+  | "dns-record"
+  | "dns-rdata"
+  | "dns-opt"
+  | "dns-opt-twice"
+  | "dns-trailing";
 
 const EMPTY: Message = {
   id: 0,
@@ -85,12 +93,20 @@ export function makeMessage(fields: Partial<Message>): Message {
 }
 
 /** A record of a known type in class IN. */
-export function makeRecord<Name extends KnownType>(type: Name, name: string, ttlSeconds: number, data: Rdata<Name>): ResourceRecord {
-  return { name, type: TYPE[type], class: CLASS.IN, ttlSeconds, data: data as AnyRdata };
+export function makeRecord<Name extends KnownType>(
+  type: Name,
+  name: string,
+  ttlSeconds: number,
+  data: Rdata<Name>,
+): ResourceRecord {
+  return { name, type: TYPE[type], class: CLASS.IN, ttlSeconds, data };
 }
 
 /** Narrows a record to the fields of one known type. */
-export function isRecord<Name extends KnownType>(record: ResourceRecord, type: Name): record is ResourceRecord & { readonly data: Rdata<Name> } {
+export function isRecord<Name extends KnownType>(
+  record: ResourceRecord,
+  type: Name,
+): record is ResourceRecord & { readonly data: Rdata<Name> } {
   return record.type === TYPE[type] && !(record.data instanceof Uint8Array);
 }
 
@@ -235,6 +251,8 @@ export function describe(bytes: Uint8Array, offset = 0, length = bytes.length - 
   const flags = `${message.authoritative ? "*" : ""}${message.recursionAvailable ? "" : "-"}${message.truncated ? "|" : ""}`;
   const rcode = message.rcode === RCODE.NOERROR ? "" : ` ${formatRcode(message.rcode)}`;
   const counts = `${message.answers.length}/${message.authorities.length}/${message.additionals.length}`;
-  const answers = message.answers.map((record) => `${formatType(record.type)} ${formatRdata(record.type, record.data)}`).join(", ");
+  const answers = message.answers
+    .map((record) => `${formatType(record.type)} ${formatRdata(record.type, record.data)}`)
+    .join(", ");
   return `${message.id}${flags}${opcode}${rcode} ${counts}${options}${answers === "" ? "" : ` ${answers}`} (${length})`;
 }

@@ -11,7 +11,7 @@ export const FOLD = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 
 
 const HASH_FACTOR = 0x0100_0193;
 
-/** One step of the hash of a name; `byte` is folded. The seed comes from the caller, so that nobody outside can aim. */
+/** One step of the hash of a label or name; `byte` is folded. */
 export function hashByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, HASH_FACTOR);
 }
@@ -22,12 +22,7 @@ export function finishHash(hash: number): number {
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }
 
-/** The finished hash of a whole uncompressed name. */
-export function hashName(name: Uint8Array, seed: number): number {
-  let hash = seed;
-  for (const byte of name) hash = hashByte(hash, FOLD[byte]);
-  return finishHash(hash);
-}
+const parsed = new Uint8Array(NAME_LIMIT.nameBytes + 1);
 
 /**
  * Text (RFC 1035 §5.1: `\.`, `\032`) to an uncompressed wire name; the final dot may be missing, `.` is the root.
@@ -37,7 +32,7 @@ export function hashName(name: Uint8Array, seed: number): number {
  */
 export function parseName(text: string): Uint8Array | undefined {
   if (text === ".") return Uint8Array.of(0);
-  const wire = new Uint8Array(NAME_LIMIT.nameBytes);
+  const wire = parsed;
   let labelStart = 0;
   let length = 1;
   for (let at = 0; at < text.length; ) {
@@ -53,12 +48,12 @@ export function parseName(text: string): Uint8Array | undefined {
     wire[length++] = character.byte;
     at += character.width;
   }
-  if (length > labelStart + 1) {
-    if (!closeLabel(wire, labelStart, length)) return undefined;
-    wire[length++] = 0;
-  }
-  // A final dot has left an open label of no bytes: that is the root. A lone dot was dealt with; nothing at all is no name.
-  return length === 1 ? undefined : wire.slice(0, length);
+  // Nothing at all is no name. A final dot has left an open label of no bytes: its length byte is the root's.
+  if (length === 1) return undefined;
+  if (length === labelStart + 1) wire[labelStart] = 0;
+  else if (closeLabel(wire, labelStart, length)) wire[length++] = 0;
+  else return undefined;
+  return wire.slice(0, length);
 }
 
 function closeLabel(wire: Uint8Array, labelStart: number, end: number): boolean {
@@ -71,7 +66,8 @@ function closeLabel(wire: Uint8Array, labelStart: number, end: number): boolean 
 /** One character of text in master file format, plain or escaped: its byte, and how many characters of text it took. */
 export function readCharacter(text: string, at: number): { byte: number; width: number } | undefined {
   const code = text.charCodeAt(at);
-  if (code !== 0x5c) return code > 0x20 && code < 0x7f ? { byte: code, width: 1 } : undefined;
+  if (code > 0x20 && code < 0x7f && code !== 0x5c) return { byte: code, width: 1 };
+  if (code !== 0x5c) return undefined;
   const decimal = /^\d{3}/.exec(text.slice(at + 1, at + 4))?.[0];
   if (decimal !== undefined) return Number(decimal) <= 255 ? { byte: Number(decimal), width: 4 } : undefined;
   const escaped = text.charCodeAt(at + 1);

@@ -106,7 +106,15 @@ export const SAFE_UDP_BYTES = 1232;
 export const MESSAGE_BYTES_MOST = 65535;
 
 /** Codes of EDNS options. */
-export const EDNS_OPTION = { nsid: 3, clientSubnet: 8, expire: 9, cookie: 10, keepalive: 11, padding: 12, extendedError: 15 } as const;
+export const EDNS_OPTION = {
+  nsid: 3,
+  clientSubnet: 8,
+  expire: 9,
+  cookie: 10,
+  keepalive: 11,
+  padding: 12,
+  extendedError: 15,
+} as const;
 
 /** The DO bit in the flags of an OPT record (RFC 3225 §3). */
 export const DNSSEC_OK = 0x8000;

@@ -1,5 +1,6 @@
 import { readUint16 } from "./bytes.js";
-import { finishHash, FOLD, hashByte, NAME_LIMIT, POINTER_BITS, skipName } from "./name.js";
+import { FoldedName } from "./folded-name.js";
+import { skipName } from "./name.js";
 import { DNSSEC_OK, EDNS_OPTION, FIELD, FLAG, HEADER_BYTES, OPCODE_SHIFT, RECORD_FIXED_BYTES, TYPE } from "./numbers.js";
 
 /** Why a message is no question that we can answer. */
@@ -26,20 +27,16 @@ const COOKIE_BYTES = { client: 8, least: 16, most: 40 } as const;
 /**
  * One question as it stands in a datagram: a cursor, filled by `check` and reused for the next one.
  *
- * Offsets count from the start of the bytes given to `check`, but for `labelOffset`, which counts from the name's first byte.
+ * Offsets count from the start of the bytes given to `check`.
  */
 export class Query {
   id = 0;
   /** The header's second word as it came. */
   flags = 0;
+  /** Where the name stands, in the case in which it was asked. */
   nameOffset = 0;
-  /** With the root's zero byte; 0 where there is no question (RFC 7873 §5.4). */
-  nameLength = 0;
-  labelCount = 0;
-  /** Where the length byte of each label stands in the name, the leftmost first. */
-  readonly labelOffset = new Uint8Array(NAME_LIMIT.labels + 1);
-  /** Finished hash of the folded name. */
-  hash = 0;
+  /** The name; of length 0 where there is no question (RFC 7873 §5.4). */
+  readonly name: FoldedName;
   type = 0;
   class = 0;
   /** First byte after the question; where there is none, after the header. */
@@ -53,11 +50,13 @@ export class Query {
   cookieLength = 0;
   /** The asker would keep its TCP connection (RFC 7828). */
   wantsKeepalive = false;
-  readonly #seed: number;
 
-  /** `seed` begins every hash; it is random, so that nobody outside can make names collide. */
   constructor(seed: number) {
-    this.#seed = seed;
+    this.name = new FoldedName(seed);
+  }
+
+  get hasQuestion(): boolean {
+    return this.name.length > 0;
   }
 
   get opcode(): number {
@@ -101,9 +100,7 @@ export class Query {
     this.id = 0;
     this.flags = 0;
     this.nameOffset = offset + HEADER_BYTES;
-    this.nameLength = 0;
-    this.labelCount = 0;
-    this.hash = 0;
+    this.name.clear();
     this.type = 0;
     this.class = 0;
     this.questionEnd = offset + HEADER_BYTES;
@@ -117,26 +114,13 @@ export class Query {
 
   /** The name of a question cannot be compressed: nothing stands in front of it but the header. */
   #readQuestion(bytes: Uint8Array, end: number): boolean {
-    const start = this.nameOffset;
-    if (start + 5 > end) return false;
-    let at = start;
-    let hash = this.#seed;
-    let labels = 0;
-    for (let length = bytes[at]; length !== 0; length = bytes[at]) {
-      const stop = at + length + 1;
-      // The name's last byte is the root's, and type and class follow it.
-      if (length >= POINTER_BITS || length > NAME_LIMIT.labelBytes || stop + 5 > end) return false;
-      if (stop - start >= NAME_LIMIT.nameBytes) return false;
-      this.labelOffset[labels++] = at - start;
-      for (; at < stop; at++) hash = hashByte(hash, FOLD[bytes[at]]);
-    }
-    this.labelOffset[labels] = at - start;
-    this.labelCount = labels;
-    this.nameLength = at + 1 - start;
-    this.hash = finishHash(hashByte(hash, 0));
-    this.type = readUint16(bytes, at + 1);
-    this.class = readUint16(bytes, at + 3);
-    this.questionEnd = at + 5;
+    const { name, nameOffset } = this;
+    // Type and class follow the name.
+    if (!name.read(bytes, nameOffset, end - 4)) return false;
+    const at = nameOffset + name.length;
+    this.type = readUint16(bytes, at);
+    this.class = readUint16(bytes, at + 2);
+    this.questionEnd = at + 4;
     return true;
   }
 
@@ -179,7 +163,8 @@ export class Query {
 
   #readOption(code: number, at: number, length: number): QueryFault | undefined {
     if (code === EDNS_OPTION.cookie && this.cookieLength === 0) {
-      if (length !== COOKIE_BYTES.client && (length < COOKIE_BYTES.least || length > COOKIE_BYTES.most)) return "dns-cookie-length";
+      if (length !== COOKIE_BYTES.client && (length < COOKIE_BYTES.least || length > COOKIE_BYTES.most))
+        return "dns-cookie-length";
       this.cookieOffset = at;
       this.cookieLength = length;
     } else if (code === EDNS_OPTION.keepalive) {

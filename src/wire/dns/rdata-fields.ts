@@ -151,7 +151,12 @@ export const FIELD_CODEC: { readonly [Kind in FieldKind]: FieldCodec<FieldValue[
       return text === "-" ? new Uint8Array(0) : readHex(text ?? "");
     },
   },
-  hash: { parse: parseCounted, emit: emitCounted, format: formatBase32, read: (tokens) => readBase32(tokens.shift()?.text ?? "") },
+  hash: {
+    parse: parseCounted,
+    emit: emitCounted,
+    format: formatBase32,
+    read: (tokens) => readBase32(tokens.shift()?.text ?? ""),
+  },
   types: {
     parse: parseTypes,
     emit: emitTypes,

@@ -103,14 +103,21 @@ function layoutOf(type: number, classNumber: number): Layout | undefined {
 }
 
 function codecOf(kind: FieldKind): FieldCodec<FieldValue[FieldKind]> {
-  return FIELD_CODEC[kind] as FieldCodec<FieldValue[FieldKind]>;
+  return FIELD_CODEC[kind];
 }
 
 /**
  * The data of a record of a message that starts at `start`: fields, or bytes where the type is unknown; undefined where the type
  * is known and the data is malformed.
  */
-export function parseRdata(type: number, classNumber: number, bytes: Uint8Array, start: number, offset: number, length: number): AnyRdata | undefined {
+export function parseRdata(
+  type: number,
+  classNumber: number,
+  bytes: Uint8Array,
+  start: number,
+  offset: number,
+  length: number,
+): AnyRdata | undefined {
   const layout = layoutOf(type, classNumber);
   if (layout === undefined) return bytes.slice(offset, offset + length);
   const input = { bytes, start, at: offset, end: offset + length };
