@@ -170,8 +170,8 @@ export class AddressLearner implements PacketService {
   #solicitation(port: LinkAddresses, request: Packet, reply: Reply): Verdict {
     this.#count("solicitations");
     const target = request.payloadOffset + message.NEIGHBOUR_FIELD.target;
-    if (!isUnspecified(request.bytes, request.ipv6SourceOffset)) {
-      if (!isLinkLocal(request.bytes, request.ipv6SourceOffset)) this.#hear(port, request, request.ipv6SourceOffset);
+    if (!isUnspecified(request.view, request.ipv6SourceOffset)) {
+      if (!isLinkLocal(request.view, request.ipv6SourceOffset)) this.#hear(port, request, request.ipv6SourceOffset);
       return this.#answerForNeighbour(port, request, target, reply);
     }
     return this.#hear(port, request, target) ? VERDICT.silent : this.#defend(port, request, target, reply);
@@ -179,12 +179,12 @@ export class AddressLearner implements PacketService {
 
   /** The guest says that it has the address at `offset`. False when that is somebody else's. */
   #hear(port: LinkAddresses, request: Packet, offset: number): boolean {
-    const known = port.find(request.bytes, offset);
+    const known = port.find(request.view, offset);
     if (known !== undefined) {
       this.#refresh(known, request.etherSource);
       return true;
     }
-    if (isLinkLocal(request.bytes, offset)) return true;
+    if (isLinkLocal(request.view, offset)) return true;
     const address = readIpv6(request.view, offset);
     if (!isWithin(port, address)) {
       this.#count("not-permitted");
@@ -317,7 +317,7 @@ export class AddressLearner implements PacketService {
 
   /** "Send it to me": for a neighbour that is behind another port of the network. */
   #answerForNeighbour(port: LinkAddresses, request: Packet, target: number, reply: Reply): Verdict {
-    if (isLinkLocal(request.bytes, target) || port.find(request.bytes, target) !== undefined) return VERDICT.silent;
+    if (isLinkLocal(request.view, target) || port.find(request.view, target) !== undefined) return VERDICT.silent;
     const owner = this.#ownerOf(port, readIpv6(request.view, target));
     if (owner === undefined || owner === "" || owner === port.link.guest || reply.payloadLimit < NEIGHBOUR_BYTES)
       return VERDICT.silent;

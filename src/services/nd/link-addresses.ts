@@ -11,7 +11,7 @@ export class LearnedAddress implements WheelEntry {
   readonly owner: LinkAddresses;
   readonly address: Ipv6Address;
   /** The same in network order, to be compared with what comes in. */
-  readonly bytes = new Uint8Array(ADDRESS_BYTES);
+  readonly view = new DataView(new ArrayBuffer(ADDRESS_BYTES));
   mac: Mac;
   /** Monotonic time of the next probe. */
   untilMs = 0;
@@ -25,7 +25,7 @@ export class LearnedAddress implements WheelEntry {
     this.owner = owner;
     this.address = address;
     this.mac = mac;
-    writeIpv6(new DataView(this.bytes.buffer), 0, address);
+    writeIpv6(this.view, 0, address);
   }
 }
 
@@ -46,8 +46,8 @@ export class LinkAddresses {
   }
 
   /** The learnt address at `offset`; undefined when it is another. */
-  find(bytes: Uint8Array, offset: number): LearnedAddress | undefined {
-    for (const learned of this.learned) if (isSameAddress(learned.bytes, 0, bytes, offset)) return learned;
+  find(view: DataView, offset: number): LearnedAddress | undefined {
+    for (const learned of this.learned) if (isSameAddress(learned.view, 0, view, offset)) return learned;
     return undefined;
   }
 

@@ -17,6 +17,7 @@ import { ADDRESS_BYTES, copyAddress, isUnspecified } from "../../frame/ipv6-byte
 import type { Link } from "../../frame/link.js";
 import { PORT_LINK_LOCAL } from "../../frame/link-table.js";
 import type { Packet, PacketSender, PacketService } from "../../frame/packet.js";
+import * as icmpv6 from "../../wire/icmpv6.js";
 import { FAULTS, type NdpFault, OPTION } from "../../wire/ndp/codes.js";
 import * as message from "../../wire/ndp/message.js";
 import * as option from "../../wire/ndp/option.js";
@@ -155,11 +156,12 @@ export class RouterAdvertiser implements PacketService {
     const { view, payloadOffset, payloadLength } = request;
     const fault = message.check(view, payloadOffset, payloadLength);
     if (fault !== undefined) return this.#drop(fault);
+    if (icmpv6.type(view, payloadOffset) !== icmpv6.TYPE.routerSolicitation) return this.#drop("ndp-type");
     const state = this.#links[request.link.slot];
     if (state === undefined) return this.#drop("network-unknown");
     this.#count("solicitations");
     const nowMs = this.#options.clock.monotonicMs();
-    if (isUnspecified(request.bytes, request.ipv6SourceOffset)) {
+    if (isUnspecified(view, request.ipv6SourceOffset)) {
       const options = payloadOffset + message.HEADER_BYTES.routerSolicitation;
       const named = option.find(view, options, payloadOffset + payloadLength, OPTION.sourceLinkLayerAddress);
       if (named >= 0) return this.#drop("source-link-layer-address");
