@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { processTerminal } from "./terminal.js";
 import { runProgram } from "./program.js";
+import { processTerminal } from "./terminal.js";
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // `tapnet lease list | head` closes the pipe early; that is no mistake of anybody.

@@ -17,7 +17,7 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== "0";
-  const colours = forced || (process.stdout.isTTY === true && TERM !== "dumb" && (NO_COLOR ?? "") === "");
+  const colours = forced || (process.stdout.isTTY && TERM !== "dumb" && (NO_COLOR ?? "") === "");
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),

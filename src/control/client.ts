@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { errorMessage, TapnetError } from "../base/errors.js";
 import type { AttachRequest, GuestFilter, LeaseFilter, TenureFilter } from "./api.js";
 import { controlSocket } from "./paths.js";
@@ -118,7 +118,7 @@ export class ControlClient {
 
   async #call<Value>(method: string, path: string, query: Query = {}, body?: unknown): Promise<Value> {
     const parameters = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const search = parameters.length === 0 ? "" : `?${new URLSearchParams(parameters)}`;
+    const search = parameters.length === 0 ? "" : `?${new URLSearchParams(parameters).toString()}`;
     const response = await this.#open(method, path + search, body, this.#timeoutMs);
     return (await this.#json(response)) as Value;
   }

@@ -1,6 +1,6 @@
 import { type Context, printJson } from "../context.js";
-import { examine, type Finding } from "../doctor/index.js";
 import { realHost } from "../doctor/host.js";
+import { examine, type Finding } from "../doctor/index.js";
 import { EXIT } from "../exit-codes.js";
 
 const MARK = { ok: ["green", "✓"], note: ["cyan", "·"], warning: ["yellow", "!"], failure: ["red", "✗"] } as const;

@@ -85,9 +85,9 @@ function examineForwarding(host: Host): Finding {
 function examineReversePath(host: Host): Finding {
   const check = "rp_filter";
   const uplinks = defaultRouteInterfaces(host.readText("/proc/net/route") ?? "");
-  const valueOf = (name: string): number => Number(host.readText(`/proc/sys/net/ipv4/conf/${name}/rp_filter`)?.trim() ?? 0);
-  // The stricter of two is what counts, where 1 is strict and 2 is loose; the kernel takes the larger number.
-  const strict = uplinks.filter((name) => Math.max(valueOf("all"), valueOf(name)) === 1);
+  const modeOf = (name: string): number => Number(host.readText(`/proc/sys/net/ipv4/conf/${name}/rp_filter`)?.trim() ?? 0);
+  // 1 is strict, 2 is loose; of the two settings the kernel takes the larger number.
+  const strict = uplinks.filter((name) => Math.max(modeOf("all"), modeOf(name)) === 1);
   if (uplinks.length < 2 || strict.length === 0)
     return { check, result: "ok", message: "reverse-path filtering is not in the way", advice: null };
   return {

@@ -8,8 +8,7 @@ export function parseJsonLeases(text: string): ParsedLeases {
 }
 
 function parseEntry(entry: Readonly<Record<string, unknown>>): LeaseImport | string {
-  const text = (name: string): string | null =>
-    typeof entry[name] === "string" && entry[name] !== "" ? (entry[name] as string) : null;
+  const text = (name: string): string | null => (typeof entry[name] === "string" && entry[name] !== "" ? entry[name] : null);
   const address = readAddress(text("address") ?? "");
   if (address === undefined) return "entry without a usable address";
   const expiresAt = text("expiresAt");

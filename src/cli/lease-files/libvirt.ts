@@ -8,7 +8,7 @@ export function parseLibvirtLeases(text: string): ParsedLeases {
 }
 
 function parseEntry(entry: Readonly<Record<string, unknown>>): LeaseImport | string {
-  const text = (name: string): string => (typeof entry[name] === "string" ? (entry[name] as string) : "");
+  const text = (name: string): string => (typeof entry[name] === "string" ? entry[name] : "");
   const address = readAddress(text("ip-address"));
   if (address === undefined) return `entry without a usable ip-address`;
   const expiry = entry["expiry-time"];

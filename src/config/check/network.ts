@@ -2,8 +2,8 @@ import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
 import { formatPrefix, type Ipv4Prefix, ipv4InPrefix, parseIpv4Prefix } from "../../base/prefix.js";
 import type { DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
-import type { NetworkInput } from "../schema/network.js";
 import { formatIpv4Range } from "../schema/addresses.js";
+import type { NetworkInput } from "../schema/network.js";
 import { checkDhcp } from "./dhcp.js";
 import { explainUnusable, hostRange } from "./ranges.js";
 

@@ -104,7 +104,7 @@ function readForm(written: unknown): WrittenOption | Refusal {
   if (unknownKey !== undefined)
     return new Refusal(`has a key ${quote(unknownKey)}; ${suggestion(unknownKey, ["type", "value", "always"])}`);
   if (type !== undefined && !OPTION_TYPES.some((known) => known === type)) {
-    return new Refusal(`type ${quote(type)} is not known; ${suggestion(String(type), OPTION_TYPES)}`);
+    return new Refusal(`type ${quote(type)} is not known; ${suggestion(quote(type), OPTION_TYPES)}`);
   }
   if (typeof always !== "boolean") return new Refusal(`always is ${quote(always)}; write true or false`);
   return { type: type as OptionType | undefined, value, always };

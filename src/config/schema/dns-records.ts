@@ -28,7 +28,7 @@ export const dnsRecord: z.ZodType<DnsRecord, unknown> = form.transform((record, 
     context.addIssue({ code: "custom", message: data.message, path: ["value"], input: record.value });
     return z.NEVER;
   }
-  return { name: record.name, ttlSeconds: record.ttl, ...data } as DnsRecord;
+  return { name: record.name, ttlSeconds: record.ttl, ...data };
 });
 
 function readData(type: RecordType, value: unknown): RecordData | Refusal {

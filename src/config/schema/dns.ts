@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { z } from "zod";
+import type { z } from "zod";
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
 import type { DnsUpstream } from "../configuration.js";

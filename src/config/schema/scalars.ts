@@ -17,8 +17,9 @@ export class Refusal {
 
 /** What people see of a value in a message. */
 export function quote(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text === "" ? '""' : text;
+  const shown = typeof value === "string" ? value : JSON.stringify(value);
+  if (shown === "") return '""';
+  return shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
 }
 
 function kindOf(value: unknown): string {

@@ -5,7 +5,7 @@ import { printable, type Terminal } from "../../../src/cli/terminal.js";
 import { formatElapsed, formatRelative } from "../../../src/cli/times.js";
 
 const PLAIN: Terminal = { print: () => undefined, note: () => undefined, paint: (_, text) => text, colours: false };
-const MARKED: Terminal = { ...PLAIN, paint: (style, text) => `<${style}>${text}</>` };
+const MARKED: Terminal = { ...PLAIN, paint: (style, text) => `<${String(style)}>${text}</>` };
 
 interface Row {
   readonly name: string;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { spawnSync } from "node:child_process";
 import type { TapnetError } from "../../../src/base/errors.js";
 import { silentLogger } from "../../../src/base/log.js";
 import { ControlClient, ControlServer, type ControlServerOptions, controlSocket } from "../../../src/control/index.js";
@@ -24,16 +24,15 @@ interface Raw {
   readonly body: { error?: { code: string; message: string } };
 }
 
-function ask(method: string, path: string, body?: string | Buffer): Promise<Raw> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath: controlSocket(run), method, path, agent: false }, async (response) => {
-      const parts: Buffer[] = [];
-      for await (const part of response) parts.push(part as Buffer);
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(Buffer.concat(parts).toString()) });
-    });
+async function ask(method: string, path: string, body?: string | Buffer): Promise<Raw> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = request({ socketPath: controlSocket(run), method, path, agent: false }, resolve);
     outgoing.once("error", reject);
     outgoing.end(body);
   });
+  const parts: Buffer[] = [];
+  for await (const part of response as AsyncIterable<Buffer>) parts.push(part);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: JSON.parse(Buffer.concat(parts).toString()) };
 }
 
 /** Somebody else at the control socket; the function that is returned ends it. */
