@@ -8,8 +8,7 @@ export const accessRule = section({
   group: account.optional(),
   networks: z
     .preprocess((value) => (value === "all" ? ["all"] : value), list(label, "default"))
-    .meta({ type: ["string", "array"], items: { type: "string" }, description: "names of networks, or all" })
-    .default(["all"]),
+    .meta({ type: ["string", "array"], items: { type: "string" }, description: "names of networks, or all" }),
 });
 
 export type AccessInput = z.output<typeof accessRule>;

@@ -246,7 +246,16 @@ const ROWS: readonly Row[] = [
     yaml: `${LAN}    ipv4: 10.1.0.0/24\n    dhcp: { reservations: [{ ipv4: 10.1.0.9 }] }\n`,
     problems: [["4:28", /says for whom it is in no way/]],
   },
-  { name: "access for two", yaml: "access:\n  - { user: a, group: b }\n", problems: [["2:5", /write two entries/]] },
+  {
+    name: "access to nothing said",
+    yaml: "access:\n  - { user: a }\n",
+    problems: [["2:5", /access\[0\]\.networks: is missing; write a list/]],
+  },
+  {
+    name: "access for two",
+    yaml: "access:\n  - { user: a, group: b, networks: all }\n",
+    problems: [["2:5", /write two entries/]],
+  },
   { name: "access to nothing", yaml: "access:\n  - { user: a, networks: [x] }\n", problems: [["2:27", /there is no network x/]] },
   { name: "an upstream in words", yaml: "dns: { upstreams: [google] }\n", problems: [["1:20", /write one like 192\.0\.2\.53/]] },
   { name: "TLS without a name", yaml: 'dns: { upstreams: ["tls://192.0.2.1"] }\n', problems: [["1:20", /whose certificate/]] },
