@@ -31,7 +31,11 @@ export function attachSteps(
   const { frames, names, sysctl } = services;
   return [
     ...operations.filter((operation) => operation.do === "writeSysctl").map((write) => ipv6Step(port, write, sysctl)),
-    linkStep(port, before, operations.filter((operation) => operation.do !== "writeSysctl")),
+    linkStep(
+      port,
+      before,
+      operations.filter((operation) => operation.do !== "writeSysctl"),
+    ),
     ...portAddresses(port).map((address) => addressStep(port, address)),
     ...bindings.filter(({ on }) => on === "kernel"),
     ...bindings.filter(({ on }) => on === "guard"),
@@ -52,7 +56,11 @@ export function attachSteps(
 
 const RELEASED_LINK: LinkSettings = { alias: "", group: 0, up: false };
 
-function linkStep(port: Port, before: LinkState | undefined, operations: readonly Exclude<Operation, { do: "writeSysctl" }>[]): Step {
+function linkStep(
+  port: Port,
+  before: LinkState | undefined,
+  operations: readonly Exclude<Operation, { do: "writeSysctl" }>[],
+): Step {
   return {
     on: "kernel",
     describe: `set up link ${port.ifname}`,

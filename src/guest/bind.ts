@@ -96,7 +96,9 @@ function changeOf(
   const holder = port.macOf(address) === undefined ? ports.ofAddress(address) : port;
   const mac = holder?.macOf(address);
   const replaced =
-    holder === undefined || mac === undefined ? undefined : { port: holder, state: bindingState(holder, { address, mac }, uplinks) };
+    holder === undefined || mac === undefined
+      ? undefined
+      : { port: holder, state: bindingState(holder, { address, mac }, uplinks) };
   return { row, port, request, state: bindingState(port, request, uplinks), replaced };
 }
 

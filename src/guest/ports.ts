@@ -16,7 +16,7 @@ import { parsePortAlias } from "../network/alias.js";
 import type { Firewall, Kernel, Sysctl } from "../network/kernel.js";
 import type { Network, Port } from "../network/model.js";
 import { attachSteps } from "./attach-steps.js";
-import { bindAll, type BindRequest, type Outcome, unbindAll, type UnbindRequest } from "./bind.js";
+import { type BindRequest, bindAll, type Outcome, type UnbindRequest, unbindAll } from "./bind.js";
 import { AttachedPort, PortTable } from "./port-table.js";
 import type { Addresses, Frames, Names } from "./services.js";
 import { carryOut, type Step, type StepTargets, undo } from "./steps.js";
@@ -81,7 +81,8 @@ export class Ports {
     const { ifname, guest, network } = request;
     return this.#alone([ifname, guestKey(guest, network)], async () => {
       const link = this.#options.kernel.link(ifname);
-      if (link === undefined) throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
+      if (link === undefined)
+        throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
       const present = this.#table.get(link.ifindex);
       if (present !== undefined && present.guest === guest && present.network.name === network.name) return present;
       this.#refuseTaken(request, present);
@@ -123,7 +124,10 @@ export class Ports {
         await frames.open(port);
         await names.add(port);
       } catch (error) {
-        log.error({ guest: port.guest, ifname: port.ifname, error: String(error) }, "a guest's port could not be taken over whole");
+        log.error(
+          { guest: port.guest, ifname: port.ifname, error: String(error) },
+          "a guest's port could not be taken over whole",
+        );
       }
     }
     return strangers;
@@ -202,7 +206,11 @@ export class Ports {
     const other = this.#table.ofGuest(guest, network.name);
     if (other === undefined) return;
     if (this.#options.kernel.link(other.ifindex) === undefined) this.linkGone(other.ifindex);
-    else throw new TapnetError("GUEST_ATTACHED", `${guestKey(guest, network)} is attached through ${other.ifname}: detach that first`);
+    else
+      throw new TapnetError(
+        "GUEST_ATTACHED",
+        `${guestKey(guest, network)} is attached through ${other.ifname}: detach that first`,
+      );
   }
 
   /** Keeps a link and a guest to one attach or detach at a time. */

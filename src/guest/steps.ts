@@ -78,23 +78,23 @@ async function doGroup(group: readonly Step[], { kernel, firewall }: StepTargets
   if (failure !== undefined) throw failure;
 }
 
-async function undoGroup(group: readonly Step[], { kernel, firewall, onUndoFailure }: StepTargets): Promise<void> {
-  const routes = kernel.batch();
-  const stations = firewall.batch();
+async function undoGroup(group: readonly Step[], targets: StepTargets): Promise<void> {
+  const routes = targets.kernel.batch();
+  const stations = targets.firewall.batch();
   for (const step of group) {
     if (step.on === "kernel") step.undo(routes);
     else if (step.on === "guard") step.undo(stations);
-    else await undoService(step, onUndoFailure);
+    else await undoService(step, targets);
   }
-  for (const { error } of routes.send()) onUndoFailure(group[0], error);
+  for (const { error } of routes.send()) targets.onUndoFailure(group[0], error);
   const failure = stations.send();
-  if (failure !== undefined) onUndoFailure(group[0], failure);
+  if (failure !== undefined) targets.onUndoFailure(group[0], failure);
 }
 
-async function undoService(step: ServiceStep, onUndoFailure: StepTargets["onUndoFailure"]): Promise<void> {
+async function undoService(step: ServiceStep, targets: StepTargets): Promise<void> {
   try {
     await step.undo();
   } catch (error) {
-    onUndoFailure(step, error);
+    targets.onUndoFailure(step, error);
   }
 }

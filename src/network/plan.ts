@@ -53,7 +53,8 @@ function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
   for (const { kind, uplink, ipv4, ipv6 } of networks) {
     const leadsOut = kind === "nat" || kind === "routed";
-    if (leadsOut && ipv4 !== undefined) paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
+    if (leadsOut && ipv4 !== undefined)
+      paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
     if (ipv6 !== undefined) paths.add(IPV6_FORWARDING);
   }
   return [...paths].toSorted().map((path) => ({ path, value: "1" }));

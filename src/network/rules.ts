@@ -22,13 +22,9 @@ export class Rules {
 
   /** Replaces the tables by the plan as it is when its turn has come. */
   load(state: () => KernelState): Promise<void> {
-    const loaded = this.#loaded.then(async () => {
-      await this.#firewall.load(state().ruleset);
-      this.#fingerprint = this.#present();
-      this.#fillSets(state().stations);
-    });
-    this.#loaded = loaded.catch(() => undefined);
-    return loaded;
+    const turn = this.#loaded.then(() => this.#loadNow(state));
+    this.#loaded = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Puts right what somebody else has done to the tables. */
@@ -43,6 +39,12 @@ export class Rules {
     await this.load(state);
   }
 
+  async #loadNow(state: () => KernelState): Promise<void> {
+    await this.#firewall.load(state().ruleset);
+    this.#fingerprint = this.#present();
+    this.#fillSets(state().stations);
+  }
+
   #present(): string {
     return TABLES.map((table) => this.#firewall.fingerprint(table)).join(" ");
   }
@@ -51,7 +53,9 @@ export class Rules {
   #fillSets(stations: readonly Station[]): number {
     const batch = this.#firewall.batch();
     for (const set of [BOUND_IPV4, BOUND_IPV6, BOUND_ARP]) {
-      const wanted = new Map(stations.filter((station) => setsOf(station).includes(set)).map((station) => [stationKey(station), station]));
+      const wanted = new Map(
+        stations.filter((station) => setsOf(station).includes(set)).map((station) => [stationKey(station), station]),
+      );
       for (const station of this.#firewall.stations(set)) {
         if (!wanted.delete(stationKey(station))) batch.delete(set, station);
       }

@@ -190,7 +190,10 @@ export class Upkeep {
     if (isUplink && this.uplinks.get(link.name) !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
     const port = this.#ports.get(link.ifindex);
     if (port === undefined) return;
-    if (deleted) return this.#ports.linkGone(link.ifindex);
+    if (deleted) {
+      this.#ports.linkGone(link.ifindex);
+      return;
+    }
     if (link.name !== port.ifname) this.#ports.linkRenamed(link.ifindex, link.name);
     if (differs(port, link) && differs(port, this.#options.kernel.link(link.ifindex))) this.#lookSoon();
   }

@@ -104,7 +104,8 @@ export class Nftables {
     const elements: SetElement[] = [];
     const messages = this.#dump(writer);
     eachMessage(messages, (_type, offset, end) => {
-      new Attributes(messages, offset + GENERIC_HEADER_BYTES, end).each(NFTA_ELEMENT_LIST.elements, (_list, value) => {
+      const list = new Attributes(messages, offset + GENERIC_HEADER_BYTES, end).nested(NFTA_ELEMENT_LIST.elements);
+      list?.each((_element, value) => {
         const element = new Attributes(value, 0, value.length);
         const key = element.nested(NFTA_ELEMENT.key)?.value(NFTA_DATA_VALUE);
         const counter = element.nested(NFTA_ELEMENT.expression)?.nested(NFTA_EXPRESSION_DATA);

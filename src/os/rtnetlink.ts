@@ -18,7 +18,7 @@ import { MessageWriter } from "./rtnetlink/message.js";
 import { parseNeighbour, writeNeighbourDump } from "./rtnetlink/neighbours.js";
 import { parseRoute, ROUTE_MESSAGE, writeRouteDump } from "./rtnetlink/routes.js";
 
-export { RouteBatch, type RequestFailure } from "./rtnetlink/batch.js";
+export { type RequestFailure, RouteBatch } from "./rtnetlink/batch.js";
 export type { BridgeSettings } from "./rtnetlink/links.js";
 export type { NeighbourTableSettings } from "./rtnetlink/neighbours.js";
 export type { RouteKey } from "./rtnetlink/routes.js";

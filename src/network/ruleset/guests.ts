@@ -13,7 +13,11 @@ export const TO_GUEST = is(meta("oifgroup"), ANY_GUEST);
 export const NOT_TO_GUEST = isNot(meta("oifgroup"), ANY_GUEST);
 
 /** Each network's packets to a chain of the network's own. */
-export function dispatch(key: "iifgroup" | "oifgroup", networks: readonly Network[], chainOf: (network: Network) => string): Word {
+export function dispatch(
+  key: "iifgroup" | "oifgroup",
+  networks: readonly Network[],
+  chainOf: (network: Network) => string,
+): Word {
   return byValue(
     meta(key),
     networks.map((network) => [network.group, goto(chainOf(network))]),

@@ -2,7 +2,22 @@ import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import { GATEWAY_LINK_LOCAL, type Network } from "../model.js";
 import { addressField, dispatch, TO_GUEST } from "./guests.js";
 import { PRIORITY, type TableWriter } from "./table.js";
-import { ACCEPT, anyOf, concat, count, DROP, goto, hasAny, inSet, is, isNot, meta, payload, remember, type Word } from "./words.js";
+import {
+  ACCEPT,
+  anyOf,
+  concat,
+  count,
+  DROP,
+  goto,
+  hasAny,
+  inSet,
+  is,
+  isNot,
+  meta,
+  payload,
+  remember,
+  type Word,
+} from "./words.js";
 
 const DNS_PORT = 53;
 /** As long as conntrack remembers a UDP flow that goes both ways. */
@@ -14,7 +29,11 @@ export function composeInput(table: TableWriter, networks: readonly Network[]): 
   table.counter("kept_from_host");
   composeExpected(table);
   table.chain("input", { type: "filter", hook: "input", priority: PRIORITY.filter });
-  if (networks.length > 0) table.rule("input", dispatch("iifgroup", networks, (network) => `host_${network.name}`));
+  if (networks.length > 0)
+    table.rule(
+      "input",
+      dispatch("iifgroup", networks, (network) => `host_${network.name}`),
+    );
   closeGatewaysToOthers(table, networks);
   for (const network of networks) composeHost(table, network);
   composeAnswers(table);
@@ -47,8 +66,16 @@ function gatewaysOf(network: Network): IpAddress[] {
 function composeAnswers(table: TableWriter): void {
   table.chain("answers");
   table.rule("answers", hasAny(payload("tcp", "flags"), "ack", "rst"), ACCEPT);
-  table.rule("answers", expected("ip", "saddr", "sport", "dport", "iif", (flow) => is(flow, inSet("expected4"))), ACCEPT);
-  table.rule("answers", expected("ip6", "saddr", "sport", "dport", "iif", (flow) => is(flow, inSet("expected6"))), ACCEPT);
+  table.rule(
+    "answers",
+    expected("ip", "saddr", "sport", "dport", "iif", (flow) => is(flow, inSet("expected4"))),
+    ACCEPT,
+  );
+  table.rule(
+    "answers",
+    expected("ip6", "saddr", "sport", "dport", "iif", (flow) => is(flow, inSet("expected6"))),
+    ACCEPT,
+  );
   const errors = ["destination-unreachable", "time-exceeded", "parameter-problem", "echo-reply"];
   table.rule("answers", is(payload("icmp", "type"), anyOf(...errors)), ACCEPT);
   table.rule("answers", is(payload("icmpv6", "type"), anyOf("packet-too-big", ...errors)), ACCEPT);
@@ -61,8 +88,16 @@ function composeExpected(table: TableWriter): void {
   table.set("expected4", { type: ["iface_index", "ipv4_addr", "inet_service", "inet_service"], dynamic });
   table.set("expected6", { type: ["iface_index", "ipv6_addr", "inet_service", "inet_service"], dynamic });
   table.chain("output", { type: "filter", hook: "output", priority: PRIORITY.filter });
-  table.rule("output", TO_GUEST, expected("ip", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected4")));
-  table.rule("output", TO_GUEST, expected("ip6", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected6")));
+  table.rule(
+    "output",
+    TO_GUEST,
+    expected("ip", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected4")),
+  );
+  table.rule(
+    "output",
+    TO_GUEST,
+    expected("ip6", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected6")),
+  );
 }
 
 /** One flow as both directions know it: the guest's link, address and port, then the host's port. */

@@ -22,7 +22,9 @@ export const goto = (chain: string): Word => ({ goto: { target: chain } });
 export const REJECT: Word = { reject: { type: "icmpx", expr: "admin-prohibited" } };
 /** Counts in a named counter: one inside the rule would change the rule's bytes. */
 export const count = (counter: string): Word => ({ counter });
-export const byValue = (key: Word, verdicts: readonly (readonly [Word, Word])[]): Word => ({ vmap: { key, data: { set: verdicts } } });
+export const byValue = (key: Word, verdicts: readonly (readonly [Word, Word])[]): Word => ({
+  vmap: { key, data: { set: verdicts } },
+});
 /** Adds what the packet shows to a set, or renews it. */
 export const remember = (element: Word, set: string): Word => ({ set: { op: "update", elem: element, set: `@${set}` } });
 

@@ -1,6 +1,6 @@
+import { readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import type { IpAddress } from "../../base/kernel-objects.js";
 import { formatAddress } from "../../base/kernel-objects.js";
-import { readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import { formatMac, type Mac, readMac, writeMac } from "../../base/mac.js";
 import { HOST_LITTLE_ENDIAN } from "../netlink.js";
 

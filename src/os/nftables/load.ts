@@ -52,7 +52,9 @@ function nftError(nft: string, cause: NodeJS.ErrnoException & { stderr?: string;
     return new TapnetError("NFT_MISSING", `the program ${nft} is not there: install the package nftables`, { cause });
   }
   if (cause.killed === true) {
-    return new TapnetError("NFT_TIMEOUT", `nft did not finish in ${TIMEOUT_MS / 1000} s: see what else holds nftables`, { cause });
+    return new TapnetError("NFT_TIMEOUT", `nft did not finish in ${TIMEOUT_MS / 1000} s: see what else holds nftables`, {
+      cause,
+    });
   }
   if (/operation not permitted|permission denied|must be root/i.test(said)) {
     const advice = "run as root or with the capability CAP_NET_ADMIN";
@@ -60,9 +62,13 @@ function nftError(nft: string, cause: NodeJS.ErrnoException & { stderr?: string;
   }
   if (/not supported|unable to initialize|cache initialization failed/i.test(said)) {
     const advice = "load or enable nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_MASQ, CONFIG_NFT_CT)";
-    return new TapnetError("NFT_UNSUPPORTED", `this kernel's nftables lacks what the guard needs: ${advice} (nft said: ${said})`, {
-      cause,
-    });
+    return new TapnetError(
+      "NFT_UNSUPPORTED",
+      `this kernel's nftables lacks what the guard needs: ${advice} (nft said: ${said})`,
+      {
+        cause,
+      },
+    );
   }
   return new TapnetError("NFT_REFUSED", `nft refused the ruleset: ${said === "" ? cause.message : said}`, { cause });
 }

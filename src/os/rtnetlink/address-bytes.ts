@@ -1,5 +1,5 @@
-import type { IpAddress } from "../../base/kernel-objects.js";
 import { readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
+import type { IpAddress } from "../../base/kernel-objects.js";
 import type { MessageWriter } from "./message.js";
 
 /** Address families (sys/socket.h). */

@@ -1,8 +1,8 @@
-import { writeMac } from "../../base/mac.js";
 import type { Ipv4LinkSettings, Ipv6AddressGeneration, LinkSettings, LinkState } from "../../base/kernel-objects.js";
+import { writeMac } from "../../base/mac.js";
 import { HOST_LITTLE_ENDIAN, NETLINK_FLAG } from "../netlink.js";
 import { AF_INET, AF_INET6 } from "./address-bytes.js";
-import { Attributes, type MessageWriter, NESTED } from "./message.js";
+import { Attributes, type MessageWriter, NESTED, textOf } from "./message.js";
 
 /** Message types (linux/rtnetlink.h). */
 export const LINK_MESSAGE = { new: 16, delete: 17, get: 18, set: 19, newProperty: 108, deleteProperty: 109 } as const;
@@ -123,7 +123,8 @@ export function writeLinkDump(writer: MessageWriter): void {
 export function writeLinkGet(writer: MessageWriter, which: number | string): void {
   writer.begin(LINK_MESSAGE.get, 0);
   putLinkHeader(writer, typeof which === "number" ? which : 0, {});
-  if (typeof which === "string") writer.putString(new TextEncoder().encode(which).length > 15 ? IFLA.altIfname : IFLA.ifname, which);
+  if (typeof which === "string")
+    writer.putString(new TextEncoder().encode(which).length > 15 ? IFLA.altIfname : IFLA.ifname, which);
   writer.putU32(IFLA.extMask, RTEXT_FILTER_SKIP_STATS);
   writer.end();
 }
@@ -184,8 +185,8 @@ export function parseLink(bytes: Uint8Array, offset: number, end: number): LinkS
   const flags = attributes.view.getUint32(offset + FIELD.flags, HOST_LITTLE_ENDIAN);
   const families = attributes.nested(IFLA.afSpec);
   const alternativeNames: string[] = [];
-  attributes.each(IFLA.propList, (type, value) => {
-    if (type === IFLA.altIfname) alternativeNames.push(new TextDecoder().decode(value.subarray(0, -1)));
+  attributes.nested(IFLA.propList)?.each((type, value) => {
+    if (type === IFLA.altIfname) alternativeNames.push(textOf(value));
   });
   return {
     ifindex: attributes.view.getInt32(offset + FIELD.index, HOST_LITTLE_ENDIAN),

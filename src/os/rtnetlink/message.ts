@@ -136,99 +136,110 @@ function align(lengthBytes: number): number {
   return (lengthBytes + NETLINK_ALIGN_BYTES - 1) & ~(NETLINK_ALIGN_BYTES - 1);
 }
 
-/** Which attributes a stretch of bytes holds: where each starts and how long it is, the last one where a type comes twice. */
+/**
+ * The attributes in a stretch of bytes. They are looked for each time: most messages have many and few are asked for, so an
+ * index would cost more than it saves.
+ */
 export class Attributes {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  readonly #at = new Map<number, { readonly offset: number; readonly length: number }>();
+  readonly #start: number;
+  readonly #end: number;
+  /** Length of the value that `#find` has found. */
+  #length = 0;
 
-  /** Attributes from `offset` to `end`. One that does not fit ends the list. */
-  constructor(bytes: Uint8Array, offset: number, end: number) {
+  /** Attributes from `offset` to `end`. One that does not fit ends the list. `view` is on the same bytes. */
+  constructor(
+    bytes: Uint8Array,
+    offset: number,
+    end: number,
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  ) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    eachAttribute(this.view, offset, Math.min(end, bytes.length), (type, value, length) => {
-      this.#at.set(type, { offset: value, length });
-    });
-  }
-
-  has(type: number): boolean {
-    return this.#at.has(type);
+    this.view = view;
+    this.#start = offset;
+    this.#end = Math.min(end, bytes.length);
   }
 
   /** Undefined where it is absent or too short. */
   u8(type: number): number | undefined {
-    const found = this.#find(type, 1);
-    return found && this.view.getUint8(found.offset);
+    const offset = this.#find(type, 1);
+    return offset < 0 ? undefined : this.view.getUint8(offset);
   }
 
   u32(type: number): number | undefined {
-    const found = this.#find(type, 4);
-    return found && this.view.getUint32(found.offset, HOST_LITTLE_ENDIAN);
+    const offset = this.#find(type, 4);
+    return offset < 0 ? undefined : this.view.getUint32(offset, HOST_LITTLE_ENDIAN);
+  }
+
+  u32NetworkOrder(type: number): number | undefined {
+    const offset = this.#find(type, 4);
+    return offset < 0 ? undefined : this.view.getUint32(offset);
   }
 
   /** nftables has its numbers in network order. A count beyond 2^53 loses its last digits. */
   u64NetworkOrder(type: number): number | undefined {
-    const found = this.#find(type, 8);
-    return found && Number(this.view.getBigUint64(found.offset));
-  }
-
-  u32NetworkOrder(type: number): number | undefined {
-    const found = this.#find(type, 4);
-    return found && this.view.getUint32(found.offset);
+    const offset = this.#find(type, 8);
+    return offset < 0 ? undefined : Number(this.view.getBigUint64(offset));
   }
 
   /** Without the zero byte at its end. */
   string(type: number): string | undefined {
     const value = this.value(type);
-    if (value === undefined) return undefined;
-    const end = value.indexOf(0);
-    return decoder.decode(end < 0 ? value : value.subarray(0, end));
-  }
-
-  /** A view of the value, not a copy. */
-  value(type: number): Uint8Array | undefined {
-    const found = this.#find(type, 0);
-    return found && this.bytes.subarray(found.offset, found.offset + found.length);
+    return value && textOf(value);
   }
 
   /** Undefined where it is absent or no Ethernet address. */
   mac(type: number): Mac | undefined {
-    const found = this.#find(type, 6);
-    return found?.length === 6 ? readMac(this.view, found.offset) : undefined;
+    const offset = this.#find(type, 6);
+    return offset < 0 || this.#length !== 6 ? undefined : readMac(this.view, offset);
+  }
+
+  /** A view of the value, not a copy. */
+  value(type: number): Uint8Array | undefined {
+    const offset = this.#find(type, 0);
+    return offset < 0 ? undefined : this.bytes.subarray(offset, offset + this.#length);
   }
 
   nested(type: number): Attributes | undefined {
-    const found = this.#find(type, 0);
-    return found && new Attributes(this.bytes, found.offset, found.offset + found.length);
+    const offset = this.#find(type, 0);
+    return offset < 0 ? undefined : new Attributes(this.bytes, offset, offset + this.#length, this.view);
   }
 
-  /** Calls for each attribute inside this one, in order, also for types that come more than once. */
-  each(type: number, visit: (type: number, value: Uint8Array) => void): void {
-    const found = this.#find(type, 0);
-    if (found === undefined) return;
-    eachAttribute(this.view, found.offset, found.offset + found.length, (inner, offset, length) => {
-      visit(inner, this.bytes.subarray(offset, offset + length));
-    });
+  /** Calls for each attribute in order, also for types that come more than once. */
+  each(visit: (type: number, value: Uint8Array) => void): void {
+    for (let offset = this.#start; this.#fits(offset); offset += align(this.view.getUint16(offset, HOST_LITTLE_ENDIAN))) {
+      const end = offset + this.view.getUint16(offset, HOST_LITTLE_ENDIAN);
+      const type = this.view.getUint16(offset + 2, HOST_LITTLE_ENDIAN) & TYPE_MASK;
+      visit(type, this.bytes.subarray(offset + ATTRIBUTE_HEADER_BYTES, end));
+    }
   }
 
-  #find(type: number, least: number): { readonly offset: number; readonly length: number } | undefined {
-    const found = this.#at.get(type);
-    return found !== undefined && found.length >= least ? found : undefined;
+  /** Where the value of the first attribute of this type starts; -1 where there is none with at least so many bytes. */
+  #find(type: number, least: number): number {
+    for (let offset = this.#start; this.#fits(offset); offset += align(this.view.getUint16(offset, HOST_LITTLE_ENDIAN))) {
+      if ((this.view.getUint16(offset + 2, HOST_LITTLE_ENDIAN) & TYPE_MASK) !== type) continue;
+      this.#length = this.view.getUint16(offset, HOST_LITTLE_ENDIAN) - ATTRIBUTE_HEADER_BYTES;
+      return this.#length >= least ? offset + ATTRIBUTE_HEADER_BYTES : -1;
+    }
+    return -1;
+  }
+
+  #fits(offset: number): boolean {
+    const room = this.#end - offset;
+    if (room < ATTRIBUTE_HEADER_BYTES) return false;
+    const length = this.view.getUint16(offset, HOST_LITTLE_ENDIAN);
+    return length >= ATTRIBUTE_HEADER_BYTES && length <= room;
   }
 }
 
-function eachAttribute(
-  view: DataView,
-  start: number,
-  end: number,
-  visit: (type: number, offset: number, length: number) => void,
-): void {
-  let offset = start;
-  while (end - offset >= ATTRIBUTE_HEADER_BYTES) {
-    const length = view.getUint16(offset, HOST_LITTLE_ENDIAN);
-    if (length < ATTRIBUTE_HEADER_BYTES || length > end - offset) return;
-    const type = view.getUint16(offset + 2, HOST_LITTLE_ENDIAN) & TYPE_MASK;
-    visit(type, offset + ATTRIBUTE_HEADER_BYTES, length - ATTRIBUTE_HEADER_BYTES);
-    offset += align(length);
+/** Text up to its zero byte. Names are nearly always ASCII, for which a decoder costs more than it does. */
+export function textOf(value: Uint8Array): string {
+  let text = "";
+  for (const octet of value) {
+    if (octet === 0) break;
+    if (octet > 0x7f) return decoder.decode(value.subarray(0, value.includes(0) ? value.indexOf(0) : value.length));
+    text += String.fromCharCode(octet);
   }
+  return text;
 }

@@ -80,46 +80,53 @@ suite("a guest that lies reaches nobody", needs(root, nft, tap), () => {
   ];
   for (const [what, from] of lies) {
     test(`${what} does not, and is counted`, async () => {
-      const before = spoofed();
+      const counted = spoofed();
       drain(taps[1]);
       writeSync(taps[0].fd, datagram(from, OTHER.ip));
       writeSync(taps[0].fd, datagram(from, "198.51.100.1"));
       assert.equal(count(await received(taps[1]), "hello"), 0);
-      assert.ok(spoofed() - before <= 2);
-      assert.ok(spoofed() > before || from.ip === "127.0.0.1");
+      assert.ok(spoofed() - counted <= 2);
+      assert.ok(spoofed() > counted || from.ip === "127.0.0.1");
     });
   }
 
   test("who lied is known by the link", () => {
-    const links = host.firewall.elements({ table: TABLE, name: "spoofers" }).map(({ key, count: counted }) => ({
+    const links = host.firewall.elements({ table: TABLE, name: "spoofers" }).map(({ key, count: tally }) => ({
       ifindex: new Uint32Array(key.slice().buffer)[0],
-      packets: counted?.packets ?? 0,
+      packets: tally?.packets ?? 0,
     }));
-    assert.deepEqual(links.map(({ ifindex }) => ifindex), [one.ifindex]);
+    assert.deepEqual(
+      links.map(({ ifindex }) => ifindex),
+      [one.ifindex],
+    );
     assert.ok(links[0].packets >= 14);
   });
 
   test("DHCP and DNS end at the guard and are no lies", () => {
-    const before = spoofed();
+    const counted = spoofed();
     writeSync(taps[0].fd, datagram({ ip: "0.0.0.0", mac: ONE.mac }, "255.255.255.255", 67));
     writeSync(taps[0].fd, datagram(ONE, "10.77.0.1", 53));
-    assert.equal(spoofed(), before);
+    assert.equal(spoofed(), counted);
   });
 
   test("ARP for another is not believed, and the neighbour table cannot be filled", async () => {
-    const before = await neighbours(host);
+    const known = await neighbours(host);
     for (let number = 0; number < 3000; number++) {
       const sender = { ip: `10.77.${number >> 8}.${number & 255}`, mac: ONE.mac };
       writeSync(taps[0].fd, arp(ARP_REQUEST, sender, "10.77.0.1"));
       writeSync(taps[0].fd, arp(ARP_REPLY, { ip: OTHER.ip, mac: ONE.mac }, OTHER.ip));
     }
     writeSync(taps[0].fd, arp(ARP_REQUEST, { ip: OTHER.ip, mac: ONE.mac }, "10.77.0.1"));
-    assert.equal(await neighbours(host), before);
+    assert.equal(await neighbours(host), known);
     assert.ok((host.firewall.counters(ARP_TABLE).get("spoofed")?.packets ?? 0) >= 3000);
   });
 
   test("honest ARP is answered: the gateway, a neighbour, and a probe for the gateway's address", async () => {
-    for (const [sender, target] of [[ONE, "10.77.0.1"], [ONE, OTHER.ip], [{ ip: "0.0.0.0", mac: ONE.mac }, "10.77.0.1"]] as const) {
+    for (const [sender, target] of [
+      [ONE, "10.77.0.1"],
+      [ONE, OTHER.ip],
+      [{ ip: "0.0.0.0", mac: ONE.mac }, "10.77.0.1"],
+    ] as const) {
       drain(taps[0]);
       writeSync(taps[0].fd, arp(ARP_REQUEST, sender, target));
       const replies = (await received(taps[0])).filter((frame) => frame.readUInt16BE(12) === 0x0806);

@@ -102,7 +102,12 @@ suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), comm
     const connect = (from: TestGuest, address: string, port: number) =>
       from.host.run(["socat", "-T", "1", "-", `TCP4:${address}:${port},connect-timeout=1`]);
     assert.match((await connect(web1, GATEWAY.default, 53)).stdout, /open/);
-    for (const [address, port] of [[GATEWAY.default, 22], ["198.51.100.2", 53], [GATEWAY.lab, 53], ["198.51.100.2", 8080]] as const) {
+    for (const [address, port] of [
+      [GATEWAY.default, 22],
+      ["198.51.100.2", 53],
+      [GATEWAY.lab, 53],
+      ["198.51.100.2", 8080],
+    ] as const) {
       assert.doesNotMatch((await connect(web1, address, port)).stdout, /open/);
     }
     assert.doesNotMatch((await connect(cell1, GATEWAY.cell, 53)).stdout, /open/);
