@@ -103,6 +103,10 @@ export const DROP_REASONS: Readonly<Record<DropReason, string>> = {
 
 const HOP_LIMIT_ON_LINK = 255;
 
+/** MACs are read in place, not by `readMac`: a number of 48 bits that comes back from a call may be an object on the heap. */
+const MAC_SOURCE = ethernet.FIELD.source;
+const TWO_32 = 0x1_0000_0000;
+
 export class Classifier {
   readonly drops = new Counters<DropReason>(Object.keys(DROP_REASONS) as DropReason[]);
   /** Valid after `FRAME_KIND.datagram`. */
@@ -120,21 +124,27 @@ export class Classifier {
   classify(batch: ReceiveBatch, row: number): FrameKind {
     const link = this.#links.at(batch.slot[row]);
     if (link === undefined) return this.#drop("link-gone");
-    const flags = batch.flags[row];
-    if ((flags & FRAME_FLAG.truncated) !== 0) return this.#drop("frame-truncated");
+    if ((batch.flags[row] & FRAME_FLAG.truncated) !== 0) return this.#drop("frame-truncated");
     const { view } = batch;
     const offset = batch.offset[row];
-    const length = batch.length[row];
-    const fault = ethernet.check(view, offset, length) ?? checkStations(view, offset, link);
+    if (batch.length[row] < ethernet.HEADER_BYTES) return this.#drop("ethernet-truncated");
+    const fault = this.#checkStations(view, offset, link.slot);
     if (fault !== undefined) return this.#drop(fault);
-    const header = ethernet.headerBytes(view, offset);
-    switch (ethernet.type(view, offset)) {
+    const type = ethernet.outerType(view, offset);
+    if (type !== ethernet.ETHERTYPE.vlan) return this.#network(batch, row, link, type, ethernet.HEADER_BYTES);
+    if (batch.length[row] < ethernet.headerBytes(view, offset)) return this.#drop("ethernet-truncated");
+    if (ethernet.vlanId(view, offset) !== 0) return this.#drop("ethernet-vlan");
+    return this.#network(batch, row, link, ethernet.type(view, offset), ethernet.headerBytes(view, offset));
+  }
+
+  #network(batch: ReceiveBatch, row: number, link: Link, type: number, etherBytes: number): FrameKind {
+    switch (type) {
       case ethernet.ETHERTYPE.ipv4:
-        return this.#ipv4(batch, link, offset, offset + header, length - header, flags);
+        return this.#ipv4(batch, row, link, etherBytes);
       case ethernet.ETHERTYPE.ipv6:
-        return this.#ipv6(batch, link, offset, offset + header, length - header, flags);
+        return this.#ipv6(batch, row, link, etherBytes);
       case ethernet.ETHERTYPE.arp:
-        return this.#arp(batch, link, offset, offset + header, length - header);
+        return this.#arp(batch, row, link, etherBytes);
       default:
         return this.#drop("not-control");
     }
@@ -153,14 +163,15 @@ export class Classifier {
     return FRAME_KIND.dropped;
   }
 
-  #ipv4(batch: ReceiveBatch, link: Link, frame: number, offset: number, length: number, flags: number): FrameKind {
+  #ipv4(batch: ReceiveBatch, row: number, link: Link, etherBytes: number): FrameKind {
     const { view } = batch;
-    const fault = ipv4.check(view, offset, length) ?? checkIpv4(view, offset, link);
+    const offset = batch.offset[row] + etherBytes;
+    const fault = ipv4.check(view, offset, batch.length[row] - etherBytes) ?? checkIpv4(view, offset, link);
     if (fault !== undefined) return this.#drop(fault);
     const header = ipv4.headerBytes(view, offset);
     const udpOffset = offset + header;
     const udpLength = ipv4.totalBytes(view, offset) - header;
-    const udpFault = udp.check(view, udpOffset, udpLength) ?? checkUdpv4(view, offset, udpOffset, flags);
+    const udpFault = udp.check(view, udpOffset, udpLength) ?? checkUdpv4(view, offset, udpOffset, batch.flags[row]);
     if (udpFault !== undefined) return this.#drop(udpFault);
     const { datagram } = this;
     datagram.ipVersion = 4;
@@ -168,23 +179,25 @@ export class Classifier {
     datagram.ipDestination = ipv4.destination(view, offset);
     datagram.ipv6SourceOffset = 0;
     datagram.ipv6DestinationOffset = 0;
-    return this.#datagram(batch, link, frame, udpOffset);
+    return this.#datagram(batch, row, link, udpOffset);
   }
 
-  #ipv6(batch: ReceiveBatch, link: Link, frame: number, offset: number, length: number, flags: number): FrameKind {
+  #ipv6(batch: ReceiveBatch, row: number, link: Link, etherBytes: number): FrameKind {
     const { view } = batch;
-    const fault =
-      ipv6.check(view, offset, length) ?? this.#checkIpv6(batch.bytes, offset, link) ?? this.#extensions.walk(view, offset);
+    const offset = batch.offset[row] + etherBytes;
+    const length = batch.length[row] - etherBytes;
+    const extensions = this.#extensions;
+    const fault = ipv6.check(view, offset, length) ?? this.#checkIpv6(view, offset, link.slot) ?? extensions.walk(view, offset);
     if (fault !== undefined) return this.#drop(fault);
-    if (this.#extensions.protocol === ipv6.NEXT_HEADER.udp) return this.#udpv6(batch, link, frame, offset, flags);
-    if (this.#extensions.protocol === ipv6.NEXT_HEADER.icmpv6) return this.#icmpv6(batch, link, frame, offset, flags);
+    if (extensions.protocol === ipv6.NEXT_HEADER.udp) return this.#udpv6(batch, row, link, offset);
+    if (extensions.protocol === ipv6.NEXT_HEADER.icmpv6) return this.#icmpv6(batch, row, link, offset);
     return this.#drop("not-control");
   }
 
-  #udpv6(batch: ReceiveBatch, link: Link, frame: number, offset: number, flags: number): FrameKind {
+  #udpv6(batch: ReceiveBatch, row: number, link: Link, offset: number): FrameKind {
     const { view } = batch;
     const udpOffset = this.#extensions.offset;
-    const fault = udp.check(view, udpOffset, this.#extensions.length) ?? checkUdpv6(batch, offset, udpOffset, flags);
+    const fault = udp.check(view, udpOffset, this.#extensions.length) ?? checkUdpv6(batch, row, offset, udpOffset);
     if (fault !== undefined) return this.#drop(fault);
     const { datagram } = this;
     datagram.ipVersion = 6;
@@ -192,17 +205,18 @@ export class Classifier {
     datagram.ipDestination = 0;
     datagram.ipv6SourceOffset = offset + ipv6.FIELD.source;
     datagram.ipv6DestinationOffset = offset + ipv6.FIELD.destination;
-    return this.#datagram(batch, link, frame, udpOffset);
+    return this.#datagram(batch, row, link, udpOffset);
   }
 
-  #datagram(batch: ReceiveBatch, link: Link, frame: number, udpOffset: number): FrameKind {
+  #datagram(batch: ReceiveBatch, row: number, link: Link, udpOffset: number): FrameKind {
     const { datagram } = this;
     const { view } = batch;
+    const frame = batch.offset[row];
     datagram.link = link;
     datagram.bytes = batch.bytes;
     datagram.view = view;
-    datagram.etherSource = ethernet.source(view, frame);
-    datagram.etherDestination = ethernet.destination(view, frame);
+    datagram.etherSource = view.getUint16(frame + MAC_SOURCE) * TWO_32 + view.getUint32(frame + MAC_SOURCE + 2);
+    datagram.etherDestination = view.getUint16(frame) * TWO_32 + view.getUint32(frame + 2);
     datagram.udpSource = udp.source(view, udpOffset);
     datagram.udpDestination = udp.destination(view, udpOffset);
     datagram.payloadOffset = udpOffset + udp.HEADER_BYTES;
@@ -210,61 +224,64 @@ export class Classifier {
     return FRAME_KIND.datagram;
   }
 
-  #icmpv6(batch: ReceiveBatch, link: Link, frame: number, offset: number, flags: number): FrameKind {
+  #icmpv6(batch: ReceiveBatch, row: number, link: Link, offset: number): FrameKind {
     const { view } = batch;
     const message = this.#extensions.offset;
     const length = this.#extensions.length;
-    const fault = icmpv6.check(view, message, length) ?? checkIcmpv6(view, offset, message, length, flags);
+    const fault = icmpv6.check(view, message, length) ?? checkIcmpv6(view, offset, message, length, batch.flags[row]);
     if (fault !== undefined) return this.#drop(fault);
-    const { packet } = this;
-    packet.ipv6SourceOffset = offset + ipv6.FIELD.source;
-    packet.ipv6DestinationOffset = offset + ipv6.FIELD.destination;
-    this.#packet(batch, link, frame, message, length);
+    this.packet.ipv6SourceOffset = offset + ipv6.FIELD.source;
+    this.packet.ipv6DestinationOffset = offset + ipv6.FIELD.destination;
+    this.#packet(batch, row, link, message, length);
     return FRAME_KIND.icmpv6;
   }
 
-  #arp(batch: ReceiveBatch, link: Link, frame: number, offset: number, length: number): FrameKind {
-    const fault = arp.check(batch.view, offset, length);
+  #arp(batch: ReceiveBatch, row: number, link: Link, etherBytes: number): FrameKind {
+    const offset = batch.offset[row] + etherBytes;
+    const fault = arp.check(batch.view, offset, batch.length[row] - etherBytes);
     if (fault !== undefined) return this.#drop(fault);
     this.packet.ipv6SourceOffset = 0;
     this.packet.ipv6DestinationOffset = 0;
-    this.#packet(batch, link, frame, offset, arp.HEADER_BYTES);
+    this.#packet(batch, row, link, offset, arp.HEADER_BYTES);
     return FRAME_KIND.arp;
   }
 
-  #packet(batch: ReceiveBatch, link: Link, frame: number, offset: number, length: number): void {
+  #packet(batch: ReceiveBatch, row: number, link: Link, offset: number, length: number): void {
     const { packet } = this;
+    const { view } = batch;
+    const frame = batch.offset[row];
     packet.link = link;
     packet.bytes = batch.bytes;
-    packet.view = batch.view;
-    packet.etherSource = ethernet.source(batch.view, frame);
-    packet.etherDestination = ethernet.destination(batch.view, frame);
+    packet.view = view;
+    packet.etherSource = view.getUint16(frame + MAC_SOURCE) * TWO_32 + view.getUint32(frame + MAC_SOURCE + 2);
+    packet.etherDestination = view.getUint16(frame) * TWO_32 + view.getUint32(frame + 2);
     packet.payloadOffset = offset;
     packet.payloadLength = length;
   }
 
-  #checkIpv6(bytes: Uint8Array, offset: number, link: Link): DropReason | undefined {
+  #checkStations(view: DataView, offset: number, slot: number): DropReason | undefined {
+    const ours = this.#links.isGatewayMac(slot, view, offset + ethernet.FIELD.source);
+    if (ours || hasImpossibleSource(view, offset)) return "ethernet-source";
+    if (!ethernet.isGroup(view, offset) && !this.#links.isGatewayMac(slot, view, offset)) return "ethernet-destination";
+    return undefined;
+  }
+
+  #checkIpv6(view: DataView, offset: number, slot: number): DropReason | undefined {
+    const links = this.#links;
     const source = offset + ipv6.FIELD.source;
     const destination = offset + ipv6.FIELD.destination;
-    const { slot } = link;
-    if (isMulticast(bytes, source) || isLoopback(bytes, source)) return "ipv6-source";
-    if (this.#links.isGatewayIpv6(slot, bytes, source) || this.#links.isLinkLocalIpv6(slot, bytes, source)) return "ipv6-source";
-    const ours =
-      isMulticast(bytes, destination) || isLinkLocal(bytes, destination) || this.#links.isGatewayIpv6(slot, bytes, destination);
+    if (isMulticast(view, source) || isLoopback(view, source)) return "ipv6-source";
+    if (links.isGatewayIpv6(slot, view, source) || links.isLinkLocalIpv6(slot, view, source)) return "ipv6-source";
+    const ours = isMulticast(view, destination) || isLinkLocal(view, destination) || links.isGatewayIpv6(slot, view, destination);
     return ours ? undefined : "ipv6-destination";
   }
 }
 
-function checkStations(view: DataView, offset: number, link: Link): DropReason | undefined {
-  if (hasImpossibleSource(view, offset) || ethernet.source(view, offset) === link.gatewayMac) return "ethernet-source";
-  if (!ethernet.isGroup(view, offset) && ethernet.destination(view, offset) !== link.gatewayMac) return "ethernet-destination";
-  if (ethernet.vlanId(view, offset) !== 0) return "ethernet-vlan";
-  return undefined;
-}
-
 /** A group, or zero. */
 function hasImpossibleSource(view: DataView, offset: number): boolean {
-  return (view.getUint8(offset + ethernet.FIELD.source) & 1) !== 0 || ethernet.source(view, offset) === 0;
+  const source = offset + ethernet.FIELD.source;
+  const high = view.getUint16(source);
+  return (high & 0x100) !== 0 || (high | view.getUint32(source + 2)) === 0;
 }
 
 /** RFC 1122 §3.2.1.3 for the source; zero is a DHCP client that has no address yet. */
@@ -289,11 +306,11 @@ function checkUdpv4(view: DataView, ipOffset: number, offset: number, flags: num
   return internetChecksum.verify(view, offset, length, pseudoHeader) ? undefined : "udp-checksum";
 }
 
-function checkUdpv6(batch: ReceiveBatch, ipOffset: number, offset: number, flags: number): DropReason | undefined {
-  const { view, bytes } = batch;
+function checkUdpv6(batch: ReceiveBatch, row: number, ipOffset: number, offset: number): DropReason | undefined {
+  const { view } = batch;
   if (udp.source(view, offset) === 0) return "udp-source-port";
-  if (isUnspecified(bytes, ipOffset + ipv6.FIELD.source)) return "ipv6-source";
-  if ((flags & FRAME_FLAG.checksumPartial) !== 0) return undefined;
+  if (isUnspecified(view, ipOffset + ipv6.FIELD.source)) return "ipv6-source";
+  if ((batch.flags[row] & FRAME_FLAG.checksumPartial) !== 0) return undefined;
   if (udp.checksum(view, offset) === 0) return "udp-checksum-missing";
   const length = udp.lengthBytes(view, offset);
   const pseudoHeader = internetChecksum.pseudoHeaderIpv6(view, ipOffset + ipv6.FIELD.source, ipv6.NEXT_HEADER.udp, length);

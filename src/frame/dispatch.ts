@@ -260,11 +260,11 @@ export class Dispatcher {
   /** The answer to a group comes from our address of the asker's scope (RFC 6724 rule 2). */
   #addressUdpv6(request: Datagram): void {
     const { ipv6Source, ipv6Destination } = this.#reply;
-    const { bytes, ipv6SourceOffset, ipv6DestinationOffset } = request;
+    const { bytes, view, ipv6SourceOffset, ipv6DestinationOffset } = request;
     const { slot } = request.link;
     copyAddress(bytes, ipv6SourceOffset, ipv6Destination, 0);
-    if (!isMulticast(bytes, ipv6DestinationOffset)) copyAddress(bytes, ipv6DestinationOffset, ipv6Source, 0);
-    else if (isLinkLocal(bytes, ipv6SourceOffset)) this.#links.copyLinkLocalIpv6(slot, ipv6Source);
+    if (!isMulticast(view, ipv6DestinationOffset)) copyAddress(bytes, ipv6DestinationOffset, ipv6Source, 0);
+    else if (isLinkLocal(view, ipv6SourceOffset)) this.#links.copyLinkLocalIpv6(slot, ipv6Source);
     else this.#links.copyGatewayIpv6(slot, ipv6Source);
   }
 
@@ -323,5 +323,5 @@ function bound<Service>(binding: { service: Service; budget?: Budget }, gatewayO
 
 function isForGateway(request: Datagram): boolean {
   if (request.ipVersion === 4) return request.ipDestination !== IPV4_BROADCAST && request.ipSource !== 0;
-  return !isMulticast(request.bytes, request.ipv6DestinationOffset);
+  return !isMulticast(request.view, request.ipv6DestinationOffset);
 }

@@ -1,19 +1,21 @@
-import { IPV6_ANY, type Ipv6Address, writeIpv6 } from "../base/ipv6-address.js";
-import { ADDRESS_BYTES, copyAddress, isSameAddress } from "./ipv6-bytes.js";
+import { type Ipv6Address, writeIpv6 } from "../base/ipv6-address.js";
+import { ADDRESS_BYTES, isSameAddress, isUnspecified } from "./ipv6-bytes.js";
 import type { Link } from "./link.js";
 
 /** The router's link-local address on every port (DESIGN: the same on each, so that a guest may move). */
 export const PORT_LINK_LOCAL: Ipv6Address = (0xfe80n << 112n) | 1n;
 
 /**
- * Every link by its slot, with our IPv6 addresses beside it as bytes: the hot path compares and copies those, because a bigint
- * would be an allocation per frame.
+ * Every link by its slot, with our MAC and IPv6 addresses beside it in columns: the hot path compares and copies those, because a
+ * number of 48 bits or a bigint may be an allocation per frame.
  */
 export class LinkTable {
   readonly #links: (Link | undefined)[] = [];
   readonly #free: number[] = [];
-  #gateways = new Uint8Array(0);
-  #linkLocals = new Uint8Array(0);
+  #macHigh = new Uint16Array(0);
+  #macLow = new Uint32Array(0);
+  #gateways = new DataView(new ArrayBuffer(0));
+  #linkLocals = new DataView(new ArrayBuffer(0));
 
   /** The number of slots in use or free below the highest that was ever used: the length for per-link tables. */
   get slots(): number {
@@ -43,8 +45,10 @@ export class LinkTable {
       this.#links.push(undefined);
     }
     this.#links[slot] = link;
-    writeIpv6(new DataView(this.#gateways.buffer), slot * ADDRESS_BYTES, link.gatewayIpv6);
-    writeIpv6(new DataView(this.#linkLocals.buffer), slot * ADDRESS_BYTES, link.linkLocalIpv6 ?? PORT_LINK_LOCAL);
+    this.#macHigh[slot] = Math.floor(link.gatewayMac / 0x1_0000_0000);
+    this.#macLow[slot] = link.gatewayMac >>> 0;
+    writeIpv6(this.#gateways, slot * ADDRESS_BYTES, link.gatewayIpv6);
+    writeIpv6(this.#linkLocals, slot * ADDRESS_BYTES, link.linkLocalIpv6 ?? PORT_LINK_LOCAL);
   }
 
   delete(slot: number): void {
@@ -57,36 +61,52 @@ export class LinkTable {
     for (const link of this.#links) if (link !== undefined) yield link;
   }
 
+  /** Whether six bytes are our MAC on a link. */
+  isGatewayMac(slot: number, view: DataView, offset: number): boolean {
+    return view.getUint32(offset + 2) === this.#macLow[slot] && view.getUint16(offset) === this.#macHigh[slot];
+  }
+
   /** Whether 16 bytes are our gateway address on a link; never where the network has no IPv6. */
-  isGatewayIpv6(slot: number, bytes: Uint8Array, offset: number): boolean {
-    return this.#links[slot]?.gatewayIpv6 !== IPV6_ANY && isSameAddress(this.#gateways, slot * ADDRESS_BYTES, bytes, offset);
+  isGatewayIpv6(slot: number, view: DataView, offset: number): boolean {
+    return isSameAddress(this.#gateways, slot * ADDRESS_BYTES, view, offset) && !isUnspecified(view, offset);
   }
 
   /** Whether 16 bytes are our link-local address on a link. */
-  isLinkLocalIpv6(slot: number, bytes: Uint8Array, offset: number): boolean {
-    return isSameAddress(this.#linkLocals, slot * ADDRESS_BYTES, bytes, offset);
+  isLinkLocalIpv6(slot: number, view: DataView, offset: number): boolean {
+    return isSameAddress(this.#linkLocals, slot * ADDRESS_BYTES, view, offset);
   }
 
   /** Our link-local address takes its place where the network has no IPv6. */
   copyGatewayIpv6(slot: number, target: Uint8Array): void {
-    const addresses = this.#links[slot]?.gatewayIpv6 === IPV6_ANY ? this.#linkLocals : this.#gateways;
-    copyAddress(addresses, slot * ADDRESS_BYTES, target, 0);
+    const isMissing = isUnspecified(this.#gateways, slot * ADDRESS_BYTES);
+    copyOut(isMissing ? this.#linkLocals : this.#gateways, slot, target);
   }
 
   copyLinkLocalIpv6(slot: number, target: Uint8Array): void {
-    copyAddress(this.#linkLocals, slot * ADDRESS_BYTES, target, 0);
+    copyOut(this.#linkLocals, slot, target);
   }
 
   #reserve(slots: number): void {
-    if (this.#gateways.length >= slots * ADDRESS_BYTES) return;
-    const bytes = Math.max(64, slots * 2) * ADDRESS_BYTES;
-    this.#gateways = grown(this.#gateways, bytes);
-    this.#linkLocals = grown(this.#linkLocals, bytes);
+    if (this.#macHigh.length >= slots) return;
+    const room = Math.max(64, slots * 2);
+    this.#macHigh = grown(this.#macHigh, new Uint16Array(room));
+    this.#macLow = grown(this.#macLow, new Uint32Array(room));
+    this.#gateways = grownAddresses(this.#gateways, room);
+    this.#linkLocals = grownAddresses(this.#linkLocals, room);
   }
 }
 
-function grown(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(length);
-  larger.set(bytes);
+function copyOut(addresses: DataView, slot: number, target: Uint8Array): void {
+  for (let index = 0; index < ADDRESS_BYTES; index++) target[index] = addresses.getUint8(slot * ADDRESS_BYTES + index);
+}
+
+function grown<Column extends Uint16Array | Uint32Array>(column: Column, larger: Column): Column {
+  larger.set(column);
   return larger;
+}
+
+function grownAddresses(addresses: DataView, slots: number): DataView<ArrayBuffer> {
+  const larger = new Uint8Array(slots * ADDRESS_BYTES);
+  larger.set(new Uint8Array(addresses.buffer));
+  return new DataView(larger.buffer);
 }

@@ -1,38 +1,43 @@
 /**
  * The internet checksum (RFC 1071): the ones-complement sum of 16-bit words.
  *
- * A *sum* is a plain number that may be handed from region to region before it is folded; only the last region may have an
- * odd length. Words are read four bytes at a time, because the sum of 32-bit words folds to the sum of their halves.
+ * A *sum* is a small integer that may be handed from region to region before it is folded; only the last region may have an odd
+ * length. Bytes are read four at a time and their halves added apart, in integers: a sum that outgrew 31 bits would become an
+ * object on the heap at the next call.
  */
 
-const TWO_32 = 0x1_0000_0000;
-
-/** Adds a region to a sum. Exact for any region below 4 MiB. The caller has checked the bounds. */
+/** Adds a region of at most 64 KiB to a sum. The caller has checked the bounds. */
 export function sum(view: DataView, offset: number, length: number, initial = 0): number {
-  let even = initial;
-  let odd = 0;
+  let high = 0;
+  let low = initial;
   let at = offset;
   const blocks = offset + (length & ~15);
   for (; at < blocks; at += 16) {
-    even += view.getUint32(at) + view.getUint32(at + 4);
-    odd += view.getUint32(at + 8) + view.getUint32(at + 12);
+    const first = view.getInt32(at);
+    const second = view.getInt32(at + 4);
+    const third = view.getInt32(at + 8);
+    const fourth = view.getInt32(at + 12);
+    high += (first >>> 16) + (second >>> 16) + (third >>> 16) + (fourth >>> 16);
+    low += (first & 0xffff) + (second & 0xffff) + (third & 0xffff) + (fourth & 0xffff);
   }
   const words = offset + (length & ~3);
-  for (; at < words; at += 4) even += view.getUint32(at);
+  for (; at < words; at += 4) {
+    const word = view.getInt32(at);
+    high += word >>> 16;
+    low += word & 0xffff;
+  }
   if ((length & 2) !== 0) {
-    even += view.getUint16(at);
+    low += view.getUint16(at);
     at += 2;
   }
-  if ((length & 1) !== 0) odd += view.getUint8(at) << 8;
-  return even + odd;
+  if ((length & 1) !== 0) low += view.getUint8(at) << 8;
+  return (high & 0xffff) + (high >>> 16) + (low & 0xffff) + (low >>> 16);
 }
 
 /** Folds a sum to 16 bits; 0xffff over a region that includes its own checksum means intact. */
 export function fold(partial: number): number {
-  const low = partial >>> 0;
-  let folded = (low & 0xffff) + (low >>> 16) + (partial - low) / TWO_32;
-  folded = (folded & 0xffff) + (folded >>> 16);
-  return (folded & 0xffff) + (folded >>> 16);
+  const once = (partial & 0xffff) + (partial >>> 16);
+  return (once & 0xffff) + (once >>> 16);
 }
 
 /** The checksum to write: the complement of the folded sum. The field itself must be zero, or left out. */
@@ -52,7 +57,7 @@ export function verify(view: DataView, offset: number, length: number, initial =
 
 /** Sum of the IPv4 pseudo header (RFC 768, RFC 9293 §3.1). */
 export function pseudoHeaderIpv4(source: number, destination: number, protocol: number, lengthBytes: number): number {
-  return source + destination + protocol + lengthBytes;
+  return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + lengthBytes;
 }
 
 /** Sum of the IPv6 pseudo header (RFC 8200 §8.1); both addresses lie side by side at `addressesOffset`, as in the header. */
@@ -67,5 +72,6 @@ export function update16(old: number, wordBefore: number, wordAfter: number): nu
 
 /** A checksum after 32 aligned bits under it have changed: an IPv4 address, for example. */
 export function update32(old: number, before: number, after: number): number {
-  return complement((~old & 0xffff) + (~before >>> 0) + after);
+  const removed = (~before >>> 16) + (~before & 0xffff);
+  return complement((~old & 0xffff) + removed + (after >>> 16) + (after & 0xffff));
 }

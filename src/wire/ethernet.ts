@@ -58,7 +58,7 @@ export function isGroup(view: DataView, offset: number): boolean {
 }
 
 export function isTagged(view: DataView, offset: number): boolean {
-  return view.getUint16(offset + FIELD.type) === ETHERTYPE.vlan;
+  return outerType(view, offset) === ETHERTYPE.vlan;
 }
 
 export function headerBytes(view: DataView, offset: number): number {
@@ -68,6 +68,11 @@ export function headerBytes(view: DataView, offset: number): number {
 /** The VLAN of a tagged frame; 0 for one that has no tag, or whose tag only carries a priority. */
 export function vlanId(view: DataView, offset: number): number {
   return isTagged(view, offset) ? view.getUint16(offset + FIELD.tagControl) & 0xfff : 0;
+}
+
+/** The type as it stands in the header: `ETHERTYPE.vlan` in a tagged frame. */
+export function outerType(view: DataView, offset: number): number {
+  return view.getUint16(offset + FIELD.type);
 }
 
 /** The type of what follows header and tag. */

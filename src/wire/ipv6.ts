@@ -40,7 +40,12 @@ export interface Ipv6 {
 }
 
 export type Ipv6Fault = "ipv6-truncated" | "ipv6-version" | "ipv6-payload-length";
-export type ExtensionFault = "ipv6-extension-truncated" | "ipv6-extension-order" | "ipv6-extensions-many" | "ipv6-fragment" | "ipv6-routing";
+export type ExtensionFault =
+  | "ipv6-extension-truncated"
+  | "ipv6-extension-order"
+  | "ipv6-extensions-many"
+  | "ipv6-fragment"
+  | "ipv6-routing";
 
 /** Bytes behind the payload are the frame's padding, no fault. */
 export function check(view: DataView, offset: number, length: number): Ipv6Fault | undefined {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { LinkBudget } from "../../../src/frame/budget.js";
 import { LinkTable } from "../../../src/frame/link-table.js";
 import { ipv6Of, PORT, PORT_LINK_LOCAL } from "../../support/frames.js";
+import { viewOf } from "../../support/pieces.js";
 
 describe("the table of links", () => {
   test("hands out the lowest slots again", () => {
@@ -49,9 +50,9 @@ describe("the table of links", () => {
     assert.deepEqual(copied(0), [PORT.gatewayIpv6, PORT_LINK_LOCAL]);
     assert.deepEqual(copied(1), [linkLocalIpv6, linkLocalIpv6]);
     links.copyGatewayIpv6(0, bytes);
-    assert.ok(links.isGatewayIpv6(0, bytes, 0) && !links.isLinkLocalIpv6(0, bytes, 0));
-    assert.ok(!links.isGatewayIpv6(0, bytes, 1));
-    assert.ok(!links.isGatewayIpv6(1, new Uint8Array(16), 0));
+    assert.ok(links.isGatewayIpv6(0, viewOf(bytes), 0) && !links.isLinkLocalIpv6(0, viewOf(bytes), 0));
+    assert.ok(!links.isGatewayIpv6(0, viewOf(bytes), 1));
+    assert.ok(!links.isGatewayIpv6(1, viewOf(new Uint8Array(16)), 0));
   });
 });
 
