@@ -274,7 +274,7 @@ function makeDirectory(path: string, mode: number): void {
 async function refuseSecond(runDirectory: string): Promise<void> {
   let pid: number;
   try {
-    pid = (await new ControlClient(controlSocket(runDirectory)).version()).pid;
+    pid = (await new ControlClient(runDirectory).version()).pid;
   } catch {
     // Nobody answers: that is what we want to know.
     return;
