@@ -35,10 +35,13 @@ export interface ControlServerOptions {
 const STATUS: ReadonlyMap<string, number> = new Map([
   ["BAD_REQUEST", 400],
   ["CONFIG", 400],
+  ["INVALID_ARGUMENT", 400],
   ["NOT_ALLOWED", 403],
   ["NOT_FOUND", 404],
   ["METHOD", 405],
   ["CONFLICT", 409],
+  ["LINK_BUSY", 409],
+  ["LINK_TAKEN", 409],
   ["TOO_LARGE", 413],
   ["UNAVAILABLE", 503],
 ]);
