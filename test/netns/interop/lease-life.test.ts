@@ -7,8 +7,11 @@ import { attachNamespace } from "../../support/port.js";
 import { pause, until } from "../../support/wait.js";
 import { type DhcpClient, dhclient, dhcpcd, networkd, udhcpc } from "./clients.js";
 
-/** Short enough that the lease would be gone before the test ends, had the client not renewed it. */
-const LEASE_SECONDS = 8;
+/**
+ * Short enough that the lease would be gone before the test ends, had the client not renewed it; long enough for udhcpc, which
+ * takes any lease for one of 16 seconds at least.
+ */
+const LEASE_SECONDS = 20;
 const ONLY_ADDRESS = "10.77.0.50";
 const GATEWAY = "10.77.0.1";
 
@@ -28,6 +31,8 @@ const MACS = ["52:54:00:00:00:01", "52:54:00:00:00:02"];
 interface Attachment {
   readonly name: string;
   readonly configuration: string;
+  /** tapnetd routes to the client. On a shared link that is the matter of whoever owns the link. */
+  readonly routed: boolean;
   /** Done for all clients before tapnetd starts. */
   prepare(server: Host, clients: readonly Host[]): Promise<void>;
   /** Done for one client when it is its turn. */
@@ -37,6 +42,7 @@ interface Attachment {
 const sharedLink: Attachment = {
   name: "on a shared link",
   configuration: configuration("serve: [lan0, lan1]"),
+  routed: false,
   async prepare(server, clients) {
     for (const [index, host] of clients.entries()) {
       await server.lab.link({ host: server, ifname: `lan${index}` }, { host, ifname: "eth0", mac: MACS[index] });
@@ -48,12 +54,13 @@ const sharedLink: Attachment = {
 const port: Attachment = {
   name: "as the guest of a port",
   configuration: configuration(""),
+  routed: true,
   async prepare() {},
   attach: attachNamespace,
 };
 
 for (const attachment of [sharedLink, port]) {
-  describe(`clients ${attachment.name} get, renew and release`, () => {
+  describe(`clients ${attachment.name} get, renew and release`, { concurrency: true }, () => {
     for (const client of [udhcpc, dhclient, dhcpcd, networkd]) {
       test(client.name, needs(root, tap, nft, qemu, client.requirement, udhcpc.requirement), async (t) =>
         leaseLife(t, client, attachment),
@@ -81,11 +88,11 @@ async function leaseLife(t: TestContext, client: DhcpClient, attachment: Attachm
     "no lease",
   );
   assert.match(await first.ip("route show default"), new RegExp(`via ${GATEWAY} dev eth0`), explain("no route"));
-  await explained(first.must("ping", "-c", "1", "-W", "2", GATEWAY), "no answer from the gateway");
+  if (attachment.routed) await explained(first.must("ping", "-c", "1", "-W", "2", GATEWAY), "no answer from the gateway");
 
   await pause((LEASE_SECONDS + 2) * 1000);
   assert.deepEqual(await addresses(first), [ONLY_ADDRESS], explain("not renewed"));
-  await explained(first.must("ping", "-c", "1", "-W", "2", GATEWAY), "no answer from the gateway after the renewal");
+  if (attachment.routed) await explained(first.must("ping", "-c", "1", "-W", "2", GATEWAY), "no answer after the renewal");
 
   await running.release();
   // More than half of the lease was left when it was released: who gets the address now has got a released one.
