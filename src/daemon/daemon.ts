@@ -24,6 +24,7 @@ import {
   hookSocket,
   hostAccounts,
 } from "../control/index.js";
+import { FramePath } from "../frame/frame-path.js";
 import { Ports } from "../guest/ports.js";
 import { defineNetworks } from "../network/define.js";
 import type { Network } from "../network/model.js";
@@ -34,7 +35,6 @@ import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { EventLog } from "./wiring/event-log.js";
 import { frameBindings } from "./wiring/frame-bindings.js";
-import { FramePath } from "./wiring/frame-path.js";
 import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";

@@ -11,9 +11,13 @@ import { until } from "./wait.js";
  * as any QEMU does, by `script=`, so the port is a real one; but the guest is a namespace, where every DHCP client runs.
  */
 export async function attachNamespace(server: Host, guest: Host, mac: string): Promise<void> {
-  const wire = [join(server.lab.folder, `${guest.name}.near`), join(server.lab.folder, `${guest.name}.far`)] as const;
   const scripts = `script=${hook("qemu-ifup")},downscript=${hook("qemu-ifdown")}`;
-  const port = `tn-${guest.name}`;
+  await wireNamespace(server, guest, mac, `tn-${guest.name}`, scripts);
+}
+
+/** As `attachNamespace`, through a TAP of any name; `scripts` is what QEMU is to run for it. */
+export async function wireNamespace(server: Host, guest: Host, mac: string, port: string, scripts: string): Promise<void> {
+  const wire = [join(server.lab.folder, `${guest.name}.near`), join(server.lab.folder, `${guest.name}.far`)] as const;
   const qemus = [server.start(copyingQemu(`tap,id=near,ifname=${port},vnet_hdr=off,${scripts}`, datagrams(wire[0], wire[1])))];
   await until(port, async () => isThere(server, port, qemus));
   qemus.push(

@@ -1,6 +1,6 @@
 import type { DatagramService } from "../../frame/datagram.js";
+import type { FrameBindings } from "../../frame/frame-path.js";
 import { DNS_PORT } from "./dns.js";
-import type { FrameBindings } from "./frame-path.js";
 
 const DHCP4_PORT = 67;
 

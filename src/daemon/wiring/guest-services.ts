@@ -1,5 +1,6 @@
 /** What attaching a guest needs of the services: which addresses are its own, its frames, its names. */
 import type { IpAddress } from "../../base/kernel-objects.js";
+import type { FramePath } from "../../frame/frame-path.js";
 import type { Link } from "../../frame/link.js";
 import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
@@ -7,7 +8,6 @@ import type { Lease } from "../../lease/lease-entry.js";
 import type { Binding, Network, Port } from "../../network/model.js";
 import { guestIdentity } from "../../services/dhcp4/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
-import type { FramePath } from "./frame-path.js";
 import type { Roster } from "./roster.js";
 
 /** The addresses that are a guest's before it asks: those of its configuration, where its MAC address is known, and its leases. */

@@ -9,9 +9,9 @@ import { errorMessage } from "../../base/errors.js";
 import type { LinkState } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import type { NetworkConfiguration } from "../../config/configuration.js";
+import type { FramePath } from "../../frame/frame-path.js";
 import type { Kernel, Subscription } from "../../network/kernel.js";
 import type { Network } from "../../network/model.js";
-import type { FramePath } from "./frame-path.js";
 
 export interface SharedLinksParts {
   readonly kernel: Kernel;

@@ -35,8 +35,10 @@ const link: Link = {
   gatewayIpv6: DHCP6_NETWORK.gateway,
 };
 
-const applied = (event: LeaseEvent): void =>
-  say(event.kind, event.lease.identity, formatLeaseAddress(event.lease), event.lease.hostname);
+const applied = (event: LeaseEvent): void => {
+  const { identity, hostname } = event.lease;
+  say(event.kind, identity, formatLeaseAddress(event.lease), event.kind === "bound" ? hostname : event.reason);
+};
 const commit = new GroupCommit({
   store: new MemoryStore(),
   events: { apply: (all) => void all.forEach(applied) },

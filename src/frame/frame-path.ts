@@ -8,17 +8,17 @@
  * A link whose guest is not known yet lets every frame up, because the first one tells its MAC address; as soon as the guest is
  * known its filter is replaced by the one for control frames.
  */
-import type { Clock } from "../../base/clock.js";
-import type { Logger } from "../../base/log.js";
-import type { Mac } from "../../base/mac.js";
-import { ReceiveBatch, type SendBatch, type Transmitter } from "../../frame/batch.js";
-import { type DatagramBinding, Dispatcher, type PacketBinding } from "../../frame/dispatch.js";
-import { controlFilter, type FilterBindings, firstFrameFilter } from "../../frame/filter.js";
-import type { Commit } from "../../frame/held-replies.js";
-import type { Link } from "../../frame/link.js";
-import { LinkTable } from "../../frame/link-table.js";
-import { FrameSender } from "../../frame/sender.js";
-import { FrameSocket } from "../../os/frame-socket.js";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/log.js";
+import type { Mac } from "../base/mac.js";
+import { FrameSocket } from "../os/frame-socket.js";
+import { ReceiveBatch, type SendBatch, type Transmitter } from "./batch.js";
+import { type DatagramBinding, Dispatcher, type PacketBinding } from "./dispatch.js";
+import { controlFilter, type FilterBindings, firstFrameFilter } from "./filter.js";
+import type { Commit } from "./held-replies.js";
+import type { Link } from "./link.js";
+import { LinkTable } from "./link-table.js";
+import { FrameSender } from "./sender.js";
 
 /** A shared link has many clients behind it, and so many frames may wait at once. */
 const SHARED_LINK_RECEIVE_BYTES = 4 * 1024 * 1024;
@@ -35,13 +35,14 @@ export interface FramePathOptions {
   readonly commit: Commit;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly listener: FramePathListener;
+  /** Undefined: ports all have guests that are known, and interfaces come and go unnoticed. */
+  readonly listener?: FramePathListener;
 }
 
 /** Everything that is bound to frames, by the service that wants it. */
 export interface FrameBindings {
   readonly datagrams: readonly DatagramBinding[];
-  readonly packets: readonly PacketBinding[];
+  readonly packets?: readonly PacketBinding[];
 }
 
 export class FramePath implements Transmitter {
@@ -68,8 +69,8 @@ export class FramePath implements Transmitter {
       clock,
       log,
       datagrams: bindings.datagrams,
-      packets: bindings.packets,
-      onFirstFrame: (link, etherSource) => listener.onFirstFrame(link, etherSource),
+      packets: bindings.packets ?? [],
+      onFirstFrame: (link, etherSource) => listener?.onFirstFrame(link, etherSource),
     });
     this.#socket = new FrameSocket(this.#batch, {
       onReadable: () => this.#pump(),
@@ -142,7 +143,7 @@ export class FramePath implements Transmitter {
     const link = this.links.at(slot);
     if (link === undefined) return;
     this.removeLink(slot);
-    this.#options.listener.onLinkGone(link);
+    this.#options.listener?.onLinkGone(link);
   }
 
   #opened(): FrameSocket {
