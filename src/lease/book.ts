@@ -236,6 +236,20 @@ export class LeaseBook implements LeaseOwner {
     this.#schedule();
   }
 
+  /**
+   * Takes over a lease from elsewhere (an import, an operator) and stages it to be saved; false when somebody else has the address
+   * now. A former owner's claim on it is given up.
+   */
+  take(record: LeaseRecord): boolean {
+    const holder = this.at(record.address);
+    if (holder !== undefined && holder.identity !== record.identity && !this.#ended.has(holder)) return false;
+    const lease = this.#adopt(record, this.#clock.nowMs());
+    lease.saved = holder?.saved;
+    this.#commit.stage(lease);
+    this.#schedule();
+    return true;
+  }
+
   /** Settles everything that is due by now; the timer does the same. */
   sweep(): void {
     const nowMs = this.#clock.nowMs();
@@ -270,7 +284,7 @@ export class LeaseBook implements LeaseOwner {
     this.#until(lease, this.#clock.nowMs() + FALL_BACK_HOLD_MS);
   }
 
-  #adopt(stored: LeaseRecord, nowMs: number): void {
+  #adopt(stored: LeaseRecord, nowMs: number): Lease {
     const record = clampTime(stored, nowMs);
     const lease = new Lease(this, record.identity, record.address);
     lease.record = record;
@@ -291,6 +305,7 @@ export class LeaseBook implements LeaseOwner {
       if (lease.untilMs <= nowMs) this.#expire(lease);
       else this.#wheel.set(lease);
     }
+    return lease;
   }
 
   #hold(lease: Lease, holdMs: number): Lease {

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tenure } from "./lease.js";
 import { tenureFromJson, tenureToJson } from "./lease-json.js";
@@ -90,7 +90,6 @@ export class HistoryFiles {
     const isUsable = this.#bytes < FILE_LIMIT_BYTES && nowMs - this.#beganMs < FILE_SPAN_MS;
     if (this.#handle !== undefined && isUsable) return this.#handle;
     await this.close();
-    await mkdir(this.#directory, { recursive: true });
     this.#beganMs = nowMs;
     this.#bytes = 0;
     this.#handle = await open(join(this.#directory, `history-${String(Math.floor(nowMs)).padStart(15, "0")}.jsonl`), "a", 0o640);

@@ -9,6 +9,8 @@ import { corrupt, LeaseStoreError } from "./store-error.js";
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
 const MAGIC = Buffer.from("tapnet leases 1\n");
 const VERSION = 1;
+/** The last word of the first sector guards all of it. */
+const CRC_OFFSET = SECTOR_BYTES - 4;
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /**
@@ -101,7 +103,15 @@ export async function readSegment(path: string, number: number): Promise<Segment
   for (let later = offset; later < bytes.length; later += SECTOR_BYTES) {
     if (readFrame(bytes, later, number) !== undefined) throw corrupt(path, `is damaged at byte ${offset}`);
   }
-  return { frames, isTorn: bytes.subarray(offset).some((octet) => octet !== 0) };
+  return { frames, isTorn: !isZero(bytes, offset) };
+}
+
+function isZero(bytes: Buffer, start: number): boolean {
+  for (let at = start; at < bytes.length; at += ZEROS.length) {
+    const end = Math.min(at + ZEROS.length, bytes.length);
+    if (bytes.compare(ZEROS, 0, end - at, at, end) !== 0) return false;
+  }
+  return true;
 }
 
 function header(number: number): Buffer {
@@ -109,12 +119,12 @@ function header(number: number): Buffer {
   MAGIC.copy(bytes);
   bytes.writeUInt32BE(VERSION, 16);
   bytes.writeUInt32BE(number, 20);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, 24)), 24);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, CRC_OFFSET)), CRC_OFFSET);
   return bytes;
 }
 
 function checkHeader(path: string, bytes: Buffer, number: number): void {
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || bytes.readUInt32BE(24) !== crc32(bytes.subarray(0, 24))) {
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || bytes.readUInt32BE(CRC_OFFSET) !== crc32(bytes.subarray(0, CRC_OFFSET))) {
     throw corrupt(path, "does not begin as a journal of leases");
   }
   const version = bytes.readUInt32BE(16);

@@ -1,8 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { Clock } from "../base/clock.js";
 import { errorMessage } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
-import { lockDirectory } from "./directory-lock.js";
 import { HistoryFiles } from "./history-files.js";
 import { FRAME_FLAG_CLOSED, FRAME_HEADER_BYTES, sealFrame, sectorBytes } from "./journal-frame.js";
 import { type LoadedJournal, loadJournal, segmentPath, snapshotPath } from "./journal-load.js";
@@ -12,6 +11,7 @@ import type { LeaseRecord, Tenure } from "./lease.js";
 import type { LeaseTable } from "./lease-table.js";
 import { ChangeWriter } from "./record-codec.js";
 import type { HistoryQuery, LeaseChange, LeaseStore } from "./store.js";
+import { lockDirectory, makeDirectory } from "./store-directory.js";
 import { storeErrorOf } from "./store-error.js";
 
 /** A save larger than this is written as several frames, so that every frame fits into a segment. */
@@ -85,7 +85,7 @@ export class JournalStore implements LeaseStore {
   static async open(options: JournalStoreOptions): Promise<JournalStore> {
     const { directory, log } = options;
     try {
-      await mkdir(directory, { recursive: true, mode: 0o750 });
+      makeDirectory(directory);
       const unlock = lockDirectory(directory);
       try {
         const loaded = await loadJournal(directory);

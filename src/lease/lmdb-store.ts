@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Database, open, type RootDatabase } from "lmdb";
@@ -7,6 +7,7 @@ import type { LeaseKey, LeaseRecord, Tenure } from "./lease.js";
 import { checkLmdbFile } from "./lmdb-file.js";
 import { ChangeReader, ChangeWriter } from "./record-codec.js";
 import { HISTORY_LIMIT, type HistoryQuery, type LeaseChange, type LeaseStore, matchesHistoryQuery } from "./store.js";
+import { checkFreeSpace, makeDirectory } from "./store-directory.js";
 import { corrupt, LeaseStoreError, storeErrorOf } from "./store-error.js";
 
 const FILE = "leases.mdb";
@@ -53,8 +54,9 @@ export class LmdbStore implements LeaseStore {
   static async open(options: LmdbStoreOptions): Promise<LmdbStore> {
     const path = join(options.directory, FILE);
     try {
-      mkdirSync(options.directory, { recursive: true, mode: 0o750 });
+      makeDirectory(options.directory);
       accessSync(options.directory, constants.W_OK);
+      checkFreeSpace(options.directory);
       checkLmdbFile(path);
       const store = new LmdbStore(path, options);
       await store.#checkVersion();

@@ -142,11 +142,13 @@ export class ChangeReader {
   }
 
   #key(): LeaseKey | undefined {
-    if (!this.#has(19)) return undefined;
+    if (!this.#has(3)) return undefined;
     const flags = this.#bytes[this.#at + 1];
     const prefixLength = this.#bytes[this.#at + 2];
     this.#at += 3;
-    const address = this.#address((flags & FLAG_IPV6) !== 0);
+    const isIpv6 = (flags & FLAG_IPV6) !== 0;
+    if (!this.#has(isIpv6 ? 16 : 4)) return undefined;
+    const address = this.#address(isIpv6);
     const network = this.#text();
     if (network === undefined) return undefined;
     const kind = (flags & FLAG_PREFIX) === 0 ? "address" : "prefix";

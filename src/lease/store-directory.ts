@@ -1,8 +1,31 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { LeaseStoreError } from "./store-error.js";
 
 const LOCK_FILE = "owner";
+/** Below this a store is not opened: what it writes first would not fit. */
+const LEAST_FREE_BYTES = 1024 * 1024;
+
+/** Makes a directory with its parents. (Node's own way never ends where the kernel says ENOENT for a parent that is there.) */
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 });
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    const parent = dirname(path);
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || parent === path) throw thrown;
+    makeDirectory(parent);
+    mkdirSync(path, { mode: 0o750 });
+  }
+}
+
+/** Throws LEASE_STORE_FULL when nothing would fit. lmdb would end the process where its mapped file cannot grow. */
+export function checkFreeSpace(path: string): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize >= LEAST_FREE_BYTES) return;
+  throw new LeaseStoreError("LEASE_STORE_FULL", path, "no space left for leases: free a few MiB, no lease is given before");
+}
 
 /**
  * Takes a directory for this process: a file that names it by process id and start time, so that a number that was given to another

@@ -129,8 +129,8 @@ export class Dhcp4Lab {
     this.clock = clock;
     this.store = store;
     const events = {
-      apply: (events: readonly LeaseEvent[]): undefined => {
-        this.events.push(...events);
+      apply: (told: readonly LeaseEvent[]): undefined => {
+        this.events.push(...told);
       },
     };
     this.commit = new GroupCommit({ store, events, clock, log });
