@@ -127,7 +127,8 @@ static int connect_within(int fd, const struct sockaddr_un* address, long long d
   }
 }
 
-static enum hook_exit connect_and_send(const struct hook* hook, int fd, const struct sockaddr_un* address, long long deadline_ms) {
+static enum hook_exit connect_and_send(const struct hook* hook, int fd, const struct sockaddr_un* address,
+                                       long long deadline_ms) {
   int error = connect_within(fd, address, deadline_ms);
   if (error == EAGAIN)
     return too_slow(hook, address);

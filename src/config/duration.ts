@@ -2,7 +2,7 @@ import { INFINITE_SECONDS } from "./configuration.js";
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** `90s`, `15m`, `1h30m`, `7d`, `2w`, `infinite` or bare seconds, in seconds; undefined for anything else or 2^32 - 1 and over. */
+/** `90s`, `15m`, `1h30m`, `7d`, `2w`, `infinite` or bare seconds, in seconds; undefined for others, also 2^32 - 1 and over. */
 export function parseDuration(text: string): number | undefined {
   if (text === "infinite") return INFINITE_SECONDS;
   if (/^\d{1,10}$/.test(text)) return finite(Number(text));

@@ -16,7 +16,7 @@ export class AccessList {
     this.#accounts = accounts;
   }
 
-  /** `caller` as the kernel knows it (SO_PEERCRED, SO_PEERGROUPS): what counts is what the process has, not what the files say. */
+  /** `caller` as the kernel knows it (SO_PEERCRED, SO_PEERGROUPS): what counts is what the process has, not the files. */
   allows(caller: { uid: number; gid: number; groups: readonly number[] }, network: string): boolean {
     return this.#entries.some(({ account, networks }) => {
       if (networks !== "all" && !networks.includes(network)) return false;

@@ -34,7 +34,8 @@ function parseChains(text: string): Chain[] {
 function adviceFor(chains: readonly Chain[]): string {
   const names = new Set(chains.map((chain) => chain.name));
   if (names.has("DOCKER-USER")) {
-    return "Docker did this; let guests through: iptables -I DOCKER-USER -i tn-+ -j ACCEPT; iptables -I DOCKER-USER -o tn-+ -j ACCEPT";
+    const commands = ["-i", "-o"].map((direction) => `iptables -I DOCKER-USER ${direction} tn-+ -j ACCEPT`);
+    return `Docker did this; let guests through: ${commands.join("; ")}`;
   }
   if (names.has("ufw-before-forward"))
     return "ufw did this; let guests through: ufw route allow in on tn-+; ufw route allow out on tn-+";

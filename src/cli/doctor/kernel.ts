@@ -93,7 +93,7 @@ function examineReversePath(host: Host): Finding {
   return {
     check,
     result: "warning",
-    message: `there are ${uplinks.length} uplinks, and reverse-path filtering is strict on ${strict.join(", ")}: answers by the other are dropped`,
+    message: `of ${uplinks.length} uplinks ${strict.join(", ")} filter by reverse path strictly: answers by another uplink are dropped`,
     advice: strict.map((name) => `sysctl -w net.ipv4.conf.${name}.rp_filter=2`).join("; "),
   };
 }

@@ -21,7 +21,7 @@ export function withoutHoles(ranges: readonly Ipv4Range[], holes: readonly Ipv4R
   return rest;
 }
 
-/** All addresses that hosts of the prefix can have: without its own and its broadcast address, which /31 and /32 have not (RFC 3021). */
+/** Addresses that hosts of the prefix can have: not its own, not its broadcast address; /31 and /32 have neither (RFC 3021). */
 export function hostRange(prefix: Ipv4Prefix): Ipv4Range {
   const last = lastIpv4(prefix);
   return prefix.prefixLength >= 31 ? { first: prefix.address, last } : { first: prefix.address + 1, last: last - 1 };

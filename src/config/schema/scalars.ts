@@ -116,7 +116,7 @@ export function oneOrMore<Value>(item: z.ZodType<Value, unknown>, example: strin
   return wrapped.meta({ type: ["string", "array"], items: { type: "string" } });
 }
 
-/** Keys with values. One that is not in `shape` is refused, each with the nearest known one; nothing behind it means all defaults. */
+/** Keys with values; nothing at all means all defaults. A key that is not in `shape` is refused, with the nearest known one. */
 export function section<Shape extends z.ZodRawShape>(
   shape: Shape,
 ): z.ZodType<z.output<z.ZodObject<Shape, z.core.$strict>>, unknown> {
