@@ -8,6 +8,8 @@
       "target_name": "tapnet",
       "sources": [
         "native/addon.cc",
+        "native/close_all.cc",
+        "native/closer.cc",
         "native/environment.cc",
         "native/frame_poller.cc",
         "native/frame_sender.cc",
@@ -25,7 +27,13 @@
         "native/watcher.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        # Where a worker is being terminated nothing can be thrown any more; without this the process would be aborted.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+      ],
       "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++20"]

@@ -22,5 +22,5 @@ environment.PATH = [resolve("node_modules/.bin"), environment.PATH].join(delimit
 if (prefix !== undefined) environment.npm_config_nodedir = prefix;
 
 const { status, error } = spawnSync(tool, toolArguments, { stdio: "inherit", env: environment });
-if (error !== undefined) console.error(`${tool}: ${error.message}. Run npm ci first.`);
+if (error !== undefined) process.stderr.write(`${tool}: ${error.message}. Run npm ci first.\n`);
 process.exitCode = status ?? 1;

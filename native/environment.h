@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "closer.h"
 #include "sys_error.h"
 #include "watcher.h"
 
@@ -17,6 +18,9 @@ class Environment {
   static Environment* Of(Napi::Env env) { return env.GetInstanceData<Environment>(); }
 
   const std::shared_ptr<WatcherLoop>& loop() const { return loop_; }
+  Closer& closer() const { return *closer_; }
+  // Whether the environment is being torn down: nothing new is begun.
+  bool ending() const { return loop_->ending(); }
 
   // The functions that make TapnetError and SystemError: the classes live in TypeScript.
   void SetErrorFactories(Napi::Function state_error, Napi::Function system_error);
@@ -26,6 +30,7 @@ class Environment {
 
  private:
   std::shared_ptr<WatcherLoop> loop_;
+  std::shared_ptr<Closer> closer_ = std::make_shared<Closer>();
   Napi::FunctionReference state_error_;
   Napi::FunctionReference system_error_;
 };

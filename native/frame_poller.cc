@@ -48,20 +48,26 @@ bool IsTagged(const tpacket_auxdata& auxdata) {
 
 }  // namespace
 
-FramePoller::FramePoller() : scratch_(std::make_unique<Scratch>()) {}
+FramePoller::FramePoller() = default;
 
 FramePoller::~FramePoller() = default;
 
 SysError FramePoller::Open() {
+  scratch_ = std::make_unique<Scratch>();
   epoll_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return LastError("epoll_create1", "frame socket");
   return {};
 }
 
-void FramePoller::Close() {
-  down_ = 0;
+std::vector<UniqueFd> FramePoller::Close() {
+  std::vector<UniqueFd> sockets;
+  for (uint32_t slot = 0; slot < links_.size(); slot++) {
+    if (UniqueFd socket = Remove(slot); socket.valid()) sockets.push_back(std::move(socket));
+  }
   links_.clear();
   epoll_.Reset();
+  scratch_.reset();
+  return sockets;
 }
 
 SysError FramePoller::Add(uint32_t slot, uint32_t ifindex, std::span<const sock_filter> filter,
@@ -83,13 +89,16 @@ SysError FramePoller::SetFilter(uint32_t slot, std::span<const sock_filter> filt
   return SetPacketFilter(links_[slot]->fd.get(), links_[slot]->ifindex, filter);
 }
 
-// Closing the only descriptor of a socket takes it out of the epoll.
-bool FramePoller::Remove(uint32_t slot) {
-  if (!Has(slot)) return false;
+UniqueFd FramePoller::Remove(uint32_t slot) {
+  if (!Has(slot)) return {};
   static_cast<void>(Drops(slot));
   SetDown(slot, false);
+  UniqueFd socket = std::move(links_[slot]->fd);
   links_[slot] = nullptr;
-  return true;
+  // Neither can fail for a socket that Add has put there.
+  static_cast<void>(epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.get(), nullptr));
+  StopPacketLink(socket.get());
+  return socket;
 }
 
 size_t FramePoller::Receive(const FrameColumns& columns, size_t budget) {
@@ -172,13 +181,11 @@ void FramePoller::SetDown(uint32_t slot, bool down) {
   down_ += down ? 1 : -1;
 }
 
-std::vector<uint32_t> FramePoller::CheckDown() {
+std::vector<uint32_t> FramePoller::Vanished() const {
   std::vector<uint32_t> vanished;
   for (uint32_t slot = 0; down_ > 0 && slot < links_.size(); slot++) {
     const Link* link = links_[slot].get();
-    if (link == nullptr || !link->down || !PacketLinkVanished(link->fd.get(), link->ifindex)) continue;
-    Remove(slot);
-    vanished.push_back(slot);
+    if (link != nullptr && link->down && PacketLinkVanished(link->fd.get(), link->ifindex)) vanished.push_back(slot);
   }
   return vanished;
 }

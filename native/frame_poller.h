@@ -37,14 +37,15 @@ struct FrameCounts {
 // the kernel drops. epoll hands out ready links in turn, so that a full batch does not always begin with the same link.
 //
 // When an interface goes down its socket fails once; then it is silent, and receives again when the link is up. An interface
-// that vanishes goes down first, and nothing tells when it is gone for good: CheckDown() looks, and is to be called now and
+// that vanishes goes down first, and nothing tells when it is gone for good: Vanished() looks, and is to be called now and
 // then while there are links that are down.
 class FramePoller {
  public:
   FramePoller();
   ~FramePoller();
   SysError Open();
-  void Close();
+  // Hands over all sockets, as Remove does.
+  std::vector<UniqueFd> Close();
   bool open() const { return epoll_.valid(); }
   int fd() const { return epoll_.get(); }
 
@@ -52,8 +53,9 @@ class FramePoller {
   SysError Add(uint32_t slot, uint32_t ifindex, std::span<const sock_filter> filter, const PacketLinkOptions& options);
   // The slot must be taken. Frames that wait already have passed the filter of before.
   SysError SetFilter(uint32_t slot, std::span<const sock_filter> filter);
-  // False if the slot is free already.
-  bool Remove(uint32_t slot);
+  // Takes the link out and hands over its socket, which the caller should close where nobody waits for it: close(2) of a packet
+  // socket takes 10 ms. Nothing is received from it any more. Not valid if the slot is free already.
+  UniqueFd Remove(uint32_t slot);
   bool Has(uint32_t slot) const { return slot < links_.size() && links_[slot] != nullptr; }
 
   // Fills the columns and returns the number of rows.
@@ -61,8 +63,8 @@ class FramePoller {
 
   // Links that failed and have not received since.
   size_t down() const { return down_; }
-  // Removes links whose interface is gone, and returns their slots.
-  std::vector<uint32_t> CheckDown();
+  // Links whose interface is gone; they are to be removed.
+  std::vector<uint32_t> Vanished() const;
 
   // Frames that this link lost because its queue was full; counted since it was added.
   uint64_t Drops(uint32_t slot);

@@ -24,11 +24,12 @@ struct FrameSender::Scratch {
   std::array<sockaddr_ll, kFramesMax> addresses;
 };
 
-FrameSender::FrameSender() : scratch_(std::make_unique<Scratch>()) {}
+FrameSender::FrameSender() = default;
 
 FrameSender::~FrameSender() = default;
 
 SysError FrameSender::Open() {
+  scratch_ = std::make_unique<Scratch>();
   fd_ = UniqueFd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd_.valid()) {
     SysError error = LastError("socket(AF_PACKET)", "frame socket");
@@ -38,6 +39,11 @@ SysError FrameSender::Open() {
   // Less room only means that frames are refused earlier on a slow interface.
   static_cast<void>(setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof kSendBytes));
   return {};
+}
+
+UniqueFd FrameSender::Close() {
+  scratch_.reset();
+  return std::move(fd_);
 }
 
 size_t FrameSender::Send(const SendColumns& columns, size_t count) {

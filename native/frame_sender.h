@@ -26,7 +26,8 @@ class FrameSender {
 
   // caps: NET_RAW
   SysError Open();
-  void Close() { fd_.Reset(); }
+  // Hands over the socket: close(2) of a packet socket takes 10 ms.
+  UniqueFd Close();
 
   // Returns how many of the first `count` frames the kernel took. A frame that it refuses (the link is down or gone, its
   // queue is full, the frame too long or its row nonsense) is counted and left out; the others are sent all the same.

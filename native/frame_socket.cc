@@ -36,7 +36,7 @@ Napi::Function FrameSocket::Define(Napi::Env env) {
                          InstanceMethod<&FrameSocket::Remove>("remove"),
                          InstanceMethod<&FrameSocket::Receive>("receive"),
                          InstanceMethod<&FrameSocket::Down>("down"),
-                         InstanceMethod<&FrameSocket::CheckDown>("checkDown"),
+                         InstanceMethod<&FrameSocket::RemoveVanished>("removeVanished"),
                          InstanceMethod<&FrameSocket::Send>("send"),
                          InstanceMethod<&FrameSocket::Drops>("drops"),
                          InstanceMethod<&FrameSocket::Counts>("counts"),
@@ -50,7 +50,7 @@ FrameSocket::FrameSocket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Fram
   SysError error = poller_.Open();
   if (!error.failed()) error = sender_.Open();
   if (error.failed()) {
-    poller_.Close();
+    static_cast<void>(poller_.Close());
     Throw(info.Env(), error);
   }
 }
@@ -94,13 +94,22 @@ Napi::Value FrameSocket::SetFilter(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+bool FrameSocket::RemoveLink(Napi::Env env, uint32_t slot) {
+  UniqueFd socket = poller_.Remove(slot);
+  if (!socket.valid()) return false;
+  std::vector<UniqueFd> sockets;
+  sockets.push_back(std::move(socket));
+  Environment::Of(env)->closer().Add(env, std::move(sockets));
+  return true;
+}
+
 Napi::Value FrameSocket::Remove(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!CheckOpen(env)) return env.Undefined();
   Arguments arguments(info, "FrameSocket.remove");
   const uint32_t slot = arguments.Uint32(0, "slot");
   if (!arguments.ok()) return env.Undefined();
-  return Napi::Boolean::New(env, poller_.Remove(slot));
+  return Napi::Boolean::New(env, RemoveLink(env, slot));
 }
 
 // receive(bytes, slot, offset, length, flags, budget) → rows
@@ -124,9 +133,10 @@ Napi::Value FrameSocket::Down(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(poller_.down()));
 }
 
-// checkDown() → slots whose interface is gone
-Napi::Value FrameSocket::CheckDown(const Napi::CallbackInfo& info) {
-  const std::vector<uint32_t> slots = poller_.CheckDown();
+// removeVanished() → slots whose interface is gone
+Napi::Value FrameSocket::RemoveVanished(const Napi::CallbackInfo& info) {
+  const std::vector<uint32_t> slots = poller_.Vanished();
+  for (const uint32_t slot : slots) RemoveLink(info.Env(), slot);
   Napi::Uint32Array array = Napi::Uint32Array::New(info.Env(), slots.size());
   if (!array.IsEmpty() && !slots.empty()) std::copy(slots.begin(), slots.end(), array.Data());
   return array;
@@ -183,8 +193,9 @@ Napi::Value FrameSocket::SetReferenced(const Napi::CallbackInfo& info) { return 
 
 Napi::Value FrameSocket::Close(const Napi::CallbackInfo& info) {
   readable_.Stop();
-  poller_.Close();
-  sender_.Close();
+  std::vector<UniqueFd> sockets = poller_.Close();
+  if (UniqueFd sender = sender_.Close(); sender.valid()) sockets.push_back(std::move(sender));
+  Environment::Of(info.Env())->closer().Add(info.Env(), std::move(sockets));
   return info.Env().Undefined();
 }
 

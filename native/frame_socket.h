@@ -20,13 +20,14 @@ class FrameSocket : public Napi::ObjectWrap<FrameSocket> {
   Napi::Value Remove(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Down(const Napi::CallbackInfo& info);
-  Napi::Value CheckDown(const Napi::CallbackInfo& info);
+  Napi::Value RemoveVanished(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Drops(const Napi::CallbackInfo& info);
   Napi::Value Counts(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetReferenced(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
+  bool RemoveLink(Napi::Env env, uint32_t slot);
   bool CheckOpen(Napi::Env env) const;
   void OnReadable() { readable_.Call({}); }
 

@@ -79,6 +79,13 @@ bool PacketLinkVanished(int fd, uint32_t ifindex) {
   return address.sll_ifindex != static_cast<int>(ifindex);
 }
 
+void StopPacketLink(int fd) {
+  sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
+  const sock_fprog program{.len = 1, .filter = &nothing};
+  // The worst that a failure does is that frames wait in vain.
+  static_cast<void>(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
+
 uint32_t TakePacketDrops(int fd) {
   tpacket_stats statistics{};
   socklen_t length = sizeof statistics;

@@ -28,6 +28,9 @@ SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> 
 // Whether the interface that the socket was bound to is gone for good; a link that is only down comes back by itself.
 bool PacketLinkVanished(int fd, uint32_t ifindex);
 
+// Keeps further frames out of the queue until the socket is closed.
+void StopPacketLink(int fd);
+
 // Frames that found no room since the last call.
 uint32_t TakePacketDrops(int fd);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "close_all.h"
 #include "task.h"
 
 namespace tapnet {
@@ -170,7 +171,7 @@ Napi::Value Tap::CloseLater(const Napi::CallbackInfo& info) {
   return Task::Run(
       env, "tapnet.closeTaps",
       [descriptors] {
-        descriptors->clear();
+        CloseAll(*descriptors);
         return SysError{};
       },
       [](Napi::Env done) { return done.Undefined(); });

@@ -88,7 +88,7 @@ struct UdpChannel::Scratch {
   std::array<Control, kDatagramsMax> controls;
 };
 
-UdpChannel::UdpChannel() : scratch_(std::make_unique<Scratch>()) {}
+UdpChannel::UdpChannel() = default;
 
 UdpChannel::~UdpChannel() = default;
 
@@ -117,7 +117,13 @@ SysError UdpChannel::Open(const UdpOptions& options) {
   port_ = ntohs(options.ipv6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
   ipv6_ = options.ipv6;
   fd_ = std::move(fd);
+  scratch_ = std::make_unique<Scratch>();
   return {};
+}
+
+void UdpChannel::Close() {
+  fd_.Reset();
+  scratch_.reset();
 }
 
 SysError UdpChannel::SetOptions(int fd, const UdpOptions& options) const {

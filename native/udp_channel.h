@@ -52,7 +52,7 @@ class UdpChannel {
 
   // caps: NET_BIND_SERVICE for ports below 1024, NET_RAW for `device` where it is not set before
   SysError Open(const UdpOptions& options);
-  void Close() { fd_.Reset(); }
+  void Close();
   bool open() const { return fd_.valid(); }
   int fd() const { return fd_.get(); }
   uint16_t port() const { return port_; }

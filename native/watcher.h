@@ -25,6 +25,7 @@ class WatcherLoop : public std::enable_shared_from_this<WatcherLoop> {
  public:
   // Null with an exception pending when the environment refuses.
   static std::shared_ptr<WatcherLoop> Create(Napi::Env env);
+  bool ending() const { return ending_; }
 
  private:
   friend class Watcher;

@@ -162,7 +162,7 @@ export class FrameSocket implements FrameSource {
   #checkLater(): void {
     this.#check = systemClock.after(DOWN_CHECK_MS, () => {
       this.#check = undefined;
-      const vanished = this.#native.checkDown();
+      const vanished = this.#native.removeVanished();
       if (this.#native.down() > 0) this.#checkLater();
       for (const slot of vanished) this.#listener.onLinkGone(slot);
     });

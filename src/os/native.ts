@@ -83,7 +83,7 @@ export interface NativeFrameSocket extends NativeWatched {
     budget: number,
   ): number;
   down(): number;
-  checkDown(): Uint32Array;
+  removeVanished(): Uint32Array;
   send(bytes: Uint8Array, ifindex: Uint32Array, offset: Uint32Array, length: Uint32Array, count: number): number;
   drops(slot: number): number;
   counts(): { received: number; receiveDrops: number; tagged: number; sent: number; sendErrors: number };

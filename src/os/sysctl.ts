@@ -7,7 +7,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SystemError, TapnetError } from "../base/errors.js";
+import { type SystemError, TapnetError } from "../base/errors.js";
 import { systemError } from "./addon.js";
 import { isInterfaceName } from "./interface.js";
 

@@ -9,7 +9,7 @@
  * or says too much; a user other than root has a limited number of connections at a time, and all users together
  * too. When no more are taken, further clients wait in the kernel's backlog. Descriptors that a client passes are not accepted.
  */
-import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, readlinkSync, unlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.js";
 import { SystemError, TapnetError } from "../base/errors.js";
@@ -304,16 +304,34 @@ function listenAt(path: string, mode: number, backlog: number): NativeUnixListen
   }
 }
 
-/** Removes the socket of a listener that died without cleaning up. Anything else at the path is left to bind(2) to refuse. */
+/**
+ * Removes the socket of a listener that died without cleaning up. Anything else at the path is left to bind(2) to refuse.
+ *
+ * A process that was killed with many packet sockets open takes the kernel 10 ms for each to bury, and its listener still takes
+ * connections meanwhile.
+ */
 function removeDeadSocket(path: string): void {
   if (inodeAt(path) === undefined) return;
   const probe = new (addon().UnixConnection)();
   try {
     probe.connect(path);
+    if (isDying(probe.peer().pid)) unlinkSync(path);
   } catch (error) {
     if (error instanceof TapnetError && error.code === "ECONNREFUSED") unlinkSync(path);
   } finally {
     probe.close();
+  }
+}
+
+/** Whether a process has no program any more, as is so from the first moment of its end. */
+function isDying(pid: number): boolean {
+  // 0: it lives in another PID namespace.
+  if (pid === 0) return false;
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
 }
 

@@ -1,0 +1,111 @@
+#include "udp_channel.h"
+
+#include <poll.h>
+
+#include <vector>
+
+#include "check.h"
+
+namespace tapnet::test {
+
+namespace {
+
+constexpr size_t kRows = 100;
+constexpr size_t kStride = 64;
+constexpr uint32_t kLoopback = 0x7f000001;
+
+// A batch whose columns end exactly where they have to.
+struct Batch {
+  std::vector<uint8_t> slab = std::vector<uint8_t>(kRows * kStride);
+  std::vector<uint32_t> offset = std::vector<uint32_t>(kRows);
+  std::vector<uint32_t> length = std::vector<uint32_t>(kRows);
+  std::vector<uint8_t> flags = std::vector<uint8_t>(kRows);
+  std::vector<uint16_t> remote_port = std::vector<uint16_t>(kRows);
+  std::vector<uint32_t> remote_ipv4 = std::vector<uint32_t>(kRows);
+  std::vector<uint32_t> local_ipv4 = std::vector<uint32_t>(kRows);
+  std::vector<uint8_t> remote_ipv6 = std::vector<uint8_t>(kRows * 16);
+  std::vector<uint8_t> local_ipv6 = std::vector<uint8_t>(kRows * 16);
+  std::vector<uint32_t> ifindex = std::vector<uint32_t>(kRows);
+
+  UdpColumns columns() {
+    return {slab, offset, length, flags, remote_port, remote_ipv4, local_ipv4, remote_ipv6, local_ipv6, ifindex};
+  }
+};
+
+const std::vector<uint8_t> kIpv4Loopback = {127, 0, 0, 1};
+
+SysError OpenOnLoopback(UdpChannel& channel) {
+  UdpOptions options;
+  options.address = kIpv4Loopback;
+  return channel.Open(options);
+}
+
+size_t ReceiveSoon(UdpChannel& channel, Batch& batch) {
+  pollfd waiting{channel.fd(), POLLIN, 0};
+  CHECK(poll(&waiting, 1, 1000) == 1);
+  return channel.Receive(batch.columns());
+}
+
+const Register batches("a batch of datagrams comes with both addresses of each", [] {
+  UdpChannel one;
+  UdpChannel other;
+  CHECK(!OpenOnLoopback(one).failed());
+  CHECK(!OpenOnLoopback(other).failed());
+  Batch batch;
+  for (size_t row = 0; row < kRows; row++) {
+    batch.offset[row] = static_cast<uint32_t>(row * kStride);
+    batch.length[row] = static_cast<uint32_t>(row % kStride);
+    batch.slab[row * kStride] = static_cast<uint8_t>(row);
+    batch.remote_ipv4[row] = kLoopback;
+    batch.remote_port[row] = other.port();
+  }
+  CHECK(one.Send(batch.columns(), kRows) == kRows);
+  Batch received;
+  CHECK(ReceiveSoon(other, received) == kRows);
+  for (size_t row = 0; row < kRows; row++) {
+    CHECK(received.length[row] == row % kStride);
+    CHECK(row % kStride == 0 || received.slab[received.offset[row]] == row);
+    CHECK(received.remote_ipv4[row] == kLoopback && received.remote_port[row] == one.port());
+    CHECK(received.local_ipv4[row] == kLoopback && received.ifindex[row] == 1);
+  }
+  CHECK(other.Receive(received.columns()) == 0);
+  return std::string();
+});
+
+const Register nonsense("rows outside of the slab are passed over, the others sent", [] {
+  UdpChannel one;
+  UdpChannel other;
+  CHECK(!OpenOnLoopback(one).failed());
+  CHECK(!OpenOnLoopback(other).failed());
+  Batch batch;
+  for (size_t row = 0; row < 4; row++) {
+    batch.length[row] = 8;
+    batch.remote_ipv4[row] = kLoopback;
+    batch.remote_port[row] = other.port();
+  }
+  batch.offset[0] = kRows * kStride - 7;
+  batch.offset[1] = UINT32_MAX;
+  batch.length[2] = UINT32_MAX;
+  CHECK(one.Send(batch.columns(), 4) == 1);
+  Batch received;
+  CHECK(ReceiveSoon(other, received) == 1);
+  return std::string();
+});
+
+const Register refused("an address that the host does not have is an error that names it", [] {
+  UdpChannel channel;
+  UdpOptions options;
+  const std::vector<uint8_t> elsewhere = {192, 0, 2, 1};
+  options.address = elsewhere;
+  options.port = 5353;
+  const SysError error = channel.Open(options);
+  CHECK(error.number == EADDRNOTAVAIL && error.object == "udp 192.0.2.1 port 5353");
+  CHECK(!channel.open());
+  options.free_bind = true;
+  CHECK(!channel.Open(options).failed());
+  return std::string();
+});
+
+}  // namespace
+
+}  // namespace tapnet::test
