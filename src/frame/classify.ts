@@ -1,12 +1,13 @@
 /**
  * Theory of operation
  *
- * One frame in, one of four answers out: a UDP datagram, an ICMPv6 message, an ARP message, or dropped for one counted reason. The
- * classifier owns one cursor of each kind and moves it over the batch, so a frame costs no allocation; what it found is valid until
- * the next call.
+ * One frame in, one of four answers out: a UDP datagram, an ICMPv6 message, an ARP message, or dropped for one counted reason.
+ * The classifier owns one cursor of each kind and moves it over the batch, so a frame costs no allocation; what it found is
+ * valid until the next call.
  *
- * Only what is meant for us passes: our MAC or a group, our address or broadcast or multicast. The kernel's filter (`filter.ts`) has
- * already kept most other frames away, but it is an optimisation, and this is the check: a simulated link has no filter.
+ * Only what is meant for us passes: our MAC or a group, our address or broadcast or multicast. The kernel's filter
+ * (`filter.ts`) has already kept most other frames away, but it is an optimisation, and this is the check: a simulated link has
+ * no filter.
  *
  * Fragments are dropped. No control message needs them, and reassembly is a gift to an attacker. Priority-tagged frames (VLAN 0)
  * pass; a guest's own VLANs are not served.

@@ -5,7 +5,8 @@ import type { Link } from "./link.js";
 /**
  * One received ARP or ICMPv6 message, as a service sees it: a cursor into the batch, reused for the next frame.
  *
- * `classify` has checked the headers, the ICMPv6 checksum, and the hop limit of neighbour discovery; the message was not looked at.
+ * `classify` has checked the headers, the ICMPv6 checksum, and the hop limit of neighbour discovery; the message was not
+ * looked at.
  */
 export class Packet {
   link!: Link;

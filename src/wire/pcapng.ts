@@ -1,8 +1,8 @@
 /**
  * Capture files: PCAP Now Generic (draft-ietf-opsawg-pcapng), block by block.
  *
- * A file is a section block, an interface block for each interface, then packets, and statistics at the end. We write little-endian
- * and read that only. Timestamps are microseconds since 1970, the format's default.
+ * A file is a section block, an interface block for each interface, then packets, and statistics at the end. We write
+ * little-endian and read that only. Timestamps are microseconds since 1970, the format's default.
  */
 import { copyIn, copyOut } from "./octets.js";
 
@@ -381,6 +381,10 @@ function writeTimestamp(view: DataView, offset: number, timestampUs: number): vo
   view.setUint32(offset + 4, timestampUs >>> 0, LITTLE);
 }
 
+function describeLength({ bytes, originalBytes }: Packet): string {
+  return `${bytes.length} of ${originalBytes} bytes`;
+}
+
 /** `packet, interface 0, in, 342 of 342 bytes`. */
 export function describe(view: DataView, offset: number, length: number): string {
   const block = parse(view, offset, length);
@@ -391,7 +395,7 @@ export function describe(view: DataView, offset: number, length: number): string
     case "interface":
       return `interface ${block.name ?? "without a name"}, link type ${block.linkType}`;
     case "packet":
-      return `packet, interface ${block.interface}, ${block.direction ?? "any way"}, ${block.bytes.length} of ${block.originalBytes} bytes`;
+      return `packet, interface ${block.interface}, ${block.direction ?? "any way"}, ${describeLength(block)}`;
     case "statistics":
       return `statistics, interface ${block.interface}, received ${block.received ?? "?"}, dropped ${block.dropped ?? "?"}`;
     case "unknown":
