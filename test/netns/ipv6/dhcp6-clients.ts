@@ -95,18 +95,9 @@ export const dhcp6c: Dhcp6Client = {
   requirement: command("dhcp6c", "wide-dhcpv6-client"),
   start(host) {
     const configuration = written(host, "dhcp6c.conf", DHCP6C_CONFIGURATION);
-    const argv = [
-      "dhcp6c",
-      "-f",
-      "-D",
-      "-n",
-      "-c",
-      configuration,
-      "-p",
-      join(host.lab.folder, `${host.name}.dhcp6c.pid`),
-      "eth0",
-    ];
-    const process = host.start(Host.withOwnFiles(argv, { empty: ["/var/lib"] }));
+    const pid = join(host.lab.folder, `${host.name}.dhcp6c.pid`);
+    const prepare = `mkdir -p /var/lib/dhcpv6; exec dhcp6c -f -D -c '${configuration}' -p '${pid}' eth0`;
+    const process = host.start(Host.withOwnFiles(["sh", "-e", "-c", prepare], { empty: ["/var/lib"] }));
     return {
       process,
       async release() {
