@@ -63,7 +63,7 @@ export function writeSetLink(writer: MessageWriter, ifindex: number, settings: L
 export function writeNewVeth(writer: MessageWriter, one: LinkSettings, other: LinkSettings): void {
   beginNewLink(writer, one);
   const info = writer.beginNested(IFLA.linkinfo);
-  writer.putString(IFLA_INFO.kind, "veth");
+  writer.putText(IFLA_INFO.kind, "veth");
   const data = writer.beginNested(IFLA_INFO.data);
   const peer = writer.beginNested(VETH_INFO_PEER);
   putLinkHeader(writer, 0, other);
@@ -77,7 +77,7 @@ export function writeNewVeth(writer: MessageWriter, one: LinkSettings, other: Li
 export function writeNewBridge(writer: MessageWriter, settings: LinkSettings, bridge: BridgeSettings): void {
   beginNewLink(writer, settings);
   const info = writer.beginNested(IFLA.linkinfo);
-  writer.putString(IFLA_INFO.kind, "bridge");
+  writer.putText(IFLA_INFO.kind, "bridge");
   const data = writer.beginNested(IFLA_INFO.data);
   // The kernel has this in hundredths of a second (USER_HZ).
   if (bridge.forwardDelayMs !== undefined) writer.putU32(BRIDGE.forwardDelay, Math.round(bridge.forwardDelayMs / 10));
@@ -103,7 +103,7 @@ export function writeDeleteLinkGroup(writer: MessageWriter, group: number): void
 
 /** Adds or takes away a further name of up to 127 bytes, which is looked up like the first. */
 export function writeAlternativeName(writer: MessageWriter, ifindex: number, name: string, add: boolean): void {
-  const flags = add ? NETLINK_FLAG.create | NETLINK_FLAG.append : 0;
+  const flags = add ? NETLINK_FLAG.create | NETLINK_FLAG.excl | NETLINK_FLAG.append : 0;
   writer.begin(add ? LINK_MESSAGE.newProperty : LINK_MESSAGE.deleteProperty, NETLINK_FLAG.ack | flags);
   putLinkHeader(writer, ifindex, {});
   const list = writer.beginNested(IFLA.propList | NESTED);

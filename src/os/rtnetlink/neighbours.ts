@@ -1,7 +1,7 @@
 import type { Neighbour } from "../../base/kernel-objects.js";
 import { writeMac } from "../../base/mac.js";
 import { HOST_LITTLE_ENDIAN, NETLINK_FLAG } from "../netlink.js";
-import { AF_INET, AF_INET6, addressFamily, putAddress, readAddress } from "./address-bytes.js";
+import { addressFamily, putAddress, readAddress } from "./address-bytes.js";
 import { Attributes, type MessageWriter } from "./message.js";
 
 /** Message types (linux/rtnetlink.h). */
@@ -54,9 +54,9 @@ export function writeNeighbourDump(writer: MessageWriter, family: number, proxy:
 }
 
 export function writeSetNeighbourTable(writer: MessageWriter, settings: NeighbourTableSettings): void {
-  writer.begin(NEIGHBOUR_MESSAGE.setTable, NETLINK_FLAG.ack);
-  const offset = writer.putHeader(TABLE_HEADER_BYTES);
-  writer.view.setUint8(offset, settings.family === 4 ? AF_INET : AF_INET6);
+  writer.begin(NEIGHBOUR_MESSAGE.setTable, NETLINK_FLAG.ack | NETLINK_FLAG.replace);
+  // The table's name says which family.
+  writer.putHeader(TABLE_HEADER_BYTES);
   writer.putString(NDTA.name, settings.family === 4 ? "arp_cache" : "ndisc_cache");
   const parms = writer.beginNested(NDTA.parms);
   writer.putU32(NDTPA.ifindex, settings.ifindex);
@@ -70,7 +70,7 @@ function putNeighbour(writer: MessageWriter, { ifindex, address, permanent, prox
   const { view } = writer;
   view.setUint8(offset + FIELD.family, addressFamily(address));
   view.setInt32(offset + FIELD.ifindex, ifindex, HOST_LITTLE_ENDIAN);
-  view.setUint16(offset + FIELD.state, permanent ? NUD_PERMANENT : 0, HOST_LITTLE_ENDIAN);
+  view.setUint16(offset + FIELD.state, permanent || proxy ? NUD_PERMANENT : 0, HOST_LITTLE_ENDIAN);
   view.setUint8(offset + FIELD.flags, proxy ? NTF_PROXY : 0);
   putAddress(writer, NDA.destination, address);
 }

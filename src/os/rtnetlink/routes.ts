@@ -22,8 +22,8 @@ const RTN: Readonly<Record<Exclude<RouteType, "other">, number>> = {
 const TYPE_OF = new Map(Object.entries(RTN).map(([type, number]) => [number, type as RouteType]));
 /** Types of routes that lead nowhere. The kernel says that IPv6's have the loopback as link; that means nothing. */
 const REJECTING: ReadonlySet<RouteType> = new Set(["unreachable", "blackhole", "prohibit"]);
-/** Tables with a number over 255 do not fit the header's field (RT_TABLE_COMPAT). */
-const TABLE_IN_ATTRIBUTE = 252;
+/** Tables with a number over 255 do not fit the header's field (RT_TABLE_UNSPEC). */
+const TABLE_IN_ATTRIBUTE = 0;
 
 /** What tells one route from another: enough to delete it. */
 export type RouteKey = Pick<Route, "prefix" | "type" | "ifindex" | "table" | "protocol" | "metric">;
@@ -68,7 +68,9 @@ function putRoute(writer: MessageWriter, route: RouteKey, scope: number): void {
   if (metric !== 0) writer.putU32(RTA.priority, metric);
 }
 
-function scopeOf({ type, via }: Route): number {
+/** IPv6 has no scopes of routes. */
+function scopeOf({ prefix, type, via }: Route): number {
+  if (prefix.family === 6) return SCOPE.universe;
   if (type === "local") return SCOPE.host;
   if (type === "multicast" || (type === "unicast" && via === undefined)) return SCOPE.link;
   return SCOPE.universe;
