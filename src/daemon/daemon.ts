@@ -111,7 +111,7 @@ export class Daemon {
       await daemon.#rise();
       return daemon;
     } catch (thrown) {
-      await daemon.stop();
+      await daemon.#fall();
       throw thrown;
     }
   }
@@ -165,8 +165,19 @@ export class Daemon {
     this.#kernel.close();
   }
 
+  /** A start that failed: guests of an earlier life keep what they have; where there are none, nothing is left behind. */
+  async #fall(): Promise<void> {
+    if (this.ports.list().length === 0) {
+      await this.#upkeep
+        .cleanup()
+        .catch((thrown: unknown) => this.log.debug({ error: errorMessage(thrown) }, "clean-up after a failed start"));
+    }
+    await this.stop();
+  }
+
   async #rise(): Promise<void> {
     const { configuration, log, clock } = this;
+    makeDirectory(configuration.runDirectory, 0o755);
     await this.#openLeases();
     configureDns(this.dns, configuration, this.networks);
     await this.dns.start();
@@ -214,7 +225,6 @@ export class Daemon {
   async #openSockets(): Promise<void> {
     const { configuration, log } = this;
     const { runDirectory } = configuration;
-    makeDirectory(runDirectory, 0o755);
     const accounts = hostAccounts();
     const hooks = new HookServer({
       listener: new HookSocket(hookSocket(runDirectory)),
