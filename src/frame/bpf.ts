@@ -66,7 +66,7 @@ function jump(code: number, k: number, onTrue: Target, onFalse: Target): Stateme
   return { kind: "jump", code, k, onTrue, onFalse };
 }
 
-/** Resolves the labels. A label that is unknown, twice there, behind its jump or too far is a mistake in the program: RangeError. */
+/** Resolves the labels. RangeError for one that is unknown, twice there, behind its jump or too far: a mistake in the program. */
 export function assemble(statements: readonly Statement[]): BpfProgram {
   const labels = new Map<string, number>();
   const instructions: Exclude<Statement, { kind: "label" }>[] = [];

@@ -31,8 +31,7 @@ export function sourceOf(path: string, text: string): Source {
 export function readHouse(): Source[] {
   const top = readdirSync(packageRoot, { withFileTypes: true });
   const files = top.filter((entry) => entry.isFile() && entry.name.endsWith(".md")).map(({ name }) => join(packageRoot, name));
-  for (const { name } of top.filter((entry) => entry.isDirectory() && TOP.has(entry.name)))
-    walk(join(packageRoot, name), files);
+  for (const { name } of top.filter((entry) => entry.isDirectory() && TOP.has(entry.name))) walk(join(packageRoot, name), files);
   return files.sort().map((file) => sourceOf(relative(packageRoot, file), readFileSync(file, "utf8")));
 }
 
