@@ -1,6 +1,6 @@
 /**
- * tapnet as a library: TAPs and netlink, codecs, and the services on frames. Everything works alone; the daemon is one way to put it
- * together (`src/daemon`), the README shows a shorter one. Each name's documentation stands where it is defined.
+ * tapnet as a library: TAPs and netlink, codecs, and the services on frames. Everything works alone; the daemon is one way to
+ * put it together (`src/daemon`), the README shows a shorter one. Each name's documentation stands where it is defined.
  */
 
 /** Values: addresses, prefixes, errors, and the injected clock, randomness and logger. */

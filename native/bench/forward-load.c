@@ -136,8 +136,8 @@ static void measure_rate(const uint8_t *frame) {
   uint64_t frames = atomic_load(&received), bytes = atomic_load(&received_bytes);
   atomic_store(&stop, true);
   pthread_join(receiver, NULL);
-  printf("{\"mode\":\"rate\",\"bytes\":%zu,\"frames\":%lu,\"framesPerSecond\":%.0f,\"gbitPerSecond\":%.3f,\"lost\":%lu}\n", options.bytes,
-         frames, (double)frames / seconds, (double)bytes * 8 / seconds / 1e9, lost);
+  printf("{\"mode\":\"rate\",\"bytes\":%zu,\"frames\":%lu,\"framesPerSecond\":%.0f,", options.bytes, frames, (double)frames / seconds);
+  printf("\"gbitPerSecond\":%.3f,\"lost\":%lu}\n", (double)bytes * 8 / seconds / 1e9, lost);
 }
 
 static void measure_one_core(const uint8_t *frame) {

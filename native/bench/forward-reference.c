@@ -2,9 +2,10 @@
  * forward-reference: the least that a userspace forwarder must do, in C, as the bound for ours.
  *
  * Theory of operation. Two ports, both behind unix sockets (QEMU's dgram or stream back ends) or TAPs. A frame that comes in is
- * checked as a router must (RFC 1812 §5.2.2: version, header length, header checksum, TTL), its TTL is taken down with the checksum
- * updated (RFC 1624), its Ethernet addresses are rewritten, and it leaves on the port that has its destination. Batches end
- * to end: one recvmmsg or read, one sendmmsg or writev. No guard, no counters, no ARP: everything left out makes it faster.
+ * checked as a router must (RFC 1812 §5.2.2: version, header length, header checksum, TTL), its TTL is taken down with the
+ * checksum updated (RFC 1624), its Ethernet addresses are rewritten, and it leaves on the port that has its destination.
+ * Batches end to end: one recvmmsg or read, one sendmmsg or writev. No guard, no counters, no ARP: everything left out makes
+ * it faster.
  */
 #include "frame-port.h"
 
@@ -58,7 +59,9 @@ static void flush(struct side *side) {
   unsigned first = 0;
   struct mmsghdr batch[PORT_BATCH];
   if (side->port.kind == PORT_DGRAM) {
-    for (unsigned i = 0; i < side->count; i++) batch[i].msg_hdr = (struct msghdr){.msg_iov = &side->out[2 * i + 1], .msg_iovlen = 1};
+    for (unsigned i = 0; i < side->count; i++) {
+      batch[i].msg_hdr = (struct msghdr){.msg_iov = &side->out[2 * i + 1], .msg_iovlen = 1};
+    }
     while (first < side->count) {
       int n = sendmmsg(side->port.fd, batch + first, side->count - first, 0);
       if (n > 0) first += (unsigned)n;
@@ -143,8 +146,10 @@ static void listen_stream(struct side *side, const char *path) {
   unix_address(&address, path);
   unlink(path);
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 1) < 0) fail("listen", path);
-  side->port = (struct frame_port){.kind = PORT_STREAM, .name = path, .fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0) fail("bind", path);
+  if (listen(listener, 1) < 0) fail("listen", path);
+  side->port = (struct frame_port){.kind = PORT_STREAM, .name = path};
+  side->port.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (side->port.fd < 0) fail("accept", path);
   close(listener);
   int size = 4 << 20;

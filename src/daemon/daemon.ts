@@ -1,13 +1,13 @@
 /**
  * Theory of operation
  *
- * Start goes up in an order in which nothing promises what is not there yet: another daemon is looked for, then leases are read, names
- * and frames made ready, what is attached adopted, the kernel brought to the plan, and only then do the sockets open
+ * Start goes up in an order in which nothing promises what is not there yet: another daemon is looked for, then leases are
+ * read, names and frames made ready, what is attached adopted, the kernel brought to the plan, and only then do the sockets open
  * on which somebody may ask. Stop goes down the other way and leaves the kernel as it is: guests do not notice. A start that
  * fails half-way stops what it has begun.
  *
- * The daemon holds no data path. Killed at any moment, it finds everything again: leases in the store, ports on their links, the rest
- * by comparing plan and kernel.
+ * The daemon holds no data path. Killed at any moment, it finds everything again: leases in the store, ports on their links,
+ * the rest by comparing plan and kernel.
  */
 import { mkdirSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.js";

@@ -22,7 +22,8 @@ function describeEntry(entry: string): string {
   const rest = Object.entries(fields)
     .filter(([name]) => !UNSHOWN.has(name))
     .map(([name, value]) => `${name}=${describeValue(value)}`);
-  return `${styleText("dim", time)} ${styleText(style, LEVEL_NAME[fields.level])} ${fields.msg} ${styleText("dim", rest.join(" "))}`.trimEnd();
+  const level = styleText(style, LEVEL_NAME[fields.level]);
+  return `${styleText("dim", time)} ${level} ${fields.msg} ${styleText("dim", rest.join(" "))}`.trimEnd();
 }
 
 function describeValue(value: unknown): string {

@@ -56,8 +56,8 @@ export function configureDns(service: DnsService, configuration: Configuration, 
 }
 
 /**
- * DNS on the gateways' addresses by ordinary sockets: for the host itself, and for guests over TCP. Guests' questions over UDP never
- * come here, they are answered on frames.
+ * DNS on the gateways' addresses by ordinary sockets: for the host itself, and for guests over TCP. Guests' questions over UDP
+ * never come here, they are answered on frames.
  */
 export class DnsSockets {
   readonly #service: DnsService;

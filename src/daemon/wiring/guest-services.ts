@@ -10,7 +10,10 @@ import { guestIdentity } from "../../services/dhcp4/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
 import type { Roster } from "./roster.js";
 
-/** The addresses that are a guest's before it asks: those of its configuration, where its MAC address is known, and its leases. */
+/**
+ * The addresses that are a guest's before it asks: those of its configuration, where its MAC address is known, and its
+ * leases.
+ */
 export class GuestAddresses implements Addresses {
   readonly #roster: () => Roster;
   readonly #books: (network: string) => readonly LeaseBook[];
@@ -82,7 +85,10 @@ export class PortFrames implements Frames {
   }
 
   open(port: Port): void {
-    if (this.#slots.has(port.ifindex)) return this.recognise(port);
+    if (this.#slots.has(port.ifindex)) {
+      this.recognise(port);
+      return;
+    }
     const slot = this.#path.links.freeSlot();
     this.#path.addLink(linkOf(port, slot), "port");
     this.#slots.set(port.ifindex, slot);

@@ -1,10 +1,10 @@
 /**
  * Theory of operation
  *
- * How guests come and go: hooks and the control API say that a TAP is there or gone, the roster says whose it is, and `Ports` does
- * the work. A TAP that nobody can name (QEMU's own `tap0`) is set up and *awaited*: its first frame tells its MAC address, that
- * tells the guest, and then it is attached like any other. The frame itself is not lost: it is handled as the guest's, and the
- * reply that it leads to waits for the attach.
+ * How guests come and go: hooks and the control API say that a TAP is there or gone, the roster says whose it is, and `Ports`
+ * does the work. A TAP that nobody can name (QEMU's own `tap0`) is set up and *awaited*: its first frame tells its MAC
+ * address, that tells the guest, and then it is attached like any other. The frame itself is not lost: it is handled as the
+ * guest's, and the reply that it leads to waits for the attach.
  */
 import { TapnetError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";

@@ -48,7 +48,10 @@ export class Roster {
     return this.#byName.get(name);
   }
 
-  /** The place of whoever has this TAP; undefined when only its first frame can tell. Throws TapnetError when it may not attach. */
+  /**
+   * The place of whoever has this TAP; undefined when only its first frame can tell. Throws TapnetError when it may not
+   * attach.
+   */
   place(claim: Claim): Placement | undefined {
     const named = claim.guest ?? this.#byIfname.get(claim.ifname)?.name ?? guestInName(claim.ifname);
     return named === undefined ? undefined : this.#placeGuest(named, claim.network);

@@ -1,8 +1,8 @@
 /**
  * Theory of operation
  *
- * Interfaces that the configuration says to serve (`serve: br0`): bridges, veths, physical ones, with many clients behind each. One
- * may come later than the daemon, or go and come again, so the kernel's notifications are followed: an interface of a
+ * Interfaces that the configuration says to serve (`serve: br0`): bridges, veths, physical ones, with many clients behind
+ * each. One may come later than the daemon, or go and come again, so the kernel's notifications are followed: an interface of a
  * served name is listened to as long as it is there.
  */
 import { errorMessage } from "../../base/errors.js";
@@ -72,7 +72,10 @@ export class SharedLinks {
   #onLink(link: LinkState, deleted: boolean): void {
     const served = this.#served.get(link.name);
     if (served === undefined) return;
-    if (deleted) return this.#remove(served);
+    if (deleted) {
+      this.#remove(served);
+      return;
+    }
     if (served.slot !== undefined && served.ifindex === link.ifindex) return;
     this.#remove(served);
     this.#add(link, served);
