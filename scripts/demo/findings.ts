@@ -45,5 +45,6 @@ async function ping(guest: Guest, what: string, address: string): Promise<Findin
 async function resolves(guest: Guest, what: string, name: string, wanted: string): Promise<Finding> {
   const { stdout } = await guest.run(`nslookup -type=a ${name}`);
   const addresses = [...stdout.matchAll(/^Address:\s+([\d.]+)$/gm)].map((match) => match[1]);
-  return { what, found: `${name} is ${addresses.join(", ") || "unknown"}`, good: addresses.includes(wanted) };
+  const found = addresses.length > 0 ? `${name} is ${addresses.join(", ")}` : `${name} is unknown: ${stdout.trim()}`;
+  return { what, found, good: addresses.includes(wanted) };
 }

@@ -1,13 +1,13 @@
 /**
  * The ground that the demo stands on: namespaces of its own, so that nothing of the machine changes.
  *
- * Theory of operation. `scripts/run` has started us in a new network and a new mount namespace. Here /run becomes an empty folder that only
- * we see, /sys shows our network, and /etc/resolv.conf names the world's DNS server. The world is one more network namespace,
- * behind a veth pair, with TEST-NET addresses (RFC 5737, RFC 3849). When the last of our processes ends the kernel takes
- * all of it away; no clean-up has to run, so SIGKILL leaves nothing either.
+ * Theory of operation. `scripts/run` has started us in a new network and a new mount namespace. Here /run becomes an empty folder
+ * that only we see, /sys shows our network, and /etc gets a layer of our own on top, where resolv.conf names the world's DNS
+ * server. (A file mounted over /etc/resolv.conf would be lost as soon as the machine's DHCP client replaces that one.) The
+ * world is one more network namespace, behind a veth pair, with TEST-NET addresses (RFC 5737, RFC 3849). When the last of our
+ * processes ends the kernel takes all of it away; no clean-up has to run, so SIGKILL leaves nothing either.
  */
-import { mkdirSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Host, Lab } from "../../test/support/lab.js";
 import { script } from "../../test/support/paths.js";
 import { must } from "../../test/support/process.js";
@@ -21,7 +21,11 @@ export async function makePrivate(): Promise<void> {
   await must(["mount", "-t", "sysfs", "sysfs", "/sys"]);
   for (const folder of ["/run/netns", "/run/lock", "/run/tmp"]) mkdirSync(folder, { recursive: true });
   process.env["TMPDIR"] = "/run/tmp";
-  await replaceResolvConf(`nameserver ${WORLD.ipv4}\n`);
+  for (const folder of ["/run/etc/upper", "/run/etc/work"]) mkdirSync(folder, { recursive: true });
+  await must(["mount", "-t", "overlay", "-o", "lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work", "overlay", "/etc"]);
+  // On many machines it is a link into /run, which is empty now.
+  rmSync("/etc/resolv.conf", { force: true });
+  writeFileSync("/etc/resolv.conf", `nameserver ${WORLD.ipv4}\n`);
 }
 
 /** Joins our host to a world that answers pings and DNS questions. */
@@ -37,22 +41,4 @@ export async function makeWorld(lab: Lab, host: Host): Promise<Host> {
   await host.ip(`-6 route add default via ${WORLD.ipv6}`);
   await world.start(script("test/support/dns-upstream").concat(WORLD.ipv4)).waitFor(/serving/);
   return world;
-}
-
-/** On many machines the file is a link into /run, which is empty now. */
-async function replaceResolvConf(text: string): Promise<void> {
-  const ours = "/run/resolv.conf";
-  writeFileSync(ours, text);
-  let path = "/etc/resolv.conf";
-  try {
-    path = realpathSync(path);
-  } catch {
-    path = resolve("/etc", readlinkSync(path));
-  }
-  if (path.startsWith("/run/")) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  } else {
-    await must(["mount", "--bind", ours, path]);
-  }
 }

@@ -63,7 +63,7 @@ async function rise(lab: Lab, told: Promise<unknown>): Promise<void> {
     () => startDaemon(host),
     () => "network default, NAT, 10.77.0.0/24",
   );
-  await Promise.race([serve(host, told), failed(daemon)]);
+  await Promise.race([serve(host, daemon, told), failed(daemon)]);
 }
 
 async function startDaemon(host: Host): Promise<RunningProcess> {
@@ -79,8 +79,8 @@ async function failed(daemon: RunningProcess): Promise<never> {
 }
 
 /** Shows the guest, then serves until told to stop. */
-async function serve(host: Host, told: Promise<unknown>): Promise<void> {
-  const guest = withGuest ? await showGuest(host) : undefined;
+async function serve(host: Host, daemon: RunningProcess, told: Promise<unknown>): Promise<void> {
+  const guest = withGuest ? await showGuest(host, daemon) : undefined;
   if (guest === undefined) status = 0;
   if (onlyOnce) return;
   showCommands(guest === undefined ? GUEST : SECOND);
@@ -88,13 +88,16 @@ async function serve(host: Host, told: Promise<unknown>): Promise<void> {
   await told;
 }
 
-async function showGuest(host: Host): Promise<Guest> {
+async function showGuest(host: Host, daemon: RunningProcess): Promise<Guest> {
   const boot = async (): Promise<Guest> => bootGuest(host, { name: GUEST.name, nics: [nic(GUEST)] });
   const guest = await step("guest", boot, () => `${GUEST.name}, a Debian kernel in QEMU`);
   const found = await findings(guest, { name: GUEST.name, domain: "tapnet.internal", world: onHost ? undefined : WORLD });
   page(`The guest ${GUEST.name} has its whole network from tapnetd`, found);
   status = found.every((finding) => finding.good) ? 0 : 1;
-  if (status !== 0) line(`  ${style("red", "Not everything is as it should be.")} The guest's console:\n${guest.console}`);
+  if (status !== 0) {
+    line(`  ${style("red", "Not everything is as it should be.")} The guest's console:\n${guest.console}`);
+    line(`  tapnetd logged:\n${daemon.output}`);
+  }
   return guest;
 }
 
