@@ -103,15 +103,14 @@ function addressStep(port: Port, address: InterfaceAddress): Step {
 export function bindingSteps(port: Port, binding: Binding, uplinks: ReadonlyMap<string, number>): Step[] {
   const { route, neighbour, station, proxy } = bindingState(port, binding, uplinks);
   const what = `${formatAddress(binding.address)} on ${port.ifname}`;
-  const steps: Step[] = [];
-  if (route !== undefined) {
-    steps.push({
+  const steps: Step[] = [
+    {
       on: "kernel",
       describe: `add route ${what}`,
       do: (batch) => void batch.addRoute(route),
       undo: (batch) => void batch.deleteRoute(route),
-    });
-  }
+    },
+  ];
   for (const entry of proxy === undefined ? [neighbour] : [neighbour, proxy]) {
     steps.push({
       on: "kernel",

@@ -109,7 +109,7 @@ function sendRoutes(changes: readonly Change[], kernel: Kernel, outcomes: Outcom
   for (const { row, port, state, replaced } of changes) {
     if (replaced !== undefined && replaced.port !== port) removeState(batch, replaced.state);
     const moves = replaced === undefined || replaced.port !== port;
-    if (moves && state.route !== undefined) batch.addRoute(state.route);
+    if (moves) batch.addRoute(state.route);
     batch.setNeighbour(state.neighbour);
     if (moves && state.proxy !== undefined) batch.setNeighbour(state.proxy);
     while (rows.length < batch.count) rows.push(row);
@@ -144,7 +144,7 @@ function settle({ port, request, replaced }: Change, carriedOut: boolean, ports:
 }
 
 function removeState(batch: RouteBatch, { route, neighbour, proxy }: BindingState): void {
-  if (route !== undefined) batch.deleteRoute(route);
+  batch.deleteRoute(route);
   batch.deleteNeighbour(neighbour);
   if (proxy !== undefined) batch.deleteNeighbour(proxy);
 }

@@ -41,7 +41,7 @@ export function plan(model: Model): KernelState {
     sysctls: hostSysctls(networks),
     links: ports.map((port) => ({ ifindex: port.ifindex, settings: portSettings(port), ipv6: hasIpv6(port.network) })),
     addresses: [...networks.flatMap(gatewayAddresses), ...ports.flatMap(portAddresses)],
-    routes: [...networks.flatMap(poolRoutes), ...bindings.flatMap(({ route }) => route ?? [])],
+    routes: [...networks.flatMap(poolRoutes), ...bindings.map(({ route }) => route)],
     neighbours: bindings.flatMap(({ neighbour, proxy }) => (proxy === undefined ? [neighbour] : [neighbour, proxy])),
     stations,
     ruleset: composeRuleset(networks, stations),

@@ -1,5 +1,5 @@
 /** What the kernel should hold, in parts: for a network, for a port, for one binding. `plan` puts them together. */
-import { isLinkLocalIpv6 } from "../base/ipv6-address.js";
+import { type Ipv6Address, isLinkLocalIpv6 } from "../base/ipv6-address.js";
 import {
   hostPrefix,
   type InterfaceAddress,
@@ -30,8 +30,7 @@ export interface Station {
 
 /** What one binding puts into the kernel. */
 export interface BindingState {
-  /** None for a link-local address. */
-  readonly route: Route | undefined;
+  readonly route: Route;
   readonly neighbour: Neighbour;
   readonly station: Station;
   /** The host answers for the address on the uplink. */
@@ -100,7 +99,7 @@ export function bindingState(
   const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? uplinks.get(network.uplink) : undefined;
   const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
   return {
-    route: linkLocal ? undefined : guestRoute(port, address),
+    route: linkLocal ? linkLocalRoute(ifindex, address) : guestRoute(port, address),
     neighbour: { ifindex, address, mac, permanent: true, proxy: false, protocol: PROTOCOL },
     station: { ifindex, mac, address },
     proxy: linkLocal || uplinkIndex === undefined ? undefined : proxyOf(uplinkIndex, address),
@@ -118,6 +117,23 @@ function guestRoute({ ifindex, network }: Pick<Port, "ifindex" | "network">, add
     table: MAIN_TABLE,
     protocol: PROTOCOL,
     metric: typeof address === "number" ? 0 : IPV6_METRIC,
+  };
+}
+
+/**
+ * Ports have no `fe80::/64` of their own (a route of that prefix for each link would be a long list), so each link-local address
+ * that may be used has a route. Several ports may have the same one: the metric keeps them apart, the link tells them apart.
+ */
+function linkLocalRoute(ifindex: number, address: Ipv6Address): Route {
+  return {
+    prefix: { family: 6, address, prefixLength: 128 },
+    type: "unicast",
+    ifindex,
+    via: undefined,
+    preferredSource: undefined,
+    table: MAIN_TABLE,
+    protocol: PROTOCOL,
+    metric: IPV6_METRIC + ifindex,
   };
 }
 

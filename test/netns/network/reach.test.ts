@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { formatMac } from "../../../src/base/mac.js";
 import { command, needs, nft, root } from "../../support/needs.js";
-import { GATEWAY, pings, type TestGuest, TestHost, WORLD } from "./host.js";
+import { until } from "../../support/wait.js";
+import { addressOf, GATEWAY, macOf, pings, type TestGuest, TestHost, WORLD } from "./host.js";
 
 suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), command("socat"), command("tcpdump")), () => {
   let host: TestHost;
@@ -125,5 +127,41 @@ suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), comm
     await web1.host.must("sh", "-c", `echo intruder | socat - UDP4-SENDTO:${GATEWAY.default}:7001`);
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.equal(sink.stdout, "");
+  });
+
+  test("the same in IPv6, with the gateway at fe80::1", async () => {
+    const guests = await Promise.all(
+      (
+        [
+          ["six1", "52:54:00:00:06:01", 1, "fe80::5054:ff:fe00:601"],
+          ["six2", "52:54:00:00:06:02", 2, "fe80::5054:ff:fe00:602"],
+        ] as const
+      ).map(async ([name, mac, number, linkLocal]) => {
+        const guest = await host.guest(name, "default", `10.77.0.${60 + number}`, mac);
+        await guest.host.ip(`address add fd00:77::${number}0/128 dev eth0 nodad`);
+        // The daemon answers the first question for the gateway; the kernel answers those that confirm it.
+        await guest.host.ip(`neigh replace fe80::1 lladdr ${formatMac(guest.network.gatewayMac)} dev eth0 nud reachable`);
+        await guest.host.ip("-6 route add default via fe80::1 dev eth0");
+        const ifindex = host.ports.ofGuest(name, "default")?.ifindex ?? 0;
+        const addresses = [`fd00:77::${number}0`, linkLocal].map(addressOf);
+        const outcomes = host.ports.bind(addresses.map((address) => ({ ifindex, address, mac: macOf(mac) })));
+        assert.deepEqual(outcomes, [undefined, undefined]);
+        return guest;
+      }),
+    );
+    const [six1] = guests;
+    assert.equal(await pings(six1.host, "fd00:77::20"), true, "a neighbour");
+    assert.equal(await pings(six1.host, "fd00:77::1"), true, "the gateway");
+    assert.equal(await pings(six1.host, "fe80::1%eth0"), true, "the gateway, link-local");
+    assert.equal(await pings(host.here, "fd00:77::10"), true, "the host to a guest");
+    await six1.host.ip("address add fd00:77::99/128 dev eth0 nodad");
+    assert.equal(await pings(six1.host, "fd00:77::20", "-I", "fd00:77::99"), false, "with an address that is not bound");
+    assert.match(
+      (await six1.host.run(["ping", "-n", "-c", "1", "-W", "1", "-I", "fd00:77::10", "fd00:77::77"])).stdout,
+      /From fd00:77::1 .*nreachable/,
+    );
+    // Asked in unicast, as neighbour unreachability detection does (RFC 4861 7.3.3), the kernel alone answers.
+    await six1.host.ip("neigh replace fe80::1 lladdr 02:23:4b:43:85:ee dev eth0 nud probe");
+    await until("the gateway confirmed", async () => /REACHABLE/.test(await six1.host.ip("-6 neigh show fe80::1 dev eth0")));
   });
 });
