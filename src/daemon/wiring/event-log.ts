@@ -11,6 +11,8 @@ export interface Happening {
   readonly guest?: string | undefined;
   /** One sentence for people. */
   readonly message: string;
+  /** Of many clients, often: only a log of level `debug` has it. */
+  readonly routine?: boolean;
 }
 
 /** Where everything that people may want to follow is said once, for the log and for `tapnet events`. */
@@ -24,8 +26,9 @@ export class EventLog {
     this.#log = log;
   }
 
-  tell({ kind, network, guest, message }: Happening): void {
-    this.#log.info({ kind, network, guest }, message);
+  tell({ kind, network, guest, message, routine = false }: Happening): void {
+    if (routine) this.#log.debug({ kind, network, guest }, message);
+    else this.#log.info({ kind, network, guest }, message);
     if (this.#listeners.size === 0) return;
     const event = {
       at: new Date(this.#clock.nowMs()).toISOString(),

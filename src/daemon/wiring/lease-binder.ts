@@ -120,10 +120,11 @@ export class LeaseBinder implements LeaseEvents {
   #tell(event: LeaseEvent): void {
     const { lease } = event;
     const address = formatLeaseAddress(lease);
-    const who = guestOf(lease) ?? lease.identity;
+    const guest = guestOf(lease);
+    const who = guest ?? lease.identity;
     const message = event.kind === "bound" ? `${who} has ${address}` : `${who} has ${address} no more: ${event.reason}`;
     const kind = event.kind === "bound" ? "lease.bound" : "lease.ended";
-    this.#parts.events.tell({ kind, network: lease.network, guest: guestOf(lease), message });
+    this.#parts.events.tell({ kind, network: lease.network, guest, message, routine: guest === undefined });
   }
 }
 
