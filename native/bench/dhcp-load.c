@@ -6,7 +6,11 @@
  * on an interface: all clients share it) or on one TAP each (a TAP made here, its far end being the server's). An exchange is
  * DISCOVER, OFFER, REQUEST, ACK; a renewal is REQUEST, ACK with ciaddr. What comes back is checked: xid, chaddr, message
  * type, server identifier, lease time, and that no two clients hold one address. A reply that is wrong is counted, never
- * taken. Lost messages are sent again after a second, and counted.
+ * taken. Lost messages are sent again after a while, and counted.
+ *
+ * A client's number is the low half of its MAC address, so that a later run can be the same clients (they are known to the server),
+ * or others (--first). As a relay it sends and receives by unicast like one, but answers no ARP: the server's side needs a permanent
+ * neighbour for giaddr.
  *
  * It prints one line of JSON. Times are nanoseconds of CLOCK_MONOTONIC. Errors end it with a sentence and exit status 2.
  */
@@ -36,7 +40,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FRAME_BYTES = 1514, BATCH = 64, DHCP_MIN_BYTES = 300, RETRY_NS = 1000000000 };
+enum { FRAME_BYTES = 1514, BATCH = 64, DHCP_MIN_BYTES = 300, XID_STEP = 1 << 20 };
 enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6 };
 enum phase { IDLE, WAIT_OFFER, WAIT_ACK, WAIT_RENEWED };
 
@@ -56,7 +60,8 @@ struct options {
   const char *tap_prefix; /* one TAP a client: the prefix of their names */
   const char *tap_hook;   /* program run as HOOK IFNAME for each TAP once it exists */
   uint32_t relay;         /* giaddr, network order; 0: play the clients themselves */
-  int clients, window;
+  int clients, window, first;
+  uint64_t retry_ns;
   uint64_t exchanges;
   double seconds;
   bool renew, print_leases;
@@ -67,7 +72,7 @@ struct results {
   struct samples offer_ns, ack_ns;
 };
 
-static struct options options = {.clients = 1000, .window = 32, .exchanges = 0, .seconds = 5};
+static struct options options = {.clients = 1000, .window = 32, .retry_ns = 1000000000, .exchanges = 0, .seconds = 5};
 static struct results results;
 static struct client *clients;
 static int *owner_of; /* client index + 1 by the low 20 bits of an address: enough for a /12 */
@@ -163,7 +168,7 @@ static void begin_exchange(void) {
     next_client = (next_client + 1) % options.clients;
     if (client->phase != IDLE) continue;
     bool renew = options.renew && client->address != 0;
-    client->xid = htonl(ntohl(client->xid) + 0x00100000);
+    client->xid = htonl(ntohl(client->xid) + XID_STEP);
     client->phase = renew ? WAIT_RENEWED : WAIT_OFFER;
     open_exchanges++;
     transmit(client, renew ? REQUEST : DISCOVER, renew);
@@ -230,12 +235,16 @@ static void on_frame(const uint8_t *frame, size_t length) {
   size_t dhcp_bytes = length - (size_t)(dhcp - frame);
   if (dhcp_bytes < 241 || dhcp[0] != 2) return;
   uint32_t index = (uint32_t)dhcp[31] << 16 | (uint32_t)dhcp[32] << 8 | dhcp[33];
+  index -= (uint32_t)options.first;
   if (index >= (uint32_t)options.clients || memcmp(dhcp + 28, clients[index].mac, 6) != 0) return;
   struct client *client = &clients[index];
   const uint8_t *value;
   uint32_t yiaddr;
   memcpy(&yiaddr, dhcp + 16, 4);
-  if (find_option(dhcp, dhcp_bytes, 53, &value) != 1 || memcmp(dhcp + 4, &client->xid, 4) != 0) {
+  uint32_t xid;
+  memcpy(&xid, dhcp + 4, 4);
+  if (xid != client->xid && ((ntohl(xid) ^ ntohl(client->xid)) & (XID_STEP - 1)) == 0) return; /* late: it was asked again since */
+  if (xid != client->xid || find_option(dhcp, dhcp_bytes, 53, &value) != 1) {
     results.wrong++;
     return;
   }
@@ -279,7 +288,7 @@ static void retry_lost(void) {
   uint64_t now = now_ns();
   for (int i = 0; i < options.clients; i++) {
     struct client *client = &clients[i];
-    if (client->phase == IDLE || now - client->sent_ns < RETRY_NS) continue;
+    if (client->phase == IDLE || now - client->sent_ns < options.retry_ns) continue;
     results.retries++;
     bool renewing = client->phase == WAIT_RENEWED;
     transmit(client, client->phase == WAIT_OFFER ? DISCOVER : REQUEST, renewing);
@@ -353,13 +362,14 @@ static void make_clients(void) {
   if (clients == NULL || owner_of == NULL) fail("calloc", "clients");
   for (int i = 0; i < options.clients; i++) {
     struct client *client = &clients[i];
-    const uint8_t mac[6] = {0x52, 0x54, 0x00, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+    int number = options.first + i;
+    const uint8_t mac[6] = {0x52, 0x54, 0x00, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
     memcpy(client->mac, mac, 6);
     client->xid = htonl((uint32_t)i);
     client->fd = shared_fd;
     if (options.tap_prefix == NULL) continue;
     char name[IFNAMSIZ];
-    snprintf(name, sizeof name, "%s%d", options.tap_prefix, i);
+    snprintf(name, sizeof name, "%s%d", options.tap_prefix, number);
     client->fd = open_tap(name);
     watch(client->fd);
     if (options.tap_hook != NULL) run_hook(name);
@@ -370,6 +380,7 @@ static void usage(void) {
   fputs("Usage: dhcp-load (--interface NAME | --taps PREFIX [--hook PROGRAM]) [options]\n"
         "  --clients N     clients in turn (1000)     --window N   exchanges kept open (32)\n"
         "  --exchanges N   stop after so many         --seconds S  stop after so long (5)\n"
+        "  --first N       number of the first client (0)   --retry MS   when a message counts as lost (1000)\n"
         "  --renew         renew where a lease is held; the first round makes the leases\n"
         "  --relay ADDRESS play a relay with this giaddr\n"
         "  --leases        print each acknowledged lease as it comes: MAC address\n"
@@ -382,7 +393,8 @@ static void parse_options(int argc, char **argv) {
   static const struct option names[] = {
       {"interface", 1, 0, 'i'}, {"taps", 1, 0, 't'},    {"hook", 1, 0, 'h'},  {"clients", 1, 0, 'c'},
       {"window", 1, 0, 'w'},    {"exchanges", 1, 0, 'n'}, {"seconds", 1, 0, 's'}, {"renew", 0, 0, 'r'},
-      {"relay", 1, 0, 'g'},     {"leases", 0, 0, 'l'},  {0}};
+      {"relay", 1, 0, 'g'},     {"leases", 0, 0, 'l'},  {"first", 1, 0, 'f'},   {"retry", 1, 0, 'R'},
+      {0}};
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {
       case 'i': options.interface = optarg; break;
@@ -394,19 +406,23 @@ static void parse_options(int argc, char **argv) {
       case 's': options.seconds = atof(optarg); break;
       case 'r': options.renew = true; break;
       case 'g': if (inet_pton(AF_INET, optarg, &options.relay) != 1) usage(); break;
+      case 'f': options.first = atoi(optarg); break;
+      case 'R': options.retry_ns = strtoull(optarg, NULL, 10) * 1000000; break;
       case 'l': options.print_leases = true; break;
       default: usage();
     }
   }
   if ((options.interface == NULL) == (options.tap_prefix == NULL)) usage();
-  if (options.clients < 1 || options.clients > 1 << 20 || options.window < 1 || optind != argc) usage();
+  if (options.clients < 1 || options.clients > 1 << 20 || options.window < 1 || options.retry_ns == 0 || optind != argc) usage();
+  if (options.first < 0 || options.first + options.clients > 1 << 24) usage();
   if (options.window > options.clients) options.window = options.clients;
 }
 
 /* Runs exchanges until `exchanges` ended or the time is over; returns the seconds it took. */
 static double run(uint64_t exchanges, double seconds) {
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(seconds * 1e9), retry_at = start + RETRY_NS / 4;
+  uint64_t start = now_ns(), deadline = start + (uint64_t)(seconds * 1e9), retry_at = start + options.retry_ns / 4;
   uint64_t first = results.done + results.renewed, ended = 0;
+  int wait_ms = options.retry_ns < 400000000 ? (int)(options.retry_ns / 4000000) + 1 : 100;
   while (!interrupted) {
     uint64_t now = now_ns();
     if (now >= deadline) break;
@@ -418,11 +434,11 @@ static double run(uint64_t exchanges, double seconds) {
       if (open_exchanges == before) break;
     }
     struct epoll_event events[BATCH];
-    int ready = epoll_wait(epoll_fd, events, BATCH, 100);
+    int ready = epoll_wait(epoll_fd, events, BATCH, wait_ms);
     for (int i = 0; i < ready; i++) drain(events[i].data.fd);
     if (now >= retry_at) {
       retry_lost();
-      retry_at = now + RETRY_NS / 4;
+      retry_at = now + options.retry_ns / 4;
     }
   }
   return (double)(now_ns() - start) / 1e9;
