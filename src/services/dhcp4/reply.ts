@@ -166,7 +166,7 @@ export class ReplyComposer {
     this.#unasked(exchange, exchange.clientClass?.options);
     this.#unasked(exchange, exchange.served.options);
     if (request.lengthOf(OPTION.clientFqdn) >= FQDN_HEADER_BYTES && request.messageType !== 0) this.#fqdn(exchange);
-    this.#echo(exchange, OPTION.subnetSelection);
+    if (exchange.addressOption(OPTION.subnetSelection) !== 0) this.#echo(exchange, OPTION.subnetSelection);
   }
 
   #everything(exchange: Exchange): void {
@@ -206,6 +206,7 @@ export class ReplyComposer {
     this.#writer.fromSet(exchange.served.options, code);
   }
 
+  /** An option of the request, as it came. The caller has checked that it is no longer than one option can be. */
   #echo(exchange: Exchange, code: number): void {
     const { request } = exchange;
     if (request.has(code)) this.#writer.octets(code, request.bytesOf(code), request.offsetOf(code), request.lengthOf(code));

@@ -36,7 +36,7 @@ interface Shapes extends Record<Kind | "malformed", object> {
   readonly domains: { readonly names: readonly string[] };
   readonly fqdn: clientFqdn.ClientFqdn;
   readonly suboptions: { readonly suboptions: readonly relayAgent.Suboption[] };
-  readonly classes: { readonly items: readonly Uint8Array[] };
+  readonly classes: userClass.UserClass;
   readonly "vendor-items": { readonly items: readonly vendorItems.VendorItem[] };
   readonly octets: { readonly data: Uint8Array };
   readonly malformed: { readonly data: Uint8Array };
@@ -91,7 +91,7 @@ function parseStructure(kind: Kind, code: number, value: Uint8Array): Option | u
     case "suboptions":
       return wrap(relayAgent.parse(value), (suboptions) => ({ kind, code, suboptions }));
     case "classes":
-      return wrap(userClass.parse(value), (items) => ({ kind, code, items }));
+      return wrap(userClass.parse(value), (classes) => ({ kind, code, ...classes }));
     case "vendor-items":
       return wrap(vendorItems.parse(value), (items) => ({ kind, code, items }));
     default:
@@ -154,7 +154,7 @@ function emitStructure(option: Option): Uint8Array {
     case "suboptions":
       return relayAgent.emit(option.suboptions);
     case "classes":
-      return userClass.emit(option.items);
+      return userClass.emit(option);
     case "vendor-items":
       return vendorItems.emit(option.items);
     case "octets":

@@ -3,18 +3,23 @@
  * that is told apart by whether the lengths come out.
  */
 
-/** The classes as octets; what does not come out as a row is one class. Undefined when empty. */
-export function parse(value: Uint8Array): Uint8Array[] | undefined {
+export interface UserClass {
+  readonly items: readonly Uint8Array[];
+  /** One text without a length in front. */
+  readonly isPlain: boolean;
+}
+
+/** Undefined when empty. */
+export function parse(value: Uint8Array): UserClass | undefined {
   if (value.length === 0) return undefined;
   const items: Uint8Array[] = [];
   for (let at = 0; at < value.length; at += 1 + value[at]) {
-    if (value[at] === 0 || at + 1 + value[at] > value.length) return [value.slice()];
+    if (value[at] === 0 || at + 1 + value[at] > value.length) return { items: [value.slice()], isPlain: true };
     items.push(value.slice(at + 1, at + 1 + value[at]));
   }
-  return items;
+  return { items, isPlain: false };
 }
 
-/** As RFC 3004 §4 says. */
-export function emit(items: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(items.flatMap((item) => [item.length, ...item]));
+export function emit({ items, isPlain }: UserClass): Uint8Array {
+  return Uint8Array.from(items.flatMap((item) => (isPlain ? [...item] : [item.length, ...item])));
 }

@@ -12,6 +12,7 @@ import {
   from,
   ip,
   NETWORK,
+  octets,
   optionOf,
   relayInfo,
   SERVER,
@@ -86,6 +87,17 @@ test("subnet selection is echoed", async () => {
   const lab = new Dhcp4Lab();
   const answer = await lab.ask(CLIENT.discover(selection(ip("10.88.0.0"))), { link: BRIDGE });
   assert.deepEqual(optionOf(answer, OPTION.subnetSelection), selection(ip("10.88.0.0")));
+});
+
+test("subnet selection of any other length is neither followed nor echoed", async () => {
+  const lab = new Dhcp4Lab();
+  for (const length of [1, 3, 5, 300]) {
+    const answer = await lab.ask(CLIENT.discover(octets(OPTION.subnetSelection, ...Array<number>(length).fill(10))), {
+      link: BRIDGE,
+    });
+    assert.equal(optionOf(answer, OPTION.subnetSelection), undefined);
+    assert.equal(answer.message.yiaddr >>> 16, 0x0a4d);
+  }
 });
 
 test("a relay that puts itself in the server's place is followed (RFC 5107)", async () => {
