@@ -2,13 +2,13 @@
  * A DHCPv6 server without a wire: messages in as objects, answers out as objects, through the real dispatcher, frames and all.
  * Time stands still unless `clock` is moved.
  */
-import { parseIpv6, type Ipv6Address } from "../../src/base/ipv6-address.js";
+import { type Ipv6Address, parseIpv6 } from "../../src/base/ipv6-address.js";
 import { silentLogger } from "../../src/base/log.js";
-import { parseIpv6Prefix, type Ipv6Prefix } from "../../src/base/prefix.js";
+import { type Ipv6Prefix, parseIpv6Prefix } from "../../src/base/prefix.js";
 import { Dispatcher } from "../../src/frame/dispatch.js";
 import type { Link } from "../../src/frame/link.js";
-import { GroupCommit } from "../../src/lease/group-commit.js";
 import type { LeaseEvent } from "../../src/lease/events.js";
+import { GroupCommit } from "../../src/lease/group-commit.js";
 import { MemoryStore } from "../../src/lease/memory-store.js";
 import type { LeaseStore } from "../../src/lease/store.js";
 import type { Dhcp6Network } from "../../src/services/dhcp6/network.js";
@@ -21,9 +21,9 @@ import {
   GUEST_MAC,
   must,
   PORT,
-  receive,
   RecordingTransmitter,
   readUdpFrame,
+  receive,
   tableOf,
   udpv6Frame,
 } from "./frames.js";

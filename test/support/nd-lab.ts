@@ -3,15 +3,15 @@ import { silentLogger } from "../../src/base/log.js";
 import { seededRandom } from "../../src/base/random.js";
 import { Dispatcher, type PacketBinding } from "../../src/frame/dispatch.js";
 import type { Link } from "../../src/frame/link.js";
-import { FrameSender } from "../../src/frame/sender.js";
 import type { PacketService } from "../../src/frame/packet.js";
+import { FrameSender } from "../../src/frame/sender.js";
 import type { AdvertisedNetwork, AdvertisedPrefix } from "../../src/services/ra/network.js";
 import * as ethernet from "../../src/wire/ethernet.js";
 import * as icmpv6 from "../../src/wire/icmpv6.js";
 import * as ipv6 from "../../src/wire/ipv6.js";
 import * as message from "../../src/wire/ndp/message.js";
 import { ip, prefix } from "./dhcp6-lab.js";
-import { GUEST_MAC, icmpv6Frame, must, PORT, receive, RecordingTransmitter, tableOf } from "./frames.js";
+import { GUEST_MAC, icmpv6Frame, must, PORT, RecordingTransmitter, receive, tableOf } from "./frames.js";
 import { ManualClock } from "./manual-clock.js";
 import { viewOf } from "./pieces.js";
 

@@ -1,5 +1,5 @@
-import type { Dhcp6Request } from "../../wire/dhcp6/request.js";
 import * as clientFqdn from "../../wire/dhcp6/client-fqdn.js";
+import type { Dhcp6Request } from "../../wire/dhcp6/request.js";
 
 /**
  * The host name that a client asks for (RFC 4704), as one label of letters, digits and hyphens (RFC 1123 §2.1); empty when nothing

@@ -1,7 +1,7 @@
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { LeaseBook, LeaseFacts } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
-import type { STATUS } from "../../wire/dhcp6/codes.js";
+import { MESSAGE, type STATUS } from "../../wire/dhcp6/codes.js";
 import * as option from "../../wire/dhcp6/option.js";
 import type { Exchange } from "./exchange.js";
 import { ADDRESSES, type IaKind } from "./ia-kind.js";
@@ -29,9 +29,10 @@ export class IaLeases {
     else this.#writeLease(exchange, book, index, lease);
   }
 
-  /** Request, and Solicit with rapid commit (RFC 8415 §18.3.2). */
+  /** Request, and Solicit with rapid commit, whose addresses are only hopes (RFC 8415 §18.3.2, §18.3.1). */
   assign(exchange: Exchange, book: LeaseBook, index: number): void {
-    if (this.#kind === ADDRESSES && this.#namesInappropriate(exchange, index)) {
+    const insists = this.#kind === ADDRESSES && exchange.request.type === MESSAGE.request;
+    if (insists && this.#namesInappropriate(exchange, index)) {
       this.#writeStatus(exchange, index, "notOnLink");
       return;
     }

@@ -5,8 +5,8 @@ import { LeaseBook } from "../../lease/book.js";
 import type { GroupCommit } from "../../lease/group-commit.js";
 import type { LeaseKind, LeaseRecord } from "../../lease/lease.js";
 import type { AddressPool } from "../../lease/pool.js";
-import type { RelayPath } from "../../wire/dhcp6/relay-path.js";
 import * as relay from "../../wire/dhcp6/relay.js";
+import type { RelayPath } from "../../wire/dhcp6/relay-path.js";
 import type { Dhcp6Network } from "./network.js";
 import { type NetworkState, ServedNetwork } from "./served-network.js";
 

@@ -1,8 +1,8 @@
-import * as domainList from "../../wire/domain-list.js";
 import * as addressList from "../../wire/dhcp6/address-list.js";
 import { OPTION } from "../../wire/dhcp6/codes.js";
 import * as ntpServer from "../../wire/dhcp6/ntp-server.js";
 import * as opaqueList from "../../wire/dhcp6/opaque-list.js";
+import * as domainList from "../../wire/domain-list.js";
 import type { Dhcp6Options } from "./network.js";
 
 /** An option's data, ready to be copied into every reply. */

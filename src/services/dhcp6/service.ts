@@ -14,7 +14,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import type { GroupCommit } from "../../lease/group-commit.js";
 import type { LeaseKind, LeaseRecord } from "../../lease/lease.js";
 import * as clientFqdn from "../../wire/dhcp6/client-fqdn.js";
-import { type Dhcp6Fault, DHCP6_PORT, FAULTS, MESSAGE, OPTION } from "../../wire/dhcp6/codes.js";
+import { DHCP6_PORT, type Dhcp6Fault, FAULTS, MESSAGE, OPTION } from "../../wire/dhcp6/codes.js";
 import * as iaAddress from "../../wire/dhcp6/ia-address.js";
 import * as option from "../../wire/dhcp6/option.js";
 import { answeredFlags, clientName } from "./client-name.js";

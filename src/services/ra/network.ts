@@ -1,23 +1,15 @@
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { Ipv6Prefix } from "../../base/prefix.js";
-import type { Preference } from "../../wire/ndp/codes.js";
+import type { RouterAdvertisement } from "../../wire/ndp/message.js";
 import type { Pref64 } from "../../wire/ndp/pref64.js";
 import type { RouteInformation } from "../../wire/ndp/route-information.js";
 
-/** What the router of a network says about it. Plain data; changes come as a whole new object. */
-export interface AdvertisedNetwork {
+/**
+ * What the router of a network says about it. Plain data; changes come as a whole new object. The router lifetime is 0 on isolated
+ * networks: hosts get addresses and names, but no way out; it is at most 9,000 seconds (RFC 4861 §6.2.1).
+ */
+export interface AdvertisedNetwork extends Omit<RouterAdvertisement, "kind" | "options"> {
   readonly name: string;
-  /** Hop limit that hosts begin with; 0: not said. */
-  readonly hopLimit: number;
-  /** Addresses are to be had by DHCPv6; other configuration is. */
-  readonly managed: boolean;
-  readonly other: boolean;
-  readonly preference: Preference;
-  /** 0 on isolated networks: hosts get addresses and names, but no way out. At most 9,000 (RFC 4861 §6.2.1). */
-  readonly routerLifetimeSeconds: number;
-  /** 0: not said. */
-  readonly reachableMs: number;
-  readonly retransmitMs: number;
   /** Undefined: not said. */
   readonly mtu: number | undefined;
   readonly prefixes: readonly AdvertisedPrefix[];

@@ -1,7 +1,7 @@
 /** What a server needs of a client's message, found once and kept as offsets: nothing is allocated per message. */
 
-import { type Dhcp6Fault, OPTION } from "./codes.js";
 import * as codeList from "./code-list.js";
+import { type Dhcp6Fault, OPTION } from "./codes.js";
 import * as ia from "./ia.js";
 import * as message from "./message.js";
 import * as option from "./option.js";

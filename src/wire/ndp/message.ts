@@ -9,8 +9,8 @@ import { type NdpFault, PREFERENCE, type Preference, preferenceOf } from "./code
 import {
   describe as describeOption,
   emit as emitOption,
-  emittedBytes as optionBytes,
   type Option,
+  emittedBytes as optionBytes,
   parseAll,
 } from "./option-repr.js";
 import * as options from "./options.js";

@@ -11,7 +11,7 @@ import * as icmpv6 from "../../../src/wire/icmpv6.js";
 import * as ipv6 from "../../../src/wire/ipv6.js";
 import * as udp from "../../../src/wire/udp.js";
 import { dhclient, dhcp6c, dhcpcd, dibbler, networkd } from "../../netns/ipv6/dhcp6-clients.js";
-import { site, type Site } from "../../netns/ipv6/site.js";
+import { type Site, site } from "../../netns/ipv6/site.js";
 import { must } from "../../support/frames.js";
 import { packageRoot } from "../../support/paths.js";
 import { viewOf } from "../../support/pieces.js";
@@ -85,7 +85,7 @@ const CLIENTS = [
 
 for (const { client, name, debian } of CLIENTS) {
   if (client.requirement() !== undefined) continue;
-  const version = (await run(["dpkg-query", "-W", "-f", "${Version}", debian])).stdout;
+  const version = (await run(["dpkg-query", "--show", "--showformat=${Version}", debian])).stdout;
   await record(
     "udp and (port 546 or port 547)",
     `${client.name}, Debian's ${debian} ${version}`,

@@ -31,7 +31,7 @@ describe("a guest without any DHCP client", () => {
     const { guest, serving } = await site(t, "web1");
     await guest.sysctl({ "ipv6/conf/eth0/use_tempaddr": 2 });
     await guest.ip("link set eth0 up");
-    await serving.waitFor(/^learned[^]*^learned/m);
+    await serving.waitFor(/^learned[\s\S]*^learned/m);
     const temporary = await until("a privacy address", async () => {
       return /inet6 (2001:db8:77:\S+)\/64 scope global temporary dynamic/.exec(await guest.ip("-6 address show dev eth0"))?.[1];
     });

@@ -2,21 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Host } from "../../support/lab.js";
-import { command, type Requirement } from "../../support/needs.js";
-import type { RunningProcess } from "../../support/process.js";
-
-export interface Dhcp6Client {
-  readonly name: string;
-  readonly requirement: Requirement;
-  /** Asks for an address and a prefix, in the foreground, and keeps them. */
-  start(host: Host): RunningDhcp6Client;
-}
-
-export interface RunningDhcp6Client {
-  readonly process: RunningProcess;
-  /** Makes it give back what it has, and ends it. */
-  release(): Promise<void>;
-}
+import { command } from "../../support/needs.js";
+import type { DhcpClient } from "../interop/clients.js";
 
 /** Sets what dhclient was told; the names of the variables are its own. */
 const DHCLIENT_SCRIPT = `#!/bin/sh
@@ -34,7 +21,7 @@ function written(host: Host, name: string, text: string, mode = 0o644): string {
 }
 
 /** ISC's. A second one with `-r` reads the lease that the first has written, and releases it. */
-export const dhclient: Dhcp6Client = {
+export const dhclient: DhcpClient = {
   name: "dhclient",
   requirement: command("dhclient", "isc-dhcp-client"),
   start(host) {
@@ -62,7 +49,7 @@ interface eth0
 `;
 
 /** Roy Marples's; it sets addresses itself. SIGALRM releases. */
-export const dhcpcd: Dhcp6Client = {
+export const dhcpcd: DhcpClient = {
   name: "dhcpcd",
   requirement: command("dhcpcd", "dhcpcd-base"),
   start(host) {
@@ -90,7 +77,7 @@ id-assoc pd 2 { };
 `;
 
 /** The KAME client of wide-dhcpv6; it releases when it is asked to end. */
-export const dhcp6c: Dhcp6Client = {
+export const dhcp6c: DhcpClient = {
   name: "wide-dhcpv6 dhcp6c",
   requirement: command("dhcp6c", "wide-dhcpv6-client"),
   start(host) {
@@ -119,7 +106,7 @@ iface "eth0" {
 `;
 
 /** Dibbler has its paths built in, and releases when it is asked to end. */
-export const dibbler: Dhcp6Client = {
+export const dibbler: DhcpClient = {
   name: "dibbler-client",
   requirement: command("dibbler-client"),
   start(host) {
@@ -153,7 +140,7 @@ WithoutRA=solicit
 `;
 
 /** systemd's, without systemd and without udev; told by the advertisement's M flag. It releases when it ends. */
-export const networkd: Dhcp6Client = {
+export const networkd: DhcpClient = {
   name: "systemd-networkd",
   requirement: command("/lib/systemd/systemd-networkd", "systemd"),
   start(host) {

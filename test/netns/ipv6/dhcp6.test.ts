@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { command, needs, root } from "../../support/needs.js";
 import { pause, until } from "../../support/wait.js";
-import { type Dhcp6Client, dhclient, dhcp6c, dhcpcd, dibbler, networkd } from "./dhcp6-clients.js";
+import type { DhcpClient } from "../interop/clients.js";
+import { dhclient, dhcp6c, dhcpcd, dibbler, networkd } from "./dhcp6-clients.js";
 import { site } from "./site.js";
 
 /** Short enough that the lease would be gone before the test ends, had the client not renewed it. */
@@ -15,7 +16,7 @@ const WITHOUT_SLAAC = { "ipv6/conf/eth0/autoconf": 0 } as const;
 const LONG_LEASE_SECONDS = 60;
 
 interface Case {
-  readonly client: Dhcp6Client;
+  readonly client: DhcpClient;
   readonly leaseSeconds: number;
   readonly end: "released" | "expired";
 }

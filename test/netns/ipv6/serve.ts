@@ -18,7 +18,7 @@ import { Dhcp6Service } from "../../../src/services/dhcp6/service.js";
 import { AddressLearner, type GuestAddress } from "../../../src/services/nd/address-learner.js";
 import { RouterAdvertiser } from "../../../src/services/ra/advertiser.js";
 import { DHCP6_PORT } from "../../../src/wire/dhcp6/codes.js";
-import { ip, NETWORK as DHCP6_NETWORK, SERVER_DUID } from "../../support/dhcp6-lab.js";
+import { NETWORK as DHCP6_NETWORK, ip, SERVER_DUID } from "../../support/dhcp6-lab.js";
 import { NETWORK, PREFIX } from "../../support/nd-lab.js";
 
 const [ifname, guest, leaseSeconds = "3600"] = process.argv.slice(2);
@@ -41,7 +41,12 @@ const applied = (event: LeaseEvent): void => {
 };
 const commit = new GroupCommit({
   store: new MemoryStore(),
-  events: { apply: (all) => void all.forEach(applied) },
+  events: {
+    apply(all) {
+      all.forEach(applied);
+      return undefined;
+    },
+  },
   clock: systemClock,
   log: silentLogger,
 });

@@ -13,10 +13,10 @@ import {
   DUID_1,
   DUID_2,
   type IaAddressOption,
+  type IaPrefixOption,
   iaNa,
   iaOf,
   iaPd,
-  type IaPrefixOption,
   ip,
   NETWORK,
   optionOf,
@@ -89,6 +89,11 @@ describe("Solicit (RFC 8415 §18.3.1, §18.3.9)", () => {
     assert.ok(optionOf(answer.options, "flag", OPTION.rapidCommit));
     const [stored] = await lab.store.load();
     assert.equal(stored.address, addressOf(answer, 1));
+  });
+
+  test("rapid commit takes an address of another network for a hope, not for a demand", async () => {
+    const answer = await new Dhcp6Lab().ask(say("solicit", CLIENT, rapidCommit, iaNa(1, ip("2001:db8:99::5"))));
+    assert.ok(ipv6InPrefix(addressOf(answer, 1), NETWORK.prefixes[0]));
   });
 
   test("rapid commit is left alone where it is not configured", async () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Dhcp6Counter } from "../../../src/services/dhcp6/service.js";
 import { DHCP6_PORT, MESSAGE, OPTION, STATUS } from "../../../src/wire/dhcp6/codes.js";
 import type { ClientServerMessage } from "../../../src/wire/dhcp6/message.js";
 import type { Option } from "../../../src/wire/dhcp6/option-repr.js";
-import type { Dhcp6Counter } from "../../../src/services/dhcp6/service.js";
 import { clientId, Dhcp6Lab, DUID_1, DUID_2, iaNa, ip, optionOf, say, serverId } from "../../support/dhcp6-lab.js";
 import { PORT_LINK_LOCAL } from "../../support/frames.js";
 import { bytesOf, type Piece } from "../../support/pieces.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { IPV6_ALL_NODES, IPV6_ALL_ROUTERS, IPV6_ANY } from "../../../src/base/ipv6-address.js";
-import type { AdvertisedNetwork } from "../../../src/services/ra/network.js";
 import { RouterAdvertiser } from "../../../src/services/ra/advertiser.js";
+import type { AdvertisedNetwork } from "../../../src/services/ra/network.js";
 import type { RouterAdvertisement } from "../../../src/wire/ndp/message.js";
 import type { Option } from "../../../src/wire/ndp/option-repr.js";
 import { ip, prefix } from "../../support/dhcp6-lab.js";
