@@ -85,7 +85,7 @@ const CLIENTS = [
 
 for (const { client, name, debian } of CLIENTS) {
   if (client.requirement() !== undefined) continue;
-  const version = (await run(["dpkg-query", "--show", "--showformat=${Version}", debian])).stdout;
+  const [, version] = (await run(["dpkg-query", "--show", debian])).stdout.trim().split("\t");
   await record(
     "udp and (port 546 or port 547)",
     `${client.name}, Debian's ${debian} ${version}`,
