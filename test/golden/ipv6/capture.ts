@@ -1,5 +1,6 @@
 /**
- * Makes the transcripts beside this file anew: `node dist/test/golden/ipv6/capture.js` (root, tcpdump and the clients needed).
+ * Makes the transcripts beside this file anew, or those that are named: `node dist/test/golden/ipv6/capture.js [NAME]...`; root,
+ * tcpdump and the clients needed.
  *
  * Each client runs in a network namespace against our own server, from its start to its release, and so does a kernel that makes
  * its own addresses; tcpdump listens on the server's side.
@@ -75,6 +76,10 @@ async function record(filter: string, title: string, name: string, act: (at: Sit
   }
 }
 
+function isWanted(name: string): boolean {
+  return process.argv.length === 2 || process.argv.includes(name);
+}
+
 const CLIENTS = [
   { client: dhclient, name: "dhclient", debian: "isc-dhcp-client" },
   { client: dhcpcd, name: "dhcpcd", debian: "dhcpcd-base" },
@@ -84,7 +89,7 @@ const CLIENTS = [
 ];
 
 for (const { client, name, debian } of CLIENTS) {
-  if (client.requirement() !== undefined) continue;
+  if (!isWanted(name) || client.requirement() !== undefined) continue;
   const [, version] = (await run(["dpkg-query", "--show", debian])).stdout.trim().split("\t");
   await record(
     "udp and (port 546 or port 547)",
@@ -99,7 +104,9 @@ for (const { client, name, debian } of CLIENTS) {
   );
 }
 
-const kernel = (await run(["uname", "-r"])).stdout.trim();
-await record("icmp6", `Linux ${kernel} making its own address`, "kernel", async ({ serving }) => {
-  await serving.waitFor(/^learned/m);
-});
+if (isWanted("kernel")) {
+  const kernel = (await run(["uname", "-r"])).stdout.trim();
+  await record("ip6 and not udp", `Linux ${kernel} making its own address`, "kernel", async ({ serving }) => {
+    await serving.waitFor(/^learned/m);
+  });
+}
