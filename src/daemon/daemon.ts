@@ -42,10 +42,11 @@ import { DaemonHooks } from "./wiring/hooks.js";
 import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
+import type { DaemonParts } from "./wiring/parts.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
 
-export class Daemon {
+export class Daemon implements DaemonParts {
   readonly clock: Clock = systemClock;
   readonly startedAtMs = this.clock.nowMs();
   readonly log: Logger;

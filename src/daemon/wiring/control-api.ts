@@ -33,14 +33,14 @@ import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
-import type { Daemon } from "../daemon.js";
 import { guestOf } from "./lease-binder.js";
+import type { DaemonParts } from "./parts.js";
 import { absentView, attachedView, leaseView, networkView, tenureView, timeText } from "./views.js";
 
 export class DaemonApi implements ControlApi {
-  readonly #daemon: Daemon;
+  readonly #daemon: DaemonParts;
 
-  constructor(daemon: Daemon) {
+  constructor(daemon: DaemonParts) {
     this.#daemon = daemon;
   }
 

@@ -1,11 +1,11 @@
 import type { HookApi, Peer, TapGrant } from "../../control/index.js";
-import type { Daemon } from "../daemon.js";
+import type { DaemonParts } from "./parts.js";
 
 /** What QEMU's hooks ask for. */
 export class DaemonHooks implements HookApi {
-  readonly #daemon: Daemon;
+  readonly #daemon: DaemonParts;
 
-  constructor(daemon: Daemon) {
+  constructor(daemon: DaemonParts) {
     this.#daemon = daemon;
   }
 

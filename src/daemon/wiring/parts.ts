@@ -1,0 +1,25 @@
+import type { Logger } from "../../base/log.js";
+import type { Configuration } from "../../config/configuration.js";
+import type { FramePath } from "../../frame/frame-path.js";
+import type { Ports } from "../../guest/ports.js";
+import type { Network } from "../../network/model.js";
+import type { DnsService } from "../../services/dns/service.js";
+import type { EventLog } from "./event-log.js";
+import type { Guests } from "./guests.js";
+import type { Leases } from "./leases.js";
+import type { Roster } from "./roster.js";
+
+/** The daemon as those see it who answer questions about it. What is configured changes with a reload: read it each time. */
+export interface DaemonParts {
+  readonly startedAtMs: number;
+  readonly configuration: Configuration;
+  readonly roster: Roster;
+  readonly networks: readonly Network[];
+  readonly ports: Ports;
+  readonly guests: Guests;
+  readonly leases: Leases;
+  readonly dns: DnsService;
+  readonly frames: FramePath;
+  readonly events: EventLog;
+  readonly log: Logger;
+}
