@@ -10,6 +10,7 @@
  * too. When no more are taken, further clients wait in the kernel's backlog. Descriptors that a client passes are not accepted.
  */
 import { chmodSync, lstatSync, readlinkSync, unlinkSync } from "node:fs";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.js";
 import { SystemError, TapnetError } from "../base/errors.js";
@@ -245,9 +246,24 @@ class Connection implements UnixRequest {
   }
 }
 
-/** Credentials of the peer of any connected unix socket, such as one of node:http's. SystemError ENOTSOCK, EBADF. caps: none */
+/** Credentials of the peer of any connected unix socket. SystemError ENOTSOCK, EBADF. caps: none */
 export function peerCredentials(descriptor: number): PeerCredentials {
   return addon().peerCredentials(descriptor);
+}
+
+/**
+ * Credentials of the peer of one of Node's own unix sockets, as a server of node:net or node:http has them.
+ *
+ * Node does not show a socket's descriptor; the handle behind it does, in all versions. TapnetError INVALID_STATE once the socket
+ * is closed.
+ */
+export function socketPeer(socket: Socket): PeerCredentials {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  const descriptor: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined;
+  if (typeof descriptor !== "number" || descriptor < 0) {
+    throw new TapnetError("INVALID_STATE", "the socket has no peer: it is closed, or was never open");
+  }
+  return peerCredentials(descriptor);
 }
 
 export interface UnixReply {

@@ -93,17 +93,17 @@ describe("never closed", () => {
     const warnings: Error[] = [];
     const note = (warning: Error): void => void warnings.push(warning);
     process.on("warning", note);
-    const before = descriptors();
+    const openBefore = descriptors();
     for (let index = 0; index < 500; index++) {
       const connection = new (addon().UnixConnection)();
       void connection;
       void new NetlinkSocket("route");
     }
-    assert.ok(descriptors() >= before + 400, "they are open now");
+    assert.ok(descriptors() >= openBefore + 400, "they are open now");
     await until("the garbage to be collected", async () => {
       collectGarbage();
       await turn();
-      return descriptors() <= before;
+      return descriptors() <= openBefore;
     });
     process.off("warning", note);
     assert.deepEqual(warnings, []);

@@ -2,7 +2,7 @@
  * Opens one of everything and keeps it busy until it ends in the way that was asked for. Runs in a worker, or as a program with
  * the settings as JSON.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { ReceiveBatch } from "../../src/frame/batch.js";
 import { addon } from "../../src/os/addon.js";
 import { FrameSocket } from "../../src/os/frame-socket.js";
@@ -69,7 +69,7 @@ if (privileged) {
 const finished = [netlink.dumpLater(getLinks()), netlink.transactLater(getLinks(), 1)];
 for (const promise of finished) promise.catch(() => undefined);
 
-parentPort?.postMessage("ready");
+process.stdout.write("ready\n");
 if (ending === "exit") process.exit(3);
 if (ending === "exit later") setTimeout(() => process.exit(3), 20);
 if (ending === "throw") throw new Error("planned");

@@ -17,13 +17,13 @@ function start(
   withPrivilege: boolean,
 ): { worker: Worker; ready: Promise<void>; exited: Promise<number>; errors: Error[] } {
   const settings: Settings = { ending, privileged: withPrivilege, name: `tapnet-worker-${process.pid}-${++workers}` };
-  const worker = new Worker(SUBJECT, { workerData: settings });
+  const worker = new Worker(SUBJECT, { workerData: settings, stdout: true });
   const errors: Error[] = [];
   worker.on("error", (error) => errors.push(error));
   return {
     worker,
     errors,
-    ready: new Promise((resolve) => worker.once("message", () => resolve())),
+    ready: new Promise((resolve) => worker.stdout.once("data", () => resolve())),
     exited: new Promise((resolve) => worker.once("exit", resolve)),
   };
 }
@@ -47,16 +47,16 @@ for (const kind of kinds) {
   describe(`a worker ${kind ? "with a TAP and a frame socket" : "with a UDP socket"}`, () => {
     test("is terminated while all is open and in use", async () => {
       await endsWith("terminated", kind);
-      const before = descriptors();
+      const openBefore = descriptors();
       for (let round = 0; round < 10; round++) assert.equal((await endsWith("terminated", kind)).code, 1);
-      await until("the workers' descriptors to be closed", () => descriptors() === before);
+      await until("the workers' descriptors to be closed", () => descriptors() === openBefore);
     });
 
     test("exits while all is open", async () => {
       await endsWith("exit", kind);
-      const before = descriptors();
+      const openBefore = descriptors();
       assert.deepEqual(await endsWith("exit", kind), { code: 3, errors: [] });
-      await until("the worker's descriptors to be closed", () => descriptors() === before);
+      await until("the worker's descriptors to be closed", () => descriptors() === openBefore);
     });
 
     test("throws while all is open", async () => {
@@ -92,12 +92,12 @@ describe("the main thread", () => {
   for (const kind of kinds) {
     for (const ending of ["exit", "exit later"] as const) {
       test(`${ending} while all is open and in use${kind ? ", with privilege" : ""}`, async () => {
-        assert.deepEqual(await runAlone(ending, kind), { status: 3, stdout: "", stderr: "" });
+        assert.deepEqual(await runAlone(ending, kind), { status: 3, stdout: "ready\n", stderr: "" });
       });
     }
   }
 
   test("ends by itself once all is closed", async () => {
-    assert.deepEqual(await runAlone("close", false), { status: 0, stdout: "", stderr: "" });
+    assert.deepEqual(await runAlone("close", false), { status: 0, stdout: "ready\n", stderr: "" });
   });
 });
