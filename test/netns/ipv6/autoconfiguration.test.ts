@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { command, needs, root } from "../../support/needs.js";
 import { until } from "../../support/wait.js";
-import { ROUTER_MAC, site } from "./site.js";
+import { bringUp, ROUTER_MAC, site } from "./site.js";
 
 const EUI64 = "2001:db8:77:0:5054:ff:fe12:3456";
 
@@ -52,11 +52,7 @@ describe("a guest without any DHCP client", () => {
 test("rdisc6 is told everything at once", needs(root, command("rdisc6", "ndisc6")), async (t: TestContext) => {
   const { guest } = await site(t, "web1");
   await guest.sysctl({ "ipv6/conf/eth0/accept_ra": 0 });
-  await guest.ip("link set eth0 up");
-  await until("a link-local address", async () => {
-    const addresses = await guest.ip("-6 address show dev eth0");
-    return addresses.includes("fe80::") && !addresses.includes("tentative");
-  });
+  await bringUp(guest);
   const told = await guest.must("rdisc6", "-1", "-w", "3000", "eth0");
   for (const line of [
     /Hop limit +: +64/,

@@ -4,7 +4,7 @@ import { command, needs, root } from "../../support/needs.js";
 import { pause, until } from "../../support/wait.js";
 import type { DhcpClient } from "../interop/clients.js";
 import { dhclient, dhcp6c, dhcpcd, dibbler, networkd } from "./dhcp6-clients.js";
-import { site } from "./site.js";
+import { bringUp, site } from "./site.js";
 
 /** Short enough that the lease would be gone before the test ends, had the client not renewed it. */
 const LEASE_SECONDS = 6;
@@ -42,11 +42,7 @@ describe("DHCPv6 clients get, renew and release", { concurrency: 5 }, () => {
 async function leaseLife(t: TestContext, { client, leaseSeconds, end }: Case, guestName: string | undefined): Promise<void> {
   const { guest, serving } = await site(t, guestName, leaseSeconds);
   await guest.sysctl(WITHOUT_SLAAC);
-  await guest.ip("link set eth0 up");
-  await until("a link-local address", async () => {
-    const addresses = await guest.ip("-6 address show dev eth0");
-    return addresses.includes("fe80::") && !addresses.includes("tentative");
-  });
+  await bringUp(guest);
 
   const running = client.start(guest);
   const explained = async <Outcome>(act: Promise<Outcome>, what: string): Promise<Outcome> =>

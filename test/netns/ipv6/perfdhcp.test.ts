@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { command, needs, root } from "../../support/needs.js";
-import { until } from "../../support/wait.js";
-import { site } from "./site.js";
+import { bringUp, site } from "./site.js";
 
 /** What perfdhcp plays: clients of its own link, and a relay for others. */
 const PLAYS = [
@@ -14,9 +13,8 @@ const PLAYS = [
 for (const { name, options } of PLAYS) {
   test(`perfdhcp as ${name}: nothing is lost`, needs(root, command("perfdhcp", "kea-admin")), async (t) => {
     const { guest } = await site(t, undefined);
-    await guest.sysctl({ "ipv6/conf/eth0/autoconf": 0, "ipv6/conf/eth0/accept_dad": 0 });
-    await guest.ip("link set eth0 up");
-    await until("a link-local address", async () => (await guest.ip("-6 address show dev eth0")).includes("fe80::"));
+    await guest.sysctl({ "ipv6/conf/eth0/autoconf": 0 });
+    await bringUp(guest);
     const load = ["-r", "200", "-R", "100", "-p", "2", "-W", "300000"];
     const report = await guest.must("perfdhcp", "-6", "-l", "eth0", ...load, ...options);
     const of = (what: string): number[] =>

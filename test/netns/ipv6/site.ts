@@ -1,6 +1,7 @@
 import { type Host, Lab, type Scope } from "../../support/lab.js";
 import { script } from "../../support/paths.js";
 import type { RunningProcess } from "../../support/process.js";
+import { until } from "../../support/wait.js";
 
 export const GUEST_MAC = "52:54:00:12:34:56";
 export const ROUTER_MAC = "02:00:00:00:00:01";
@@ -28,4 +29,13 @@ export async function site(scope: Scope, guestName: string | undefined, leaseSec
   const serving = router.start([...script("test/netns/ipv6/serve"), "port0", guestName ?? "-", String(leaseSeconds)]);
   await serving.waitFor(/^serving/m);
   return { lab, router, guest, serving };
+}
+
+/** Brings the guest's link up and waits until its link-local address serves. */
+export async function bringUp(guest: Host): Promise<void> {
+  await guest.ip("link set eth0 up");
+  await until("a link-local address", async () => {
+    const addresses = await guest.ip("-6 address show dev eth0");
+    return addresses.includes("fe80::") && !addresses.includes("tentative");
+  });
 }
