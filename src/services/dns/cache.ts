@@ -9,13 +9,13 @@ import { STATE, STORED, STORED_HEADER_BYTES } from "./stored-reply.js";
  * moved to `head` instead (a second chance, so what is hot stays), though only so often for one insertion. Nothing is allocated
  * after the start, so a flood of names costs other names and never memory.
  *
- * An index of small buckets finds an answer by the hash of its name; a full bucket loses its oldest. Expired answers stay until
+ * An index of small buckets finds an answer by the hash of its name; a full bucket loses the one of least worth. Expired answers stay until
  * the ring reaches them: they may still be served stale (RFC 8767).
  */
 const ALIGN_BYTES = 8;
 const BUCKET_SLOTS = 8;
-/** One index slot for so many bytes of slab. */
-const BYTES_PER_SLOT = 128;
+/** One index slot for so many bytes of slab: about half of what the smallest answer takes, so that buckets are seldom full. */
+const BYTES_PER_SLOT = 48;
 /** An answer that takes more of the slab than this share would cost too many others. */
 const SHARE_MOST = 16;
 const MOVES_MOST = 32;
@@ -184,21 +184,24 @@ export class AnswerCache {
 
   #enter(base: number): void {
     const bucket = (readUint32(this.bytes, base + STORED.hash) & this.#bucketMask) * BUCKET_SLOTS;
-    let slot = bucket;
-    for (let candidate = bucket; candidate < bucket + BUCKET_SLOTS; candidate++) {
-      if (this.#index[candidate] === 0) {
-        this.#index[candidate] = base / ALIGN_BYTES + 1;
+    let victim = bucket;
+    for (let slot = bucket; slot < bucket + BUCKET_SLOTS; slot++) {
+      if (this.#index[slot] === 0) {
+        this.#index[slot] = base / ALIGN_BYTES + 1;
         return;
       }
-      if (this.#storedSeconds(candidate) < this.#storedSeconds(slot)) slot = candidate;
+      if (this.#worth(slot) < this.#worth(victim)) victim = slot;
     }
-    this.remove((this.#index[slot] - 1) * ALIGN_BYTES);
+    this.remove((this.#index[victim] - 1) * ALIGN_BYTES);
     this.evictions++;
-    this.#index[slot] = base / ALIGN_BYTES + 1;
+    this.#index[victim] = base / ALIGN_BYTES + 1;
   }
 
-  #storedSeconds(slot: number): number {
-    return readUint32(this.bytes, (this.#index[slot] - 1) * ALIGN_BYTES + STORED.storedSeconds);
+  /** More for what was asked for since it last stood at the tail, then for what is newer. */
+  #worth(slot: number): number {
+    const base = (this.#index[slot] - 1) * ALIGN_BYTES;
+    const referenced = this.bytes[base + STORED.state] === STATE.referenced ? 0x1_0000_0000 : 0;
+    return referenced + readUint32(this.bytes, base + STORED.storedSeconds);
   }
 
   #leave(base: number): void {
