@@ -104,6 +104,7 @@ function runNpmScript(area: Area, name: string, tally: Tally): void {
   });
   if (status === 0) tally.passed++;
   else fail(tally, `npm run ${name}`, `${stdout}${stderr}`.slice(-OUTPUT_KEPT));
+  for (const [, reason] of stdout.matchAll(/^skipped: (.+)$/gm)) tally.skipped.push(reason);
 }
 
 function testFiles(area: string): string[] {
