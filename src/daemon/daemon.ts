@@ -43,6 +43,7 @@ import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
+import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
 
@@ -189,6 +190,7 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.#upkeep.stop());
     for (const { error } of await this.#upkeep.start())
       log.error({ error: error.message }, "part of the plan could not be applied");
+    await rehearse(clock);
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
     this.#undo.push(() => this.#dnsSockets.close());
