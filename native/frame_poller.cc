@@ -13,7 +13,7 @@ namespace tapnet {
 namespace {
 
 constexpr size_t kEventsMax = 64;
-constexpr size_t kFramesMax = 64;
+constexpr size_t kFramesMax = 256;
 // TCI without priority and drop eligibility: a frame tagged with VLAN 0 only carries a priority (IEEE 802.1Q §6.9.1).
 constexpr uint16_t kVlanIdMask = 0x0fff;
 

@@ -5,7 +5,7 @@
  * is tier `packet`: a packet socket for each link with a classic BPF filter that lets only control frames up, all of them in
  * one epoll. It needs no more than NET_RAW, so it also works rootless; it sees a frame before netfilter does.
  *
- * A wake-up hands over one batch, with at most `budget` frames of each link; the rest waits in the kernel for the next
+ * A wake-up hands over one batch, with at most a fair share of it for each link; the rest waits in the kernel for the next
  * one, and other events come in between. A link that floods fills its own queue and loses its own frames. Replies leave through
  * one socket with protocol 0, which receives nothing.
  *
@@ -83,6 +83,7 @@ export interface FrameSource {
 }
 
 const RECEIVE_BYTES = 128 * 1024;
+/** Frames of one link in one batch, when many links wait; few share the batch among them. */
 const BUDGET_FRAMES = 16;
 const DOWN_CHECK_MS = 250;
 
@@ -90,6 +91,7 @@ export class FrameSocket implements FrameSource {
   readonly #native: NativeFrameSocket;
   readonly #batch: ReceiveColumns;
   readonly #listener: FrameListener;
+  #links = 0;
   #check: Timer | undefined;
 
   /**
@@ -113,6 +115,7 @@ export class FrameSocket implements FrameSource {
   add(slot: number, ifindex: number, filter: readonly FilterInstruction[], options: FrameLinkOptions = {}): void {
     const words = filterWords(filter);
     this.#native.add(slot, ifindex, words, options.receiveBytes ?? RECEIVE_BYTES, options.allMulticast ?? false);
+    this.#links++;
   }
 
   /** Replaces a link's filter in one step. Frames that wait already have passed the one of before. */
@@ -122,13 +125,19 @@ export class FrameSocket implements FrameSource {
 
   /** Frames that wait are lost. False when the slot is free already. */
   remove(slot: number): boolean {
-    return this.#native.remove(slot);
+    if (!this.#native.remove(slot)) return false;
+    this.#links--;
+    return true;
   }
 
-  /** Fills the batch with what waits, at most 16 frames of each link, sets its count and returns it. Never blocks. */
+  /**
+   * Fills the batch with what waits, of each link at most an equal share of the batch or 16 frames, sets its count and returns
+   * it. Never blocks.
+   */
   receive(): number {
     const batch = this.#batch;
-    batch.count = this.#native.receive(batch.bytes, batch.slot, batch.offset, batch.length, batch.flags, BUDGET_FRAMES);
+    const budget = Math.max(BUDGET_FRAMES, Math.floor(batch.slot.length / Math.max(1, this.#links)));
+    batch.count = this.#native.receive(batch.bytes, batch.slot, batch.offset, batch.length, batch.flags, budget);
     if (this.#check === undefined && this.#native.down() > 0) this.#checkLater();
     return batch.count;
   }
@@ -152,7 +161,12 @@ export class FrameSocket implements FrameSource {
     this.#native.setReferenced(referenced);
   }
 
-  /** May be called again, also while a batch is being handled. Later use throws TapnetError `CLOSED`. */
+  /**
+   * May be called again, also while a batch is being handled. Later use throws TapnetError `CLOSED`.
+   *
+   * The kernel takes 10 ms to close each packet socket. That is done on pool threads, many side by side, and keeps the process
+   * alive so long; `process.exit` in between, or a kill, leaves it to the kernel, which does it one by one.
+   */
   close(): void {
     systemClock.cancel(this.#check);
     this.#native.close();
@@ -164,6 +178,7 @@ export class FrameSocket implements FrameSource {
       this.#check = undefined;
       const vanished = this.#native.removeVanished();
       if (this.#native.down() > 0) this.#checkLater();
+      this.#links -= vanished.length;
       for (const slot of vanished) this.#listener.onLinkGone(slot);
     });
   }
