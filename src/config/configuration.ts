@@ -47,6 +47,8 @@ export interface NetworkConfiguration {
   readonly serve: readonly string[];
   /** Undefined: no DHCPv4 here (switched off, or no IPv4). */
   readonly dhcp: DhcpConfiguration | undefined;
+  /** Undefined: no DHCPv6 here (switched off, or no IPv6). */
+  readonly dhcp6: Dhcp6Configuration | undefined;
   /** Undefined: no DNS here. */
   readonly dns: NetworkDnsConfiguration | undefined;
 }
@@ -83,6 +85,12 @@ export interface DhcpConfiguration {
   readonly classes: readonly DhcpClass[];
   readonly reservations: readonly DhcpReservation[];
 }
+
+/** What `dhcp:` says that is about DHCPv6 as well. */
+export type Dhcp6Configuration = Pick<
+  DhcpConfiguration,
+  "leaseSeconds" | "offerSeconds" | "quarantineSeconds" | "authoritative" | "rapidCommit"
+>;
 
 export interface DhcpRoute {
   readonly to: Ipv4Prefix;

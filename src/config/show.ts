@@ -6,6 +6,7 @@ import { formatPrefix } from "../base/prefix.js";
 import type {
   AccessRule,
   Configuration,
+  Dhcp6Configuration,
   DhcpClass,
   DhcpConfiguration,
   DhcpOption,
@@ -69,7 +70,7 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     guests: network.guests,
     isolate: network.isolateGuests ? "guests" : "none",
     serve: network.serve,
-    dhcp: network.dhcp === undefined ? (network.ipv4 === undefined ? undefined : false) : describeDhcp(network.dhcp),
+    dhcp: describeDhcpOf(network),
     dns:
       network.dns === undefined
         ? false
@@ -80,6 +81,22 @@ function describeNetwork(network: NetworkConfiguration): Tree {
             log: network.dns.logQueries,
           }),
   });
+}
+
+function describeDhcpOf({ dhcp, dhcp6, ipv4, ipv6 }: NetworkConfiguration): Tree | false | undefined {
+  if (dhcp !== undefined) return describeDhcp(dhcp);
+  if (dhcp6 !== undefined) return describeDhcp6(dhcp6);
+  return ipv4 === undefined && ipv6 === undefined ? undefined : false;
+}
+
+function describeDhcp6(dhcp6: Dhcp6Configuration): Tree {
+  return {
+    lease: formatDuration(dhcp6.leaseSeconds),
+    offer: formatDuration(dhcp6.offerSeconds),
+    quarantine: formatDuration(dhcp6.quarantineSeconds),
+    authoritative: dhcp6.authoritative,
+    "rapid-commit": dhcp6.rapidCommit,
+  };
 }
 
 function describeDhcp(dhcp: DhcpConfiguration): Tree {

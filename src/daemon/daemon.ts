@@ -12,6 +12,7 @@
 import { mkdirSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.js";
 import { errorMessage, TapnetError } from "../base/errors.js";
+import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
@@ -39,8 +40,9 @@ import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.j
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
 import { DaemonHooks } from "./wiring/hooks.js";
+import { Ipv6 } from "./wiring/ipv6.js";
 import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
-import { LeaseBinder } from "./wiring/lease-binder.js";
+import { guestOf, LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
 import { rehearse } from "./wiring/rehearsal.js";
@@ -56,6 +58,7 @@ export class Daemon implements DaemonParts {
   readonly frames: FramePath;
   readonly ports: Ports;
   readonly guests: Guests;
+  readonly ipv6: Ipv6;
   configuration: Configuration;
   roster: Roster;
   networks: readonly Network[];
@@ -63,6 +66,7 @@ export class Daemon implements DaemonParts {
   readonly #upkeep: Upkeep;
   readonly #names: PortNames;
   readonly #portFrames: PortFrames;
+  readonly #addresses: GuestAddresses;
   readonly #sharedLinks: SharedLinks;
   readonly #dnsSockets: DnsSockets;
   /** What is to be done to stop, last first. */
@@ -87,8 +91,19 @@ export class Daemon implements DaemonParts {
         onLinkGone: (link) => this.guests.linkGone(link),
       },
     });
-    this.#portFrames = new PortFrames(this.frames);
     this.#names = new PortNames(this.dns, () => this.roster);
+    const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
+    this.ipv6 = new Ipv6({
+      clock,
+      log,
+      owner,
+      sender: this.frames.sender,
+      ports: () => this.ports,
+      names: this.#names,
+      attaching: (guest) => this.guests.attaching(guest),
+    });
+    this.#portFrames = new PortFrames(this.frames, this.ipv6);
+    this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
     this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, processId: process.pid }, this.ports);
     this.guests = new Guests({
@@ -141,7 +156,8 @@ export class Daemon implements DaemonParts {
     const before = this.networks;
     this.networks = defineNetworks(configuration.networks);
     for (const port of this.ports.setNetworks(this.networks)) await this.ports.detach(port.ifindex);
-    this.leases.configure(configuration);
+    this.leases.configure(configuration, this.networks);
+    this.ipv6.configure(configuration, this.networks);
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     configureDns(this.dns, configuration, this.networks);
     const failures = await this.#upkeep.setNetworks(this.networks);
@@ -184,8 +200,12 @@ export class Daemon implements DaemonParts {
     configureDns(this.dns, configuration, this.networks);
     await this.dns.start();
     this.#undo.push(() => this.dns.stop());
-    this.frames.open(frameBindings({ dhcp4: this.leases.dhcp4, dns: this.dns.frames(this.frames.sender) }));
+    const { dhcp4, dhcp6 } = this.leases;
+    const { advertiser, learner } = this.ipv6;
+    this.frames.open(frameBindings({ dhcp4, dhcp6, advertiser, learner, dns: this.dns.frames(this.frames.sender) }));
     this.#undo.push(() => this.frames.close());
+    this.ipv6.configure(configuration, this.networks);
+    this.#undo.push(() => this.ipv6.close());
     await this.#takeOver();
     this.#undo.push(() => this.#upkeep.stop());
     for (const { error } of await this.#upkeep.start())
@@ -201,7 +221,7 @@ export class Daemon implements DaemonParts {
   }
 
   async #openLeases(): Promise<void> {
-    const { configuration, clock, log, dns, events } = this;
+    const { configuration, networks, clock, log, dns, events } = this;
     const binder = new LeaseBinder({
       ports: () => this.ports,
       names: this.#names,
@@ -209,16 +229,19 @@ export class Daemon implements DaemonParts {
       roster: () => this.roster,
       events,
       log,
+      withdraw: (network, address) => this.ipv6.learner.withdraw(network, address),
       attaching: (guest) => this.guests.attaching(guest),
     });
     makeDirectory(configuration.stateDirectory, 0o700);
-    this.#leases = await Leases.open({ configuration, events: binder, sender: this.frames.sender, clock, log });
+    this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
     this.#undo.push(() => this.leases.close());
   }
 
   /** What an earlier life of this process has attached. */
   async #takeOver(): Promise<void> {
+    this.#addresses.recall(this.#kernel.kernel.dumpNeighbours());
     const strangers = await this.ports.adopt(this.networks);
+    this.#addresses.recall([]);
     for (const { name, alias } of strangers) {
       this.log.warn({ ifname: name, alias }, "an interface is marked for a network that is not configured any more: left alone");
     }
@@ -255,14 +278,19 @@ export class Daemon implements DaemonParts {
     );
   }
 
+  /** Whose an IPv6 address is by lease or configuration; `""` for the gateway's and what clients of shared links have. */
+  #ownerOf(network: string, address: Ipv6Address): string | undefined {
+    if (this.networks.some(({ gatewayIpv6 }) => gatewayIpv6 === address)) return "";
+    const lease = this.leases.dhcp6.book(network, "address")?.at(address);
+    if (lease?.state === "bound") return guestOf(lease) ?? "";
+    return this.roster.guestWithIpv6(address)?.name;
+  }
+
   #makePorts(): Ports {
     const uplinks = () => this.#upkeep.uplinks;
     return new Ports({
       ...this.#kernel,
-      addresses: new GuestAddresses(
-        () => this.roster,
-        (network) => this.leases.booksOf(network),
-      ),
+      addresses: this.#addresses,
       frames: this.#portFrames,
       names: this.#names,
       log: this.log,

@@ -1,6 +1,6 @@
 import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
 import { formatPrefix, type Ipv4Prefix, ipv4InPrefix, parseIpv4Prefix } from "../../base/prefix.js";
-import type { DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
+import type { Dhcp6Configuration, DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import { formatIpv4Range } from "../schema/addresses.js";
 import type { NetworkInput } from "../schema/network.js";
@@ -53,6 +53,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     isolateGuests: input.isolate === "guests",
     serve: input.serve,
     dhcp: completeDhcp(input, ipv4, gatewayIpv4, name, document),
+    dhcp6: dhcp6Of(input),
     dns:
       input.dns === false
         ? undefined
@@ -74,6 +75,13 @@ function completeDhcp(
 ): DhcpConfiguration | undefined {
   if (input.dhcp === false || prefix === undefined || gateway === undefined) return undefined;
   return checkDhcp(input.dhcp, { document, path: ["networks", name, "dhcp"], prefix, gateway });
+}
+
+function dhcp6Of({ ipv6, dhcp }: NetworkInput): Dhcp6Configuration | undefined {
+  if (dhcp === false || ipv6 === undefined) return undefined;
+  const { lease, offer, quarantine, authoritative } = dhcp;
+  const rapidCommit = dhcp["rapid-commit"];
+  return { leaseSeconds: lease, offerSeconds: offer, quarantineSeconds: quarantine, authoritative, rapidCommit };
 }
 
 /** The gateway: what is written, else the first address. Outside the prefix only where guests get /32 and a route to it. */

@@ -49,7 +49,7 @@ export class DaemonApi implements ControlApi {
   }
 
   status(): StatusView {
-    const { configuration, guests, ports, startedAtMs, leases, dns, frames } = this.#daemon;
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6 } = this.#daemon;
     const counts = [...leases.books()].map((book) => book.counts());
     return {
       version: packageVersion(),
@@ -61,7 +61,14 @@ export class DaemonApi implements ControlApi {
       guests: { attached: ports.list().length, configured: configuration.guests.length },
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
       warnings: guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
-      counters: { ...frames.counts(), dhcp4: leases.dhcp4.counters.toJSON(), dns: dns.counters.toJSON() },
+      counters: {
+        ...frames.counts(),
+        dhcp4: leases.dhcp4.counters.toJSON(),
+        dhcp6: leases.dhcp6.counters.toJSON(),
+        ra: ipv6.advertiser.counters.toJSON(),
+        nd: ipv6.learner.counters.toJSON(),
+        dns: dns.counters.toJSON(),
+      },
     };
   }
 

@@ -1,30 +1,53 @@
 import type { DatagramService } from "../../frame/datagram.js";
 import type { FrameBindings } from "../../frame/frame-path.js";
+import type { PacketService } from "../../frame/packet.js";
+import { DHCP6_PORT } from "../../wire/dhcp6/codes.js";
 import { DNS_PORT } from "./dns.js";
 
 const DHCP4_PORT = 67;
 
 /**
- * What one guest may ask of each service. A guest that boots sends two DHCP messages; one that floods gets so many served and no
+ * What one guest may ask of each service. A guest that boots sends two DHCP messages of each family; one that floods gets so many served and no
  * more, so that others have their turn.
  */
 const BUDGET = {
-  dhcp4: { burst: 64, perSecond: 128 },
+  dhcp: { burst: 64, perSecond: 128 },
+  router: { burst: 16, perSecond: 16 },
+  neighbours: { burst: 256, perSecond: 512 },
   dns: { burst: 4000, perSecond: 20_000 },
 } as const;
 
 export interface FrameServices {
   readonly dhcp4: DatagramService;
+  readonly dhcp6: DatagramService;
   readonly dns: DatagramService;
+  /** Answers router solicitations. */
+  readonly advertiser: PacketService;
+  /** Takes everything else of neighbour discovery, and what guests listen to. */
+  readonly learner: PacketService;
 }
 
+const NEIGHBOUR_MESSAGES = [
+  "neighbourSolicitation",
+  "neighbourAdvertisement",
+  "listenerReport",
+  "listenerReportV2",
+  "routerAdvertisement",
+  "redirect",
+] as const;
+
 /** Which frames go to which service. */
-export function frameBindings({ dhcp4, dns }: FrameServices): FrameBindings {
+export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner }: FrameServices): FrameBindings {
   return {
     datagrams: [
-      { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp4 },
+      { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp },
+      { family: 6, port: DHCP6_PORT.server, reach: "link", service: dhcp6, budget: BUDGET.dhcp },
       { family: 4, port: DNS_PORT, reach: "gateway", service: dns, budget: BUDGET.dns },
+      { family: 6, port: DNS_PORT, reach: "gateway", service: dns, budget: BUDGET.dns },
     ],
-    packets: [],
+    packets: [
+      { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },
+      ...NEIGHBOUR_MESSAGES.map((message) => ({ message, service: learner, budget: BUDGET.neighbours })),
+    ],
   };
 }

@@ -1,31 +1,52 @@
 /** What attaching a guest needs of the services: which addresses are its own, its frames, its names. */
-import type { IpAddress } from "../../base/kernel-objects.js";
+import { type Ipv6Address, isLinkLocalIpv6 } from "../../base/ipv6-address.js";
+import type { IpAddress, Neighbour } from "../../base/kernel-objects.js";
+import { ipv6InPrefix } from "../../base/prefix.js";
 import type { FramePath } from "../../frame/frame-path.js";
 import type { Link } from "../../frame/link.js";
 import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
-import type { Binding, Network, Port } from "../../network/model.js";
+import { type Binding, type Network, type Port, PROTOCOL } from "../../network/model.js";
 import { guestIdentity } from "../../services/dhcp4/identity.js";
+import { SLOTS_PER_GUEST } from "../../services/dhcp6/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
 import type { Roster } from "./roster.js";
 
+export interface GuestAddressesParts {
+  readonly roster: () => Roster;
+  readonly books: (network: string) => readonly LeaseBook[];
+  /** Whose an address is by lease or configuration; undefined: whoever takes it. */
+  readonly owner: (network: string, address: Ipv6Address) => string | undefined;
+}
+
 /**
- * The addresses that are a guest's before it asks: those of its configuration, where its MAC address is known, and its
- * leases.
+ * The addresses that are a guest's before it asks: those of its configuration, where its MAC address is known, its leases, and
+ * after a restart those that it had made for itself, of which the kernel's neighbours are the record.
  */
 export class GuestAddresses implements Addresses {
-  readonly #roster: () => Roster;
-  readonly #books: (network: string) => readonly LeaseBook[];
+  readonly #parts: GuestAddressesParts;
+  readonly #earlier = new Map<number, Neighbour[]>();
 
-  constructor(roster: () => Roster, books: (network: string) => readonly LeaseBook[]) {
-    this.#roster = roster;
-    this.#books = books;
+  constructor(parts: GuestAddressesParts) {
+    this.#parts = parts;
   }
 
-  claim(port: Pick<Port, "guest" | "network">): Binding[] {
+  /** What an earlier life of this process has left, for the ports that are claimed for from now on; nothing ends that. */
+  recall(neighbours: readonly Neighbour[]): void {
+    this.#earlier.clear();
+    for (const neighbour of neighbours) {
+      if (neighbour.protocol !== PROTOCOL || !neighbour.permanent) continue;
+      const ofLink = this.#earlier.get(neighbour.ifindex);
+      if (ofLink === undefined) this.#earlier.set(neighbour.ifindex, [neighbour]);
+      else ofLink.push(neighbour);
+    }
+  }
+
+  claim(port: Pick<Port, "guest" | "network" | "ifindex">): Binding[] {
     const bindings = new Map<IpAddress, Binding>();
-    const configured = this.#roster().guest(port.guest);
+    for (const binding of this.#taken(port)) bindings.set(binding.address, binding);
+    const configured = this.#parts.roster().guest(port.guest);
     for (const lease of this.#leases(port)) {
       const mac = lease.record?.mac ?? 0;
       if (mac !== 0) bindings.set(lease.address, { address: lease.address, mac });
@@ -44,10 +65,24 @@ export class GuestAddresses implements Addresses {
   /** The guest's leases that run: of IPv4 its one, of IPv6 those of each of its associations. */
   *#leases({ guest, network }: Pick<Port, "guest" | "network">): Generator<Lease> {
     const identity = guestIdentity(guest);
-    for (const book of this.#books(network.name)) {
+    for (const book of this.#parts.books(network.name)) {
       if (book.kind !== "address") continue;
-      const lease = book.find(identity);
-      if (lease?.state === "bound") yield lease;
+      const slots = book.family === 4 ? 1 : SLOTS_PER_GUEST;
+      for (let slot = 0; slot < slots; slot++) {
+        const lease = book.find(slot === 0 ? identity : `${identity}/${slot}`);
+        if (lease?.state === "bound") yield lease;
+      }
+    }
+  }
+
+  /** What the guest had made for itself, where that is still allowed. */
+  *#taken({ ifindex, network }: Pick<Port, "network" | "ifindex">): Generator<Binding> {
+    const { ipv6, name } = network;
+    if (ipv6 === undefined) return;
+    for (const { address, mac } of this.#earlier.get(ifindex) ?? []) {
+      if (typeof address !== "bigint" || mac === undefined) continue;
+      const mayBeTaken = ipv6InPrefix(address, ipv6) && this.#parts.owner(name, address) === undefined;
+      if (isLinkLocalIpv6(address) || mayBeTaken) yield { address, mac };
     }
   }
 }
@@ -62,13 +97,24 @@ export interface UnknownPort {
   readonly claimed: string | undefined;
 }
 
+/** Who is told of the links of ports whose guests are known. */
+export interface LinkFollower {
+  /** Listened to from now on; the guest has these addresses already. */
+  opened(link: Link, bindings: readonly Binding[]): void;
+  /** Its guest was told by its first frame, or its network has changed. */
+  changed(link: Link): void;
+  closed(slot: number): void;
+}
+
 /** Each port's place among the links that are listened to. */
 export class PortFrames implements Frames {
   readonly #path: FramePath;
+  readonly #follower: LinkFollower;
   readonly #slots = new Map<number, number>();
 
-  constructor(path: FramePath) {
+  constructor(path: FramePath, follower: LinkFollower) {
     this.#path = path;
+    this.#follower = follower;
   }
 
   /** Waits for the first frame of a port. */
@@ -81,7 +127,10 @@ export class PortFrames implements Frames {
   /** The guest is known now: the frame that told it, and all after it, are that guest's. */
   recognise(port: Omit<Port, "bindings">): void {
     const slot = this.#slots.get(port.ifindex);
-    if (slot !== undefined) this.#path.updateLink(linkOf(port, slot));
+    if (slot === undefined) return;
+    const link = linkOf(port, slot);
+    this.#path.updateLink(link);
+    this.#follower.changed(link);
   }
 
   open(port: Port): void {
@@ -90,14 +139,17 @@ export class PortFrames implements Frames {
       return;
     }
     const slot = this.#path.links.freeSlot();
-    this.#path.addLink(linkOf(port, slot), "port");
+    const link = linkOf(port, slot);
+    this.#path.addLink(link, "port");
     this.#slots.set(port.ifindex, slot);
+    this.#follower.opened(link, port.bindings);
   }
 
   close(port: Pick<Port, "ifindex">): void {
     const slot = this.#slots.get(port.ifindex);
     if (slot === undefined) return;
     this.#slots.delete(port.ifindex);
+    this.#follower.closed(slot);
     this.#path.removeLink(slot);
   }
 }
@@ -124,7 +176,7 @@ export class PortNames implements Names {
     const addresses = bindings.map(({ address }) => address);
     this.#dns.names.set(network.name, guest, {
       ipv4: addresses.filter((address) => typeof address === "number"),
-      ipv6: addresses.filter((address) => typeof address === "bigint"),
+      ipv6: globalAddresses(addresses),
       names: this.#roster().guest(guest)?.names ?? [],
       hostname: this.#hostnames.get(keyOf(guest, network.name)),
     });
@@ -139,6 +191,11 @@ export class PortNames implements Names {
     if (hostname === "") this.#hostnames.delete(keyOf(guest, network));
     else this.#hostnames.set(keyOf(guest, network), hostname);
   }
+}
+
+/** The IPv6 addresses that mean something beyond the guest's link. */
+export function globalAddresses(addresses: readonly IpAddress[]): Ipv6Address[] {
+  return addresses.filter((address) => typeof address === "bigint").filter((address) => !isLinkLocalIpv6(address));
 }
 
 function keyOf(guest: string, network: string): string {

@@ -11,6 +11,7 @@
  *
  * One address that the kernel refuses is logged and does not hold back the others' ACKs.
  */
+import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import { formatMac } from "../../base/mac.js";
@@ -30,6 +31,8 @@ export interface LeaseBinderParts {
   readonly roster: () => Roster;
   readonly events: EventLog;
   readonly log: Logger;
+  /** Whoever has merely taken the address loses it to the lease. */
+  readonly withdraw: (network: string, address: Ipv6Address) => void;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
   readonly attaching: (guest: string) => Promise<unknown> | undefined;
 }
@@ -65,6 +68,9 @@ export class LeaseBinder implements LeaseEvents {
 
   #bind(events: readonly LeaseBound[]): void {
     const ports = this.#parts.ports();
+    for (const { lease } of events) {
+      if (typeof lease.address === "bigint" && lease.kind === "address") this.#parts.withdraw(lease.network, lease.address);
+    }
     const onPort = events.flatMap((event) => this.#withPort(event));
     const requests = onPort.flatMap(({ event, port }) =>
       event.lease.kind === "address" && event.lease.mac !== 0

@@ -6,6 +6,7 @@ import type { Network } from "../../network/model.js";
 import type { DnsService } from "../../services/dns/service.js";
 import type { EventLog } from "./event-log.js";
 import type { Guests } from "./guests.js";
+import type { Ipv6 } from "./ipv6.js";
 import type { Leases } from "./leases.js";
 import type { Roster } from "./roster.js";
 
@@ -20,6 +21,7 @@ export interface DaemonParts {
   readonly leases: Leases;
   readonly dns: DnsService;
   readonly frames: FramePath;
+  readonly ipv6: Ipv6;
   readonly events: EventLog;
   readonly log: Logger;
 }

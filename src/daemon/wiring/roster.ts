@@ -1,4 +1,5 @@
 import { TapnetError } from "../../base/errors.js";
+import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { formatMac, type Mac } from "../../base/mac.js";
 import type { Configuration, GuestConfiguration, NetworkConfiguration } from "../../config/configuration.js";
 
@@ -30,6 +31,7 @@ export class Roster {
   readonly #byName: ReadonlyMap<string, GuestConfiguration>;
   readonly #byIfname = new Map<string, GuestConfiguration>();
   readonly #byMac = new Map<Mac, GuestConfiguration>();
+  readonly #byIpv6 = new Map<Ipv6Address, GuestConfiguration>();
 
   constructor(configuration: Configuration) {
     this.#networks = new Map(configuration.networks.map((network) => [network.name, network]));
@@ -37,6 +39,7 @@ export class Roster {
     for (const guest of configuration.guests) {
       if (guest.ifname !== undefined) this.#byIfname.set(guest.ifname, guest);
       if (guest.mac !== undefined) this.#byMac.set(guest.mac, guest);
+      if (guest.ipv6 !== undefined) this.#byIpv6.set(guest.ipv6, guest);
     }
   }
 
@@ -46,6 +49,11 @@ export class Roster {
 
   guest(name: string): GuestConfiguration | undefined {
     return this.#byName.get(name);
+  }
+
+  /** The guest that is configured with this address. */
+  guestWithIpv6(address: Ipv6Address): GuestConfiguration | undefined {
+    return this.#byIpv6.get(address);
   }
 
   /**

@@ -6,10 +6,12 @@
  * served name is listened to as long as it is there.
  */
 import { errorMessage } from "../../base/errors.js";
+import { isLinkLocalIpv6 } from "../../base/ipv6-address.js";
 import type { LinkState } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import type { NetworkConfiguration } from "../../config/configuration.js";
 import type { FramePath } from "../../frame/frame-path.js";
+import type { Link } from "../../frame/link.js";
 import type { Kernel, Subscription } from "../../network/kernel.js";
 import type { Network } from "../../network/model.js";
 
@@ -96,6 +98,7 @@ export class SharedLinks {
           gatewayMac: mac ?? network.gatewayMac,
           gatewayIpv4: network.gatewayIpv4 ?? 0,
           gatewayIpv6: network.gatewayIpv6 ?? 0n,
+          ...this.#linkLocalOf(ifindex),
         },
         "shared",
       );
@@ -105,6 +108,14 @@ export class SharedLinks {
     } catch (thrown) {
       log.error({ ifname: name, error: errorMessage(thrown) }, "an interface cannot be served");
     }
+  }
+
+  /** We speak from the interface's own address there: `fe80::1` may be another router's. */
+  #linkLocalOf(ifindex: number): Pick<Link, "linkLocalIpv6"> {
+    for (const { ifindex: on, address } of this.#parts.kernel.dumpAddresses()) {
+      if (on === ifindex && typeof address === "bigint" && isLinkLocalIpv6(address)) return { linkLocalIpv6: address };
+    }
+    return {};
   }
 
   #remove(served: Served): void {

@@ -10,6 +10,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import { formatLeaseAddress, type LeaseRecord, type LeaseState, type Tenure } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
+import { globalAddresses } from "./guest-services.js";
 
 /** ISO 8601; null for "never" and "unknown". */
 export function timeText(ms: number | undefined): string | null {
@@ -102,7 +103,7 @@ export function attachedView(
     ifname: port.ifname,
     mac: mac === undefined ? null : formatMac(mac),
     ipv4: addresses.filter((address) => typeof address === "number").map(formatAddress),
-    ipv6: addresses.filter((address) => typeof address === "bigint").map(formatAddress),
+    ipv6: globalAddresses(addresses).map(formatAddress),
     names,
     attachedAt: timeText(attachedAtMs),
   };

@@ -1,7 +1,8 @@
 /**
  * Theory of operation. Goal: a guest that makes its own addresses is reachable at them at once, and takes nothing that is another's.
  * Whatever a port says about an address of its own teaches it: a duplicate address detection (RFC 4862 §5.4), an advertisement,
- * the source of a solicitation. Only addresses inside the port's prefixes count. Then
+ * the source of a solicitation. Only addresses inside the port's prefixes count, and, where asked for, a few link-local ones: without
+ * those the guard would keep the guest from its router. A link-local address is the port's alone, others may have the same. Then
  *   somebody else's (`owner`, or learnt on another port of the network): a detection is answered "taken", so that the guest gives
  *     it up; nothing is learnt;
  *   new: learnt, told to the listener, watched;
@@ -11,7 +12,8 @@
  * asked at once; the new one waits for the place of the first that stays silent, and is refused when all answer.
  * A listener report names only the last 24 bits of an address. If they are those of an address made from the sender's MAC (RFC 4291
  * App. A), that one is asked for, once a second at most: so guests that skip the detection are found.
- * Solicitations for a neighbour behind another port are answered with our MAC: guests that believe their prefix is on the link work.
+ * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their prefix
+ * is on the link work.
  * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been asked.
  */
 import type { Clock, Timer } from "../../base/clock.js";
@@ -22,6 +24,7 @@ import { type Ipv6Prefix, ipv6InPrefix } from "../../base/prefix.js";
 import { type Reply, VERDICT, type Verdict } from "../../frame/datagram.js";
 import { isLinkLocal, isUnspecified } from "../../frame/ipv6-bytes.js";
 import type { Link } from "../../frame/link.js";
+import { PORT_LINK_LOCAL } from "../../frame/link-table.js";
 import type { Packet, PacketSender, PacketService } from "../../frame/packet.js";
 import { TimerWheel } from "../../lease/timer-wheel.js";
 import * as icmpv6 from "../../wire/icmpv6.js";
@@ -78,6 +81,8 @@ export interface AddressLearnerOptions {
   readonly owner: (network: string, address: Ipv6Address) => string | undefined;
   /** Addresses that one guest may have; 8 when left out. */
   readonly most?: number;
+  /** Link-local addresses that it may have besides; none when left out. */
+  readonly mostLinkLocal?: number;
   /** Silence after which an address is asked for; ten minutes when left out. */
   readonly idleMs?: number;
 }
@@ -86,6 +91,7 @@ export class AddressLearner implements PacketService {
   readonly counters = new Counters<NdCounter>([...OWN_COUNTERS, ...FAULTS, "mld-truncated", "mld-type", "mld-record"]);
   readonly #options: AddressLearnerOptions;
   readonly #most: number;
+  readonly #mostLinkLocal: number;
   readonly #idleMs: number;
   readonly #links: (LinkAddresses | undefined)[] = [];
   readonly #byNetwork = new Map<string, Map<Ipv6Address, LearnedAddress>>();
@@ -95,6 +101,7 @@ export class AddressLearner implements PacketService {
   constructor(options: AddressLearnerOptions) {
     this.#options = options;
     this.#most = options.most ?? MOST_ADDRESSES;
+    this.#mostLinkLocal = options.mostLinkLocal ?? 0;
     this.#idleMs = options.idleMs ?? IDLE_MS;
     this.#wheel = new TimerWheel(options.clock.monotonicMs());
   }
@@ -105,12 +112,23 @@ export class AddressLearner implements PacketService {
     this.#links[link.slot] = new LinkAddresses(link, prefixes);
   }
 
+  /** What has changed about a port, and its prefixes from now on; what lies outside them is forgotten. A new port is added. */
+  updateLink(link: Link, prefixes: readonly Ipv6Prefix[]): void {
+    const port = this.#links[link.slot];
+    if (port === undefined) {
+      this.addLink(link, prefixes);
+      return;
+    }
+    port.link = link;
+    this.setLinkPrefixes(link.slot, prefixes);
+  }
+
   /** Other prefixes for a port; what lies outside them is forgotten. */
   setLinkPrefixes(slot: number, prefixes: readonly Ipv6Prefix[]): void {
     const port = this.#links[slot];
     if (port === undefined) return;
     port.prefixes = prefixes;
-    for (const learned of [...port.learned]) if (!isWithin(port, learned.address)) this.#forget(learned);
+    for (const learned of [...port.learned]) if (!this.#isPermitted(port, learned.address)) this.#forget(learned);
   }
 
   /** The port is gone, and its addresses with it. */
@@ -125,8 +143,8 @@ export class AddressLearner implements PacketService {
   /** Takes back an address that the kernel still has from an earlier life of this process. Nobody is told. */
   adopt(slot: number, address: Ipv6Address, mac: Mac): void {
     const port = this.#links[slot];
-    if (port === undefined || port.learned.length >= this.#most || this.#ownerOf(port, address) !== undefined) return;
-    this.#note(port, address, mac);
+    if (port === undefined || !this.#isPermitted(port, address) || this.#ownerOf(port, address) !== undefined) return;
+    if (this.#hasRoom(port, address)) this.#note(port, address, mac);
   }
 
   /** The address is given to somebody by other means (a lease, a reservation): whoever has merely taken it loses it. */
@@ -171,7 +189,7 @@ export class AddressLearner implements PacketService {
     this.#count("solicitations");
     const target = request.payloadOffset + message.NEIGHBOUR_FIELD.target;
     if (!isUnspecified(request.view, request.ipv6SourceOffset)) {
-      if (!isLinkLocal(request.view, request.ipv6SourceOffset)) this.#hear(port, request, request.ipv6SourceOffset);
+      this.#hear(port, request, request.ipv6SourceOffset);
       return this.#answerForNeighbour(port, request, target, reply);
     }
     return this.#hear(port, request, target) ? VERDICT.silent : this.#defend(port, request, target, reply);
@@ -184,9 +202,9 @@ export class AddressLearner implements PacketService {
       this.#refresh(known, request.etherSource);
       return true;
     }
-    if (isLinkLocal(request.view, offset)) return true;
+    if (this.#mostLinkLocal === 0 && isLinkLocal(request.view, offset)) return true;
     const address = readIpv6(request.view, offset);
-    if (!isWithin(port, address)) {
+    if (!this.#isPermitted(port, address)) {
       this.#count("not-permitted");
       return true;
     }
@@ -200,8 +218,21 @@ export class AddressLearner implements PacketService {
     return true;
   }
 
+  /** Whether a guest may take the address for itself, as far as the port is concerned. */
+  #isPermitted(port: LinkAddresses, address: Ipv6Address): boolean {
+    if (isLinkLocalIpv6(address)) return this.#mostLinkLocal > 0 && port.prefixes.length > 0;
+    return port.prefixes.some((prefix) => ipv6InPrefix(address, prefix));
+  }
+
+  /** Whether a port may have one more address of this scope. */
+  #hasRoom(port: LinkAddresses, address: Ipv6Address): boolean {
+    const linkLocal = isLinkLocalIpv6(address);
+    return port.countOf(linkLocal) < (linkLocal ? this.#mostLinkLocal : this.#most);
+  }
+
   /** Whose an address is: learnt on another port, or given by other means. */
   #ownerOf(port: LinkAddresses, address: Ipv6Address): string | undefined {
+    if (isLinkLocalIpv6(address)) return address === (port.link.linkLocalIpv6 ?? PORT_LINK_LOCAL) ? "" : undefined;
     const { network } = port.link;
     const learned = this.#byNetwork.get(network)?.get(address);
     if (learned !== undefined && learned.owner !== port) return learned.owner.link.guest ?? "";
@@ -209,7 +240,7 @@ export class AddressLearner implements PacketService {
   }
 
   #learn(port: LinkAddresses, address: Ipv6Address, mac: Mac): void {
-    if (port.learned.length >= this.#most) {
+    if (!this.#hasRoom(port, address)) {
       this.#makeRoom(port, address, mac);
       return;
     }
@@ -220,12 +251,17 @@ export class AddressLearner implements PacketService {
 
   #note(port: LinkAddresses, address: Ipv6Address, mac: Mac): void {
     const learned = new LearnedAddress(port, address, mac);
-    const { network } = port.link;
-    const ofNetwork = this.#byNetwork.get(network) ?? new Map<Ipv6Address, LearnedAddress>();
-    this.#byNetwork.set(network, ofNetwork);
-    ofNetwork.set(address, learned);
+    if (!isLinkLocalIpv6(address)) this.#makeKnown(learned);
     port.learned.push(learned);
     this.#watch(learned, this.#idleMs);
+  }
+
+  /** From now on the address is this port's in the whole network. */
+  #makeKnown(learned: LearnedAddress): void {
+    const { network } = learned.owner.link;
+    const ofNetwork = this.#byNetwork.get(network) ?? new Map<Ipv6Address, LearnedAddress>();
+    this.#byNetwork.set(network, ofNetwork);
+    ofNetwork.set(learned.address, learned);
   }
 
   /** All places are taken: who of them is still there? */
@@ -234,7 +270,10 @@ export class AddressLearner implements PacketService {
     const asking = port.waiting !== undefined;
     port.waiting = { address, mac };
     if (asking) return;
-    for (const learned of port.learned) if (learned.probes === 0) this.#probe(learned);
+    const linkLocal = isLinkLocalIpv6(address);
+    for (const learned of port.learned) {
+      if (learned.probes === 0 && isLinkLocalIpv6(learned.address) === linkLocal) this.#probe(learned);
+    }
   }
 
   /** The guest has spoken for the address: its silence begins anew. */
@@ -272,15 +311,14 @@ export class AddressLearner implements PacketService {
     this.#wheel.clear(learned);
     port.remove(learned);
     const ofNetwork = this.#byNetwork.get(port.link.network);
-    ofNetwork?.delete(address);
+    if (ofNetwork?.get(address) === learned) ofNetwork.delete(address);
     if (ofNetwork?.size === 0) this.#byNetwork.delete(port.link.network);
     this.#count("forgotten");
     this.#options.events.forgotten({ link: port.link, address, mac });
     const { waiting } = port;
     port.waiting = undefined;
-    if (waiting !== undefined && isWithin(port, waiting.address) && this.#ownerOf(port, waiting.address) === undefined) {
-      this.#learn(port, waiting.address, waiting.mac);
-    }
+    if (waiting === undefined || !this.#isPermitted(port, waiting.address)) return;
+    if (this.#ownerOf(port, waiting.address) === undefined) this.#learn(port, waiting.address, waiting.mac);
   }
 
   #watch(learned: LearnedAddress, delayMs: number): void {
@@ -318,9 +356,10 @@ export class AddressLearner implements PacketService {
   /** "Send it to me": for a neighbour that is behind another port of the network. */
   #answerForNeighbour(port: LinkAddresses, request: Packet, target: number, reply: Reply): Verdict {
     if (isLinkLocal(request.view, target) || port.find(request.view, target) !== undefined) return VERDICT.silent;
-    const owner = this.#ownerOf(port, readIpv6(request.view, target));
-    if (owner === undefined || owner === "" || owner === port.link.guest || reply.payloadLimit < NEIGHBOUR_BYTES)
-      return VERDICT.silent;
+    const address = readIpv6(request.view, target);
+    const owner = this.#ownerOf(port, address);
+    if (owner === undefined || owner === port.link.guest || reply.payloadLimit < NEIGHBOUR_BYTES) return VERDICT.silent;
+    if (owner === "" && address !== port.link.gatewayIpv6) return VERDICT.silent;
     this.#count("answered-for-neighbour");
     const flags = message.NEIGHBOUR_FLAG.solicited;
     reply.payloadLength = emitAdvertisement(reply.view, reply.payloadOffset, flags, request.view, target, port.link.gatewayMac);
@@ -367,10 +406,6 @@ export class AddressLearner implements PacketService {
   #count(name: NdCounter): void {
     this.counters.count(this.counters.index(name));
   }
-}
-
-function isWithin(port: LinkAddresses, address: Ipv6Address): boolean {
-  return !isLinkLocalIpv6(address) && port.prefixes.some((prefix) => ipv6InPrefix(address, prefix));
 }
 
 /** ff02::1:ff00:0/104 (RFC 4291 §2.7.1). */

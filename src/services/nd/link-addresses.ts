@@ -1,5 +1,5 @@
 import type { Ipv6Address } from "../../base/ipv6-address.js";
-import { writeIpv6 } from "../../base/ipv6-address.js";
+import { isLinkLocalIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
 import type { Ipv6Prefix } from "../../base/prefix.js";
 import { ADDRESS_BYTES, isSameAddress } from "../../frame/ipv6-bytes.js";
@@ -31,7 +31,7 @@ export class LearnedAddress implements WheelEntry {
 
 /** The addresses of one port: few, so that a search is a walk. */
 export class LinkAddresses {
-  readonly link: Link;
+  link: Link;
   /** Guests may take addresses inside these alone. */
   prefixes: readonly Ipv6Prefix[];
   readonly learned: LearnedAddress[] = [];
@@ -49,6 +49,13 @@ export class LinkAddresses {
   find(view: DataView, offset: number): LearnedAddress | undefined {
     for (const learned of this.learned) if (isSameAddress(learned.view, 0, view, offset)) return learned;
     return undefined;
+  }
+
+  /** How many of its addresses are link-local, or are not. */
+  countOf(linkLocal: boolean): number {
+    let count = 0;
+    for (const { address } of this.learned) if (isLinkLocalIpv6(address) === linkLocal) count++;
+    return count;
   }
 
   remove(learned: LearnedAddress): void {

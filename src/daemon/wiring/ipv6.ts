@@ -1,0 +1,125 @@
+/**
+ * Theory of operation
+ *
+ * IPv6 on ports, besides DHCPv6: routers are advertised, and the addresses that guests make for themselves are learnt and bound like
+ * leases. Of link-local addresses a guest may have two: without one its questions for the router would be taken for spoofed.
+ *
+ * An address belongs to whoever has a lease for it, or is configured with it; what is merely taken gives way. So what the learner
+ * forgets stays bound where a lease has come for the same guest in the meantime.
+ *
+ * A guest that its first frame has told is still being attached when that frame teaches its first address: what is learnt waits
+ * for the attach, in order. Shared links are not advertised on: there may be a router of somebody else's.
+ */
+import type { Clock } from "../../base/clock.js";
+import type { Ipv6Address } from "../../base/ipv6-address.js";
+import { formatAddress } from "../../base/kernel-objects.js";
+import type { Logger } from "../../base/log.js";
+import { systemRandom } from "../../base/random.js";
+import type { Configuration } from "../../config/configuration.js";
+import type { Link } from "../../frame/link.js";
+import type { PacketSender } from "../../frame/packet.js";
+import type { Ports } from "../../guest/ports.js";
+import type { Binding, Network } from "../../network/model.js";
+import { AddressLearner, type GuestAddress } from "../../services/nd/address-learner.js";
+import { RouterAdvertiser } from "../../services/ra/advertiser.js";
+import type { LinkFollower, PortNames } from "./guest-services.js";
+import { advertisedNetworks } from "./ipv6-networks.js";
+
+export interface Ipv6Parts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sender: PacketSender;
+  readonly ports: () => Ports;
+  readonly names: PortNames;
+  /** Whose an address is by lease or configuration, `""` for no guest's; undefined: whoever takes it. */
+  readonly owner: (network: string, address: Ipv6Address) => string | undefined;
+  /** The attach that a first frame has begun, by guest; undefined where none is under way. */
+  readonly attaching: (guest: string) => Promise<unknown> | undefined;
+}
+
+/** One that serves; one more for a guest that boots another system, or has both kinds (RFC 4862, RFC 7217). */
+const MOST_LINK_LOCAL = 2;
+
+export class Ipv6 implements LinkFollower {
+  readonly advertiser: RouterAdvertiser;
+  readonly learner: AddressLearner;
+  readonly #parts: Ipv6Parts;
+  #networks: ReadonlyMap<string, Network> = new Map();
+
+  constructor(parts: Ipv6Parts) {
+    this.#parts = parts;
+    const { clock, sender, owner } = parts;
+    this.advertiser = new RouterAdvertiser({ clock, random: systemRandom(), sender });
+    this.learner = new AddressLearner({
+      clock,
+      sender,
+      owner,
+      mostLinkLocal: MOST_LINK_LOCAL,
+      events: {
+        learned: (taken) => this.#inTurn(taken, () => this.#bind(taken)),
+        forgotten: (taken) => this.#inTurn(taken, () => this.#unbind(taken)),
+      },
+    });
+  }
+
+  /** The networks from now on. Ports that stay are to be told again (`changed`). */
+  configure(configuration: Configuration, networks: readonly Network[]): void {
+    const advertised = advertisedNetworks(configuration, networks);
+    const names = new Set(advertised.map(({ name }) => name));
+    for (const name of this.#networks.keys()) if (!names.has(name)) this.advertiser.removeNetwork(name);
+    this.#networks = new Map(networks.map((network) => [network.name, network]));
+    for (const network of advertised) this.advertiser.setNetwork(network);
+  }
+
+  opened(link: Link, bindings: readonly Binding[]): void {
+    this.changed(link);
+    for (const { address, mac } of bindings) {
+      if (typeof address === "bigint") this.learner.adopt(link.slot, address, mac);
+    }
+  }
+
+  changed(link: Link): void {
+    const prefix = this.#networks.get(link.network)?.ipv6;
+    this.learner.updateLink(link, prefix === undefined ? [] : [prefix]);
+    this.advertiser.addLink(link);
+  }
+
+  closed(slot: number): void {
+    this.learner.removeLink(slot);
+    this.advertiser.removeLink(slot);
+  }
+
+  /** Ends all timers. Guests keep their router: it is the kernel. */
+  close(): void {
+    this.learner.close();
+    this.advertiser.close(false);
+  }
+
+  #inTurn({ link }: GuestAddress, act: () => void): void {
+    const attaching = link.guest === undefined ? undefined : this.#parts.attaching(link.guest);
+    if (attaching === undefined) act();
+    else void attaching.then(act, () => undefined);
+  }
+
+  #bind({ link: { ifindex }, address, mac }: GuestAddress): void {
+    const ports = this.#parts.ports();
+    const port = ports.get(ifindex);
+    if (port === undefined) return;
+    const [outcome] = ports.bind([{ ifindex, address, mac }]);
+    if (outcome !== undefined) {
+      this.#parts.log.error(
+        { guest: port.guest, address: formatAddress(address), error: outcome.message },
+        "an address that a guest has taken could not be bound",
+      );
+    }
+    this.#parts.names.add(port);
+  }
+
+  #unbind({ link, address }: GuestAddress): void {
+    const { ports, names, owner } = this.#parts;
+    const port = ports().get(link.ifindex);
+    if (port === undefined || owner(link.network, address) === port.guest) return;
+    ports().unbind([{ ifindex: link.ifindex, address }]);
+    names.add(port);
+  }
+}
