@@ -86,30 +86,8 @@ export function linkOperations({ ifindex, settings, ipv6 }: WantedLink, link: Li
     operations.push({ do: "clearProxyDelay", ifindex, family: 4 });
     if (ipv6) operations.push({ do: "clearProxyDelay", ifindex, family: 6 });
   }
-  if (!link.up) operations.push(...upOperations(ifindex, ipv6));
+  if (!link.up) operations.push({ do: "setLink", ifindex, settings: { up: true } });
   return operations;
-}
-
-/**
- * In IPv6 the kernel gives each link that comes up a route `ff00::/8`, into one list of all links that it walks each time: that is what
- * makes link-up slower with every link. Nothing is sent there by routing, so it goes at once and the list stays short.
- */
-function upOperations(ifindex: number, ipv6: boolean): Operation[] {
-  const up: Operation = { do: "setLink", ifindex, settings: { up: true } };
-  return ipv6 ? [up, { do: "deleteRoute", route: multicastRoute(ifindex) }] : [up];
-}
-
-function multicastRoute(ifindex: number): Route {
-  return {
-    prefix: { family: 6, address: 0xff00n << 112n, prefixLength: 8 },
-    type: "multicast",
-    ifindex,
-    via: undefined,
-    preferredSource: undefined,
-    table: 255,
-    protocol: 2,
-    metric: 256,
-  };
 }
 
 /** Undefined where nothing differs. What a link cannot have (IPv4 settings without IPv4) is not asked of it. */

@@ -84,7 +84,10 @@ export function portSettings(port: Pick<Port, "guest" | "network">): LinkSetting
   };
 }
 
-/** The gateway's link-local address, which every port of an IPv6 network has. */
+/**
+ * The gateway's link-local address, which every port of an IPv6 network has: so the kernel confirms the router while the daemon is
+ * away. It is why an IPv6 port costs a little more with every other one: the kernel keeps all copies in one list.
+ */
 export function portAddresses(port: Pick<Port, "ifindex" | "network">): InterfaceAddress[] {
   if (!hasIpv6(port.network)) return [];
   return [{ ifindex: port.ifindex, address: GATEWAY_LINK_LOCAL, prefixLength: 128, protocol: PROTOCOL }];

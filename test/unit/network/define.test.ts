@@ -44,7 +44,7 @@ suite("networks as people say them", () => {
     const groups = groupsOf(names);
     assert.equal(new Set(groups.values()).size, names.length);
     assert.ok([...groups.values()].every((group) => group >= GROUP_BASE && group < GROUP_BASE + 0x1_0000));
-    assert.deepEqual([...groupsOf(names.toReversed())].toSorted(), [...groups].toSorted());
+    for (const [name, group] of groupsOf(names.toReversed())) assert.equal(group, groups.get(name));
   });
 
   test("two of one name are refused", () => {

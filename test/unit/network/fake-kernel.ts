@@ -198,7 +198,10 @@ class FakeRouteBatch implements RouteBatch {
   }
 
   deleteNeighbour(neighbour: Neighbour): number {
-    return this.#add(`delete neighbour ${formatAddress(neighbour.address)}`, () => void this.#drop(neighbour));
+    return this.#add(`delete neighbour ${formatAddress(neighbour.address)}`, () => {
+      this.#drop(neighbour);
+      return undefined;
+    });
   }
 
   setNeighbourTable({ ifindex }: { readonly ifindex: number }): number {
