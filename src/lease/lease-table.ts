@@ -20,6 +20,14 @@ export class LeaseTable {
     for (const space of this.#spaces.values()) yield* space.values();
   }
 
+  /** Records at this address, in whatever network: one, but for networks that use the same addresses. */
+  *recordsAt(address: LeaseAddress): Generator<LeaseRecord> {
+    for (const space of this.#spaces.values()) {
+      const record = space.get(address);
+      if (record !== undefined) yield record;
+    }
+  }
+
   #space(key: LeaseKey): Map<LeaseAddress, LeaseRecord> {
     const name = `${key.family}${key.kind}${key.prefixLength} ${key.network}`;
     let space = this.#spaces.get(name);

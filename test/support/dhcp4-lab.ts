@@ -242,6 +242,11 @@ export class Client {
     return this.say("request", {}, wants(offer.message.yiaddr), from(server), ...options);
   }
 
+  /** Takes our offer of this address. */
+  selectAddress(address: Ipv4Address, ...options: Option[]): message.Dhcp4Message {
+    return this.say("request", {}, wants(address), from(SERVER), ...options);
+  }
+
   reboot(address: Ipv4Address, ...options: Option[]): message.Dhcp4Message {
     return this.say("request", {}, wants(address), ...options);
   }
