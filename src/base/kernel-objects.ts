@@ -1,6 +1,6 @@
 /**
- * What the kernel holds of a network, as values: links, addresses, routes, neighbours. `os` reads and writes them, `network` plans
- * them; neither imports the other.
+ * What the kernel holds of a network, as values: links, addresses, routes, neighbours. `os` reads and writes them, `network`
+ * plans them; neither imports the other.
  */
 import { formatIpv4, type Ipv4Address } from "./ipv4-address.js";
 import { formatIpv6, type Ipv6Address } from "./ipv6-address.js";

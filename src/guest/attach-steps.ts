@@ -15,9 +15,9 @@ export interface AttachServices {
 }
 
 /**
- * What attaching a port takes, in order: link set and up → addresses → route → neighbour → guard → frames → name. The port's bindings
- * are the guest's already. `before` is the link as it was, and as it will be again when the attach fails; without it the steps are
- * only good for being undone, and leave a link that is nobody's.
+ * What attaching a port takes, in order: link set and up → addresses → route → neighbour → guard → frames → name. The port's
+ * bindings are the guest's already. `before` is the link as it was, and as it will be again when the attach fails; without
+ * it the steps are only good for being undone, and leave a link that is nobody's.
  */
 export function attachSteps(
   port: Port,

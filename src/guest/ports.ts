@@ -1,13 +1,13 @@
 /**
  * Theory of operation
  *
- * The ports that are attached, and how one comes to be and ends. Attach and detach are steps with an undo each (`attach-steps.ts`); they
- * wait for the lease store and the frame socket, so two for the same link could meet: each link is busy until the first
- * is done, and the second is refused. `bind` and `unbind` do not wait for anything.
+ * The ports that are attached, and how one comes to be and ends. Attach and detach are steps with an undo each
+ * (`attach-steps.ts`); they wait for the lease store and the frame socket, so two for the same link could meet: each link is
+ * busy until the first is done, and the second is refused. `bind` and `unbind` do not wait for anything.
  *
- * The kernel is the record: a port is marked on its link, so after a restart `adopt` finds what is attached without a file, and a link
- * that disappeared in the meantime needs no clearing up. A link that disappears under us takes its routes and neighbours along; we
- * remove the rest.
+ * The kernel is the record: a port is marked on its link, so after a restart `adopt` finds what is attached without a file,
+ * and a link that disappeared in the meantime needs no clearing up. A link that disappears under us takes its routes and
+ * neighbours along; we remove the rest.
  */
 import { TapnetError } from "../base/errors.js";
 import type { LinkState } from "../base/kernel-objects.js";
@@ -102,8 +102,8 @@ export class Ports {
   }
 
   /**
-   * Takes over what is attached already, as the links say, at the start: nothing is changed in the kernel but what differs from the
-   * plan, and that is `Upkeep.start`'s. Links that are marked but belong to no network of ours are returned.
+   * Takes over what is attached already, as the links say, at the start: nothing is changed in the kernel but what differs
+   * from the plan, and that is `Upkeep.start`'s. Links that are marked but belong to no network of ours are returned.
    */
   async adopt(networks: readonly Network[]): Promise<readonly LinkState[]> {
     const { kernel, addresses, frames, names, log } = this.#options;

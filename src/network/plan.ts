@@ -48,7 +48,7 @@ export function plan(model: Model): KernelState {
   };
 }
 
-/** Ports forward by their own setting; what comes back does so by the uplink's, or by every link's where any may be the uplink. */
+/** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
 function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
   for (const { kind, uplink, ipv4, ipv6 } of networks) {

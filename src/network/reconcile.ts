@@ -33,9 +33,9 @@ export type Operation =
 /**
  * What has to change, in order, so that the kernel holds the plan. Nothing where it does already.
  *
- * Only what carries our protocol number is ever deleted, and only ports' links are changed. What belongs to a link that does not exist
- * is left out: that port is gone. The order: settings, links, what is too much, then addresses before the routes that
- * name them as their source, and old addresses at the end, because the kernel deletes such routes with them.
+ * Only what carries our protocol number is ever deleted, and only ports' links are changed. What belongs to a link that does
+ * not exist is left out: that port is gone. The order: settings, links, what is too much, then addresses before the routes
+ * that name them as their source, and old addresses at the end, because the kernel deletes such routes with them.
  */
 export function reconcile(state: KernelState, dump: KernelDump): Operation[] {
   const links = new Map(dump.links.map((link) => [link.ifindex, link]));
@@ -64,7 +64,7 @@ function sysctlOperations(state: KernelState, dump: KernelDump): Operation[] {
   });
 }
 
-/** A host that gets its own default route by router advertisements must go on getting it when it becomes a router (`accept_ra` 2). */
+/** A host that has its default route from router advertisements must go on getting them as a router (`accept_ra` 2). */
 function keepRouterAdvertisements(state: KernelState, { links }: KernelDump): Operation[] {
   const ports = new Set(state.links.map(({ ifindex }) => ifindex));
   const listening = links.filter((link) => link.ipv6?.acceptRa === 1 && link.kind !== "tun" && !ports.has(link.ifindex));

@@ -1,9 +1,10 @@
 /**
  * Theory of operation
  *
- * One table `inet tapnet`, and `arp tapnet` beside it, made from the networks alone: a guest adds elements to sets and never a rule,
- * so neither a packet nor an attach costs more with more guests. Which network a packet comes from or goes to is told by the
- * group of the link (`iifgroup`, `oifgroup`): a number in the packet's device, no look-up, and it survives a renaming.
+ * One table `inet tapnet`, and `arp tapnet` beside it, made from the networks alone: a guest adds elements to sets and never
+ * a rule, so neither a packet nor an attach costs more with more guests. Which network a packet comes from or goes to is
+ * told by the group of the link (`iifgroup`, `oifgroup`): a number in the packet's device, no look-up, and it survives a
+ * renaming.
  *
  *   prerouting (raw)   from a guest's link: only what is bound to it, else counted and dropped, before routing and conntrack
  *   input              guest to host: ping and DNS at the gateway, and what answers the host
@@ -11,10 +12,10 @@
  *   output             remembers whom the host asked by UDP, for input
  *   postrouting        masquerade
  *
- * Elements are keyed by interface index, not by name: a name may be taken by another link at any time, an index is not used twice.
- * Conntrack is only asked for by networks of kind `nat`; a host that has none pays nothing for it, and answers to the host
- * itself are known without it: TCP by its flags (no SYN comes in), UDP by the set `expected`. DHCP and DNS
- * over UDP reach the frame socket before all of this and stop here.
+ * Elements are keyed by interface index, not by name: a name may be taken by another link at any time, an index is not used
+ * twice. Conntrack is only asked for by networks of kind `nat`; a host that has none pays nothing for it, and answers to the
+ * host itself are known without it: TCP by its flags (no SYN comes in), UDP by the set `expected`. DHCP and DNS over UDP
+ * reach the frame socket before all of this and stop here.
  */
 import { formatAddress } from "../base/kernel-objects.js";
 import { formatMac } from "../base/mac.js";

@@ -37,7 +37,7 @@ export interface BindingState {
   readonly proxy: Neighbour | undefined;
 }
 
-/** The gateway's addresses; they live on the loopback, once, not on each port: a local route for each port would be a long list. */
+/** The gateway's addresses: once, on the loopback. On each port they would be a long list of local routes. */
 export function gatewayAddresses(network: Network): InterfaceAddress[] {
   const addresses = [network.gatewayIpv4, network.gatewayIpv6].filter((address) => address !== undefined);
   return addresses.map((address) => ({
@@ -85,8 +85,8 @@ export function portSettings(port: Pick<Port, "guest" | "network">): LinkSetting
 }
 
 /**
- * The gateway's link-local address, which every port of an IPv6 network has: so the kernel confirms the router while the daemon is
- * away. It is why an IPv6 port costs a little more with every other one: the kernel keeps all copies in one list.
+ * The gateway's link-local address, which every port of an IPv6 network has: so the kernel confirms the router while the
+ * daemon is away. It is why an IPv6 port costs a little more with every other one: the kernel keeps all copies in one list.
  */
 export function portAddresses(port: Pick<Port, "ifindex" | "network">): InterfaceAddress[] {
   if (!hasIpv6(port.network)) return [];

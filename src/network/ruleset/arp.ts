@@ -3,8 +3,8 @@ import { PRIORITY, type TableWriter } from "./table.js";
 import { ACCEPT, concat, count, DROP, goto, inSet, is, meta, payload } from "./words.js";
 
 /**
- * ARP from guests: questions by those who are who they say, and probes (RFC 5227: sender 0.0.0.0). Answers teach the host nothing,
- * since it knows its guests; so no guest fills the neighbour table or takes another's place in it.
+ * ARP from guests: questions by those who are who they say, and probes (RFC 5227: sender 0.0.0.0). Answers teach the host
+ * nothing, since it knows its guests; so no guest fills the neighbour table or takes another's place in it.
  */
 export function composeArp(table: TableWriter): void {
   table.counter("spoofed");

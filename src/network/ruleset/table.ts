@@ -19,8 +19,8 @@ export interface SetOptions {
 }
 
 /**
- * Collects what a table holds and hands it out as commands that replace the table in one transaction: until it is carried out the old
- * rules are in force, afterwards the new ones.
+ * Collects what a table holds and hands it out as commands that replace the table in one transaction: until it is carried
+ * out the old rules are in force, afterwards the new ones.
  */
 export class TableWriter {
   readonly key: TableKey;

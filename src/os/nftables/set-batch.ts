@@ -75,5 +75,6 @@ interface Request {
 function describe(request: Request | undefined): string {
   if (request === undefined) return "change nftables sets";
   const { verb, set, key } = request;
-  return `${verb} element ${describeStationKey(key)} ${verb === "add" ? "to" : "from"} set ${set.table.family} ${set.table.name} ${set.name}`;
+  const where = `set ${set.table.family} ${set.table.name} ${set.name}`;
+  return `${verb} element ${describeStationKey(key)} ${verb === "add" ? "to" : "from"} ${where}`;
 }

@@ -52,8 +52,8 @@ export interface TestGuest {
 }
 
 /**
- * This process as a host in a namespace of its own, with a world behind the uplink `up0`. The process stays in that namespace: each
- * test file is a process, so this is called once in a file.
+ * This process as a host in a namespace of its own, with a world behind the uplink `up0`. The process stays in that
+ * namespace: each test file is a process, so this is called once in a file.
  */
 export class TestHost {
   readonly lab: Lab;
