@@ -1,6 +1,7 @@
 #include "frame_socket.h"
 
 #include "arguments.h"
+#include "close_all.h"
 
 namespace tapnet {
 
@@ -53,6 +54,13 @@ FrameSocket::FrameSocket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Fram
     static_cast<void>(poller_.Close());
     Throw(info.Env(), error);
   }
+}
+
+// At the end of the environment nobody closes in the background any more.
+FrameSocket::~FrameSocket() {
+  std::vector<UniqueFd> sockets = poller_.Close();
+  sockets.push_back(sender_.Close());
+  CloseAll(sockets);
 }
 
 bool FrameSocket::CheckOpen(Napi::Env env) const {

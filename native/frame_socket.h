@@ -13,6 +13,7 @@ class FrameSocket : public Napi::ObjectWrap<FrameSocket> {
  public:
   static Napi::Function Define(Napi::Env env);
   explicit FrameSocket(const Napi::CallbackInfo& info);
+  ~FrameSocket() override;
 
  private:
   Napi::Value Add(const Napi::CallbackInfo& info);

@@ -144,42 +144,45 @@ void NetlinkChannel::Transact(std::span<uint8_t> messages, size_t count, std::ve
   results.reserve(count);
   // An nfnetlink batch is one transaction and must arrive whole; all else may be cut between messages.
   const size_t chunk_limit = protocol_ == NETLINK_NETFILTER ? count : kChunkMessages;
-  size_t offset = 0;
   while (results.size() < count) {
-    const uint32_t first = sequence_;
-    const size_t start = offset;
     const size_t chunk = std::min(chunk_limit, count - results.size());
     std::vector<bool> wants_ack(chunk);
-    for (size_t row = 0; row < chunk; row++) {
-      nlmsghdr header = HeaderAt(messages, offset);
-      wants_ack[row] = NeedsAck(header.nlmsg_type);
-      header.nlmsg_flags |= NLM_F_REQUEST | (wants_ack[row] ? NLM_F_ACK : 0);
-      header.nlmsg_seq = sequence_++;
-      header.nlmsg_pid = 0;
-      std::memcpy(messages.data() + offset, &header, sizeof header);
-      offset = std::min(offset + Align(header.nlmsg_len), messages.size());
-    }
+    NetlinkReplies replies(port_, sequence_, chunk);
+    const size_t bytes = Stamp(messages, wants_ack);
 
-    NetlinkReplies replies(port_, first, chunk);
-    int failure = Send(messages.subspan(start, offset - start));
-    const char* why = "the request could not be sent";
-    if (failure == 0) {
-      failure = Collect(replies);
-      why = "the answer was lost";
+    NetlinkResult silence{.error = ENODATA, .offset = 0, .text = "the kernel did not answer", .answered = false};
+    if (const int failure = Send(messages.first(bytes)); failure != 0) {
+      silence = {.error = failure, .offset = 0, .text = "the request could not be sent", .answered = false};
+      wants_ack.assign(chunk, true);
+    } else if (const int lost = Collect(replies); lost != 0) {
+      silence = {.error = lost, .offset = 0, .text = "the answer was lost", .answered = false};
+    } else if (!wants_ack[0] && replies.results()[0].error != 0) {
+      // The kernel refuses a whole batch by an error for the message that begins it.
+      silence = replies.results()[0];
+      wants_ack.assign(chunk, true);
     }
-    // The kernel refuses a whole batch by an error for its first message.
-    if (failure == 0 && !wants_ack[0]) failure = replies.results()[0].error;
     for (size_t row = 0; row < chunk; row++) {
       NetlinkResult& result = replies.results()[row];
-      const int silent = failure != 0 ? failure : ENODATA;
-      if (!result.answered && (wants_ack[row] || failure != 0)) {
-        result.error = silent;
-        result.text = silent == ENODATA ? "the kernel did not answer" : why;
-      }
-      results.push_back(std::move(result));
+      results.push_back(result.answered || !wants_ack[row] ? std::move(result) : silence);
     }
     answers.insert(answers.end(), replies.messages().begin(), replies.messages().end());
+    messages = messages.subspan(bytes);
   }
+}
+
+// Writes what the caller need not know into the next messages, and returns how many bytes they are.
+size_t NetlinkChannel::Stamp(std::span<uint8_t> messages, std::vector<bool>& wants_ack) {
+  size_t offset = 0;
+  for (size_t row = 0; row < wants_ack.size(); row++) {
+    nlmsghdr header = HeaderAt(messages, offset);
+    wants_ack[row] = NeedsAck(header.nlmsg_type);
+    header.nlmsg_flags |= NLM_F_REQUEST | (wants_ack[row] ? NLM_F_ACK : 0);
+    header.nlmsg_seq = sequence_++;
+    header.nlmsg_pid = 0;
+    std::memcpy(messages.data() + offset, &header, sizeof header);
+    offset = std::min(offset + Align(header.nlmsg_len), messages.size());
+  }
+  return offset;
 }
 
 SysError NetlinkChannel::DumpOnce(std::span<uint8_t> message, NetlinkReplies& replies) {

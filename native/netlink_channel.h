@@ -43,6 +43,7 @@ class NetlinkChannel {
   Received Receive(std::span<const uint8_t>& datagram);
   SysError DumpOnce(std::span<uint8_t> message, NetlinkReplies& replies);
   bool NeedsAck(uint16_t type) const;
+  size_t Stamp(std::span<uint8_t> messages, std::vector<bool>& wants_ack);
   int Send(std::span<const uint8_t> messages) const;
   // Reads answers while there are any. Zero, or what receiving failed with (ENOBUFS: answers were lost).
   int Collect(NetlinkReplies& replies);
