@@ -10,6 +10,13 @@ import { formatTable } from "./frame/table.js";
 const MACRO = new URL("./macro/", import.meta.url);
 const SMOKE_ROUNDS = 1;
 
+/** Whoever ends a benchmark early wants its namespaces removed all the same: that is done when the process exits. */
+function exitWhenTold(): void {
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+    process.once(signal, () => process.exit(128 + number));
+  }
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -70,6 +77,7 @@ function ownVersion(): string {
 }
 
 try {
+  exitWhenTold();
   process.exitCode = await main();
 } catch (thrown) {
   console.error(`bench: ${errorMessage(thrown)}`);

@@ -31,7 +31,8 @@ function formatBlock(rows: readonly Row[]): string[] {
   const width = Math.max(...rows.map(({ system }) => system.length));
   return rows.map((row) => {
     const range = `(${formatFigure(row.min)} – ${formatFigure(row.max)})`;
-    const ratio = ours === undefined || row === ours ? "" : `${formatFigure(row.median / ours.median)} × ${OURS}`;
+    const ratio =
+      ours === undefined || ours.median === 0 || row === ours ? "" : `${formatFigure(row.median / ours.median)} × ${OURS}`;
     return `  ${row.system.padEnd(width)}  ${formatFigure(row.median).padStart(12)}  ${range.padEnd(26)} ${ratio}`.trimEnd();
   });
 }

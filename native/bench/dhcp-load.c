@@ -64,7 +64,7 @@ struct options {
   uint64_t retry_ns;
   uint64_t exchanges;
   double seconds;
-  bool renew, print_leases;
+  bool renew, print_leases, warm_up;
 };
 
 struct results {
@@ -381,10 +381,12 @@ static void usage(void) {
         "  --clients N     clients in turn (1000)     --window N   exchanges kept open (32)\n"
         "  --exchanges N   stop after so many         --seconds S  stop after so long (5)\n"
         "  --first N       number of the first client (0)   --retry MS   when a message counts as lost (1000)\n"
-        "  --renew         renew where a lease is held; the first round makes the leases\n"
+        "  --renew         renew where a lease is held; the first round makes the leases, then it prints \"leased\"\n"
         "  --relay ADDRESS play a relay with this giaddr\n"
+        "  --warm-up       one exchange first that is not counted; prints \"serving\" when it has ended\n"
         "  --leases        print each acknowledged lease as it comes: MAC address\n"
-        "With --taps it waits for a line on standard input before it starts, so that a server may start in between.\n",
+        "With --taps it waits for a line on standard input before it starts, so that a server may start in between, and after\n"
+        "its results for another, so that the TAPs may be removed all at once.\n",
         stderr);
   exit(2);
 }
@@ -393,7 +395,7 @@ static void parse_options(int argc, char **argv) {
   static const struct option names[] = {
       {"interface", 1, 0, 'i'}, {"taps", 1, 0, 't'},    {"hook", 1, 0, 'h'},  {"clients", 1, 0, 'c'},
       {"window", 1, 0, 'w'},    {"exchanges", 1, 0, 'n'}, {"seconds", 1, 0, 's'}, {"renew", 0, 0, 'r'},
-      {"relay", 1, 0, 'g'},     {"leases", 0, 0, 'l'},  {"first", 1, 0, 'f'},   {"retry", 1, 0, 'R'},
+      {"relay", 1, 0, 'g'},     {"leases", 0, 0, 'l'},  {"first", 1, 0, 'f'},   {"retry", 1, 0, 'R'},    {"warm-up", 0, 0, 'u'},
       {0}};
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {
@@ -406,6 +408,7 @@ static void parse_options(int argc, char **argv) {
       case 's': options.seconds = atof(optarg); break;
       case 'r': options.renew = true; break;
       case 'g': if (inet_pton(AF_INET, optarg, &options.relay) != 1) usage(); break;
+      case 'u': options.warm_up = true; break;
       case 'f': options.first = atoi(optarg); break;
       case 'R': options.retry_ns = strtoull(optarg, NULL, 10) * 1000000; break;
       case 'l': options.print_leases = true; break;
@@ -468,14 +471,21 @@ int main(int argc, char **argv) {
     puts("ready");
     if (getchar() == EOF) return 0;
   }
+  if (options.warm_up) {
+    run(1, 600);
+    results = (struct results){0};
+    puts("serving");
+  }
   if (options.renew) {
     /* The leases that will be renewed are made first, and are not part of the figures. */
     options.renew = false;
     run((uint64_t)options.clients, 600);
     options.renew = true;
     results = (struct results){0};
+    puts("leased");
   }
   double seconds = run(options.exchanges, options.seconds);
   print_results(seconds);
+  if (options.tap_prefix != NULL) getchar();
   return results.duplicates == 0 && results.done + results.renewed > 0 ? 0 : 1;
 }

@@ -1,0 +1,31 @@
+import type { Host } from "../../test/support/lab.js";
+import type { HeldLease } from "./dhcp-site.js";
+
+/** A DHCP server in the benchmark, ours or a rival, on interfaces of its own host. It can be ended and started again on its store. */
+export interface DhcpServer {
+  readonly name: string;
+  /** The program that is called with the name of a client's TAP to bring it up. */
+  readonly hook: string;
+  /** What it has said since it was last started. */
+  readonly output: string;
+  /** Starts it; hands back its process id. It may not serve yet. */
+  start(): Promise<number>;
+  stop(signal: NodeJS.Signals): Promise<void>;
+  /** Makes its store hold these leases and no others, while it is stopped. */
+  hold(leases: readonly HeldLease[]): void | Promise<void>;
+  /** The addresses that its store says are leased. Where it has to be asked, it runs. */
+  stored(): Promise<ReadonlySet<string>>;
+}
+
+/** How a server takes part: where its program is, and how it is made on a host. */
+export interface DhcpPeer {
+  readonly name: string;
+  readonly program: string;
+  /** What to install where the program is missing. */
+  readonly package: string;
+  readonly versionWords: readonly string[];
+  /** Why it cannot serve one client on each of many TAPs behind one gateway address; undefined where it can. */
+  readonly noTaps?: string;
+  /** `interfaces` ending in `*` stand for all that begin so. */
+  make(host: Host, interfaces: string): DhcpServer;
+}
