@@ -3,8 +3,8 @@
  * `sysctl`, where so many guests are attached already.
  *
  * Each system has a namespace of its own and attaches all its guests itself. The programs are started and timed by
- * `native/bench/launch.c`, which makes the TAPs and holds them as QEMU does. After each round it is checked that the new guests have
- * their route; then their TAPs are removed again, so that the next round starts from the same number.
+ * `native/bench/launch.c`, which makes the TAPs and holds them as QEMU does. After each round it is checked that the new guests
+ * have their route; then their TAPs are removed again, so that the next round starts from the same number.
  */
 import { join } from "node:path";
 import { Daemon } from "../../test/support/daemon.js";

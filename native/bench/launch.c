@@ -2,9 +2,9 @@
  * launch: does to a network script what QEMU does, and times it: `launch PROGRAM`, then one TAP's name a line on stdin.
  *
  * For each name it makes the TAP, keeps its descriptor as QEMU does, runs `PROGRAM NAME` to its end, and prints
- * `NAME NANOSECONDS STATUS`. The time is from before the spawn until the program's end has been waited for, nothing else is in it:
- * posix_spawn of so small a parent costs some 0.2 ms, where Node's would cost more than what is measured. At the end of its input
- * it ends; its TAPs go with it.
+ * `NAME NANOSECONDS STATUS`. The time is from before the spawn until the program's end has been waited for, nothing else is in
+ * it: posix_spawn of so small a parent costs some 0.2 ms, where Node's would cost more than what is measured. At the end of
+ * its input it ends; its TAPs go with it.
  */
 #include "load.h"
 

@@ -117,9 +117,8 @@ function showCommands(guest: typeof GUEST): void {
     line(`  a guest with a shell (leave it with Ctrl-A X):\n    ${[...enter, ...words].map(quote).join(" ")}`);
   } else {
     const { netdev, mac } = nic(guest);
-    line(
-      `  a guest of your own:\n    ${enter.join(" ")} qemu-system-x86_64 … -netdev ${netdev},id=net0 -device virtio-net-pci,netdev=net0,mac=${mac}`,
-    );
+    const words = `qemu-system-x86_64 … -netdev ${netdev},id=net0 -device virtio-net-pci,netdev=net0,mac=${mac}`;
+    line(`  a guest of your own:\n    ${enter.join(" ")} ${words}`);
   }
   line(`\n  Serving until Ctrl-C.`);
 }

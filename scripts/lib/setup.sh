@@ -81,7 +81,10 @@ npm_packages() {
 native_build() {
   local stamp hash
   stamp=$root/build/sources.sha256
-  hash=$(cd "$root" && { node --version; find binding.gyp native -type f | LC_ALL=C sort | xargs sha256sum; sha256sum package-lock.json; } | sha256sum)
+  hash=$(
+    cd "$root"
+    { node --version && find binding.gyp package-lock.json native -type f | LC_ALL=C sort | xargs sha256sum; } | sha256sum
+  )
   if [[ -f $stamp && $(<"$stamp") == "$hash" ]]; then
     say "up to date"
     return

@@ -109,9 +109,7 @@ describe("two real guests, by script= and by helper= of a user without rights", 
       [web, webLease],
       [db, dbLease],
     ] as const) {
-      await guest.must(
-        "rm -f /run/dhcp/eth0.renew; kill -USR1 $(pidof udhcpc); n=0; until [ -e /run/dhcp/eth0.renew ]; do n=$((n+1)); [ $n -lt 50 ]; usleep 100000; done",
-      );
+      await guest.must("rm -f /run/dhcp/eth0.renew; kill -USR1 $(pidof udhcpc); wait-for /run/dhcp/eth0.renew 5");
       assert.equal((await guest.lease())["ip"], lease["ip"]);
     }
     assert.match(await web.must("ping -c 3 -i 0.2 -W 2 db1"), / 3 packets received/);

@@ -1,7 +1,7 @@
 /**
- * A small authoritative DNS server that stands for the rest of the world: `node dns-upstream.js ADDRESS` serves port 53 there, on UDP
- * and TCP, until it is ended, and says `serving` when it does. It is made of the package `dns-packet`, so that our own codec
- * meets another's.
+ * A small authoritative DNS server that stands for the rest of the world: `node dns-upstream.js ADDRESS` serves port 53 there,
+ * on UDP and TCP, until it is ended, and says `serving` when it does. It is made of the package `dns-packet`, so that our own
+ * codec meets another's.
  */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";

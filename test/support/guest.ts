@@ -1,9 +1,9 @@
 /**
  * A real guest: a stock Debian kernel in QEMU, under software emulation, with a shell at our end of a serial port.
  *
- * Theory of operation. The first serial port is the guest's console, kept in a file. The second is QEMU's stdin and stdout: a line
- * `ID BASE64` goes in, the output of that shell script comes out in base64 and then `= ID STATUS` (`scripts/guest/init` is the
- * other end). Requests go one at a time. `= ready 0` tells that the guest has booted, also after each reboot. KVM is never
+ * Theory of operation. The first serial port is the guest's console, kept in a file. The second is QEMU's stdin and stdout: a
+ * line `ID BASE64` goes in, the output of that shell script comes out in base64 and then `= ID STATUS` (`scripts/guest/init` is
+ * the other end). Requests go one at a time. `= ready 0` tells that the guest has booted, also after each reboot. KVM is never
  * used: `/dev/kvm` may exist and hang every guest.
  */
 import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -83,11 +83,8 @@ export class Guest {
 
   /** What the DHCP client was told; waits for its first lease. */
   async lease(nic = "eth0", timeoutMs = RUN_TIMEOUT_MS): Promise<GuestLease> {
-    const text = await this.must(
-      `n=0; until [ -e /run/dhcp/${nic}.ready ]; do n=$((n+1)); [ $n -gt ${Math.ceil(timeoutMs / 100)} ] && { echo no lease; exit 1; }; usleep 100000; done
-       cat /run/dhcp/${nic}`,
-      timeoutMs + 5_000,
-    );
+    const seconds = Math.ceil(timeoutMs / 1000);
+    const text = await this.must(`wait-for /run/dhcp/${nic}.ready ${seconds} && cat /run/dhcp/${nic}`, timeoutMs + 5_000);
     const lines = text.trimEnd().split("\n");
     return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
   }

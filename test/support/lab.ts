@@ -2,12 +2,11 @@
  * A laboratory: hosts that are network namespaces, joined by veth pairs, with programs running in them.
  *
  * Theory of operation. Everything that a lab makes is named `tnt-<run>-<pid>-<n>-…`: namespaces under /run/netns and one folder
- * under the system's temporary folder, where `run` is the test run (its runner's pid) and `pid` the process that made the lab. Links live
- * inside the namespaces and die with them. `dispose` ends the programs, then removes namespaces and folder. It runs after the
- * test, whatever its outcome; the same is done without waiting when the process exits or, where the lab is a test's, is told to
- * (SIGTERM, SIGINT, SIGHUP). Only SIGKILL leaves namespaces behind, which the runner finds by name (`leaks.ts`); programs die
- * with us even then.
- * Nothing is ever changed in the namespace that the tests were started in.
+ * under the system's temporary folder, where `run` is the test run (its runner's pid) and `pid` the process that made the lab.
+ * Links live inside the namespaces and die with them. `dispose` ends the programs, then removes namespaces and folder. It runs
+ * after the test, whatever its outcome; the same is done without waiting when the process exits or, where the lab is a test's,
+ * is told to (SIGTERM, SIGINT, SIGHUP). Only SIGKILL leaves namespaces behind, which the runner finds by name (`leaks.ts`);
+ * programs die with us even then. Nothing is ever changed in the namespace that the tests were started in.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

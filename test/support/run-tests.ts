@@ -6,6 +6,7 @@
  * `N passed, N failed, N skipped` for the whole run. Whatever the tests have left on the machine is a failure too.
  */
 import { spawnSync } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -48,6 +49,7 @@ interface Tally {
 /** The part of node:test's events that is read here. */
 interface TestEvent {
   readonly name: string;
+  readonly nesting: number;
   readonly file?: string;
   readonly skip?: string | boolean;
   readonly details: { readonly duration_ms: number; readonly type?: string; readonly error?: Error & { cause?: unknown } };
@@ -58,6 +60,8 @@ async function main(wanted: readonly string[]): Promise<number> {
   process.env["TAPNET_TEST_RUN"] = runId;
   const before = lookBefore();
   const giveUp = new AbortController();
+  // Every file that is running listens to it.
+  setMaxListeners(0, giveUp.signal);
   const timer = setTimeout(() => giveUp.abort(), WHOLE_RUN_MINUTES * 60_000);
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.once(signal, () => giveUp.abort());
   const tally: Tally = { passed: 0, failed: 0, skipped: [] };
@@ -122,12 +126,24 @@ async function runFiles(files: string[], area: Area, tally: Tally, signal: Abort
   const print = ({ file, message }: { file?: string; message: string }): void => {
     if (file !== undefined) printed.set(file, ((printed.get(file) ?? "") + message).slice(-OUTPUT_KEPT));
   };
+  // The names of the suites around a test, by file: an event carries only its own.
+  const suites = new Map<string, string[]>();
+  const named = (event: TestEvent): TestEvent => {
+    const around = suites.get(event.file ?? "")?.slice(0, event.nesting) ?? [];
+    return { ...event, name: [...around, event.name].join(" › ") };
+  };
   const stream = run({ files, concurrency: CONCURRENCY, timeout: area.fileSeconds * 1000, signal });
   stream.on("test:stdout", print);
   stream.on("test:stderr", print);
-  stream.on("test:pass", (event: TestEvent) => pass(event, area, tally));
+  stream.on("test:start", ({ file = "", name, nesting }: TestEvent) => {
+    const around = suites.get(file) ?? [];
+    around.length = nesting;
+    around.push(name);
+    suites.set(file, around);
+  });
+  stream.on("test:pass", (event: TestEvent) => pass(named(event), area, tally));
   stream.on("test:fail", (event: TestEvent) => {
-    if (isCount(event)) fail(tally, `${where(event)}: ${event.name}`, explain(event) + said(printed, event));
+    if (isCount(event)) fail(tally, `${where(event)}: ${named(event).name}`, explain(event) + said(printed, event));
   });
   stream.resume();
   await new Promise((resolve) => stream.once("close", resolve));

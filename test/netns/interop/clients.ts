@@ -100,8 +100,8 @@ export const dhcpcd: DhcpClient = {
 
 /**
  * systemd's, without systemd: it runs alone when /run is its own, and takes no notice of udev when /sys is read-only. There is no
- * bus to ask it by; it releases when it ends. Version 252 leaves the server identifier out of its RELEASE, against RFC 2131 §4.4.1
- * table 5: a server that insists on it keeps the lease.
+ * bus to ask it by; it releases when it ends. Version 252 leaves the server identifier out of its RELEASE, against RFC 2131
+ * §4.4.1 table 5: a server that insists on it keeps the lease.
  */
 export const networkd: DhcpClient = {
   name: "systemd-networkd",
