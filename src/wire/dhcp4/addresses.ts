@@ -18,7 +18,14 @@ export function parse(value: Uint8Array): Ipv4Address[] | undefined {
 
 export function emit(list: readonly Ipv4Address[]): Uint8Array {
   const value = new Uint8Array(list.length * ADDRESS_BYTES);
-  const view = new DataView(value.buffer);
-  for (const [index, address] of list.entries()) view.setUint32(index * ADDRESS_BYTES, address);
+  for (let index = 0; index < list.length; index++) write(value, index * ADDRESS_BYTES, list[index]);
   return value;
+}
+
+/** By shifts: a DataView for four octets costs more than the octets. */
+export function write(bytes: Uint8Array, offset: number, address: Ipv4Address): void {
+  bytes[offset] = address >>> 24;
+  bytes[offset + 1] = address >>> 16;
+  bytes[offset + 2] = address >>> 8;
+  bytes[offset + 3] = address;
 }

@@ -29,6 +29,9 @@ export interface Dhcp4Message {
   readonly options: readonly optionRepr.Option[] | undefined;
 }
 
+/** Used for the time of one call; nothing of it is handed out. */
+const CURSOR = new Dhcp4Request();
+
 /** A message with only what the caller names; Ethernet, from a client. */
 export function make(fields: Partial<Dhcp4Message> & Pick<Dhcp4Message, "chaddr">): Dhcp4Message {
   return {
@@ -50,12 +53,12 @@ export function make(fields: Partial<Dhcp4Message> & Pick<Dhcp4Message, "chaddr"
 }
 
 export function check(view: DataView, offset: number, length: number): Dhcp4Fault | undefined {
-  return new Dhcp4Request().read(bytesOf(view), view, offset, length);
+  return CURSOR.read(bytesOf(view), view, offset, length);
 }
 
 export function parse(view: DataView, offset: number, length: number): Dhcp4Message | Dhcp4Fault {
   const bytes = bytesOf(view);
-  const cursor = new Dhcp4Request();
+  const cursor = CURSOR;
   const fault = cursor.read(bytes, view, offset, length);
   if (fault !== undefined) return fault;
   const overload = cursor.lengthOf(OPTION.overload) === 1 ? bytes[cursor.offsetOf(OPTION.overload)] : 0;
@@ -71,8 +74,8 @@ export function parse(view: DataView, offset: number, length: number): Dhcp4Mess
     siaddr: header.siaddr(view, offset),
     giaddr: cursor.giaddr,
     chaddr: copyOut(view, offset + header.FIELD.chaddr, cursor.hlen),
-    sname: (overload & 2) === 0 ? name(bytes, offset + header.FIELD.sname, header.SNAME_BYTES) : "",
-    file: (overload & 1) === 0 ? name(bytes, offset + header.FIELD.file, header.FILE_BYTES) : "",
+    sname: (overload & 2) === 0 ? readName(bytes, offset + header.FIELD.sname, header.SNAME_BYTES) : "",
+    file: (overload & 1) === 0 ? readName(bytes, offset + header.FIELD.file, header.FILE_BYTES) : "",
     options: header.hasCookie(view, offset, length) ? optionsOf(cursor, overload) : undefined,
   };
 }
@@ -94,24 +97,41 @@ function collect(bytes: Uint8Array, start: number, end: number, codes: Set<numbe
   for (let at = area.first(bytes, start, end); at >= 0; at = area.next(bytes, at, end)) codes.add(bytes[at]);
 }
 
-function name(bytes: Uint8Array, start: number, fieldBytes: number): string {
-  const field = Buffer.from(bytes.buffer, bytes.byteOffset + start, fieldBytes);
-  const end = field.indexOf(0);
-  return field.toString("latin1", 0, end < 0 ? fieldBytes : end);
+function readName(bytes: Uint8Array, start: number, fieldBytes: number): string {
+  let text = "";
+  for (let at = start; at < start + fieldBytes && bytes[at] !== 0; at++) text += String.fromCharCode(bytes[at]);
+  return text;
 }
 
 export function emittedBytes(message: Dhcp4Message): number {
-  if (message.options === undefined) return header.BOOTP_MESSAGE_BYTES;
+  return bytesWith(message.options?.map(optionRepr.emit));
+}
+
+function bytesWith(values: readonly Uint8Array[] | undefined): number {
+  if (values === undefined) return header.BOOTP_MESSAGE_BYTES;
   let total = header.FIELD.options + 1;
-  for (const option of message.options) total += area.optionBytes(optionRepr.emit(option).length);
+  for (const value of values) total += area.optionBytes(value.length);
   return Math.max(header.BOOTP_MESSAGE_BYTES, total);
 }
 
 /** Writes the message with all options in the options field, padded to 300 bytes; returns the bytes written. */
 export function emit(message: Dhcp4Message, view: DataView, offset: number): number {
   const bytes = bytesOf(view);
-  const total = emittedBytes(message);
+  const values = message.options?.map(optionRepr.emit);
+  const total = bytesWith(values);
   bytes.fill(0, offset, offset + total);
+  emitHeader(message, bytes, view, offset);
+  if (message.options === undefined || values === undefined) return total;
+  view.setUint32(offset + header.FIELD.cookie, header.MAGIC_COOKIE);
+  let at = offset + header.FIELD.options;
+  for (let index = 0; index < values.length; index++) {
+    at += area.emitOption(message.options[index].code, values[index], bytes, at);
+  }
+  bytes[at] = OPTION.end;
+  return total;
+}
+
+function emitHeader(message: Dhcp4Message, bytes: Uint8Array, view: DataView, offset: number): void {
   view.setUint8(offset + header.FIELD.op, message.op);
   view.setUint8(offset + header.FIELD.htype, message.htype);
   view.setUint8(offset + header.FIELD.hlen, message.chaddr.length);
@@ -124,14 +144,12 @@ export function emit(message: Dhcp4Message, view: DataView, offset: number): num
   view.setUint32(offset + header.FIELD.siaddr, message.siaddr);
   view.setUint32(offset + header.FIELD.giaddr, message.giaddr);
   bytes.set(message.chaddr, offset + header.FIELD.chaddr);
-  bytes.set(Buffer.from(message.sname, "latin1").subarray(0, header.SNAME_BYTES), offset + header.FIELD.sname);
-  bytes.set(Buffer.from(message.file, "latin1").subarray(0, header.FILE_BYTES), offset + header.FIELD.file);
-  if (message.options === undefined) return total;
-  view.setUint32(offset + header.FIELD.cookie, header.MAGIC_COOKIE);
-  let at = offset + header.FIELD.options;
-  for (const option of message.options) at += area.emitOption(option.code, optionRepr.emit(option), bytes, at);
-  bytes[at] = OPTION.end;
-  return total;
+  emitName(message.sname, bytes, offset + header.FIELD.sname, header.SNAME_BYTES);
+  emitName(message.file, bytes, offset + header.FIELD.file, header.FILE_BYTES);
+}
+
+function emitName(text: string, bytes: Uint8Array, start: number, fieldBytes: number): void {
+  for (let at = 0; at < text.length && at < fieldBytes; at++) bytes[start + at] = text.charCodeAt(at);
 }
 
 /** The message in bytes of its own. */

@@ -70,7 +70,7 @@ function parseKind(kind: Kind, code: number, value: Uint8Array): Option | undefi
     case "present":
       return value.length === 0 ? { kind, code } : undefined;
     case "text":
-      return value.length > 0 ? { kind, code, text: Buffer.from(value).toString("latin1") } : undefined;
+      return value.length > 0 ? { kind, code, text: latin1(value) } : undefined;
     case "codes":
       return value.length > 0 ? { kind, code, codes: [...value] } : undefined;
     default:
@@ -103,6 +103,24 @@ function wrap<Part>(part: Part | undefined, option: (part: Part) => Option): Opt
   return part === undefined ? undefined : option(part);
 }
 
+function latin1(value: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < value.length; at++) text += String.fromCharCode(value[at]);
+  return text;
+}
+
+function octet(value: number): Uint8Array {
+  const bytes = new Uint8Array(1);
+  bytes[0] = value;
+  return bytes;
+}
+
+function octetsOf(text: string): Uint8Array {
+  const value = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) value[at] = text.charCodeAt(at);
+  return value;
+}
+
 function viewOf(value: Uint8Array): DataView {
   return new DataView(value.buffer, value.byteOffset, value.length);
 }
@@ -120,7 +138,7 @@ export function emit(option: Option): Uint8Array {
     case "addresses":
       return addresses.emit(option.addresses);
     case "uint8":
-      return Uint8Array.of(option.value);
+      return octet(option.value);
     case "uint16":
       return Uint8Array.of(option.value >>> 8, option.value);
     case "uint16s":
@@ -129,11 +147,11 @@ export function emit(option: Option): Uint8Array {
     case "int32":
       return addresses.emit([option.value >>> 0]);
     case "flag":
-      return Uint8Array.of(option.value ? 1 : 0);
+      return octet(option.value ? 1 : 0);
     case "present":
       return new Uint8Array(0);
     case "text":
-      return Uint8Array.from(Buffer.from(option.text, "latin1"));
+      return octetsOf(option.text);
     case "codes":
       return Uint8Array.from(option.codes);
     default:
