@@ -24,8 +24,8 @@ export function readSysctl(key: string, root = ROOT): string {
 }
 
 /**
- * Sets one key. SystemError: ENOENT as for reading, EACCES or EPERM without privilege, EROFS in most containers, EINVAL for a value
- * that the kernel does not take. caps: NET_ADMIN for `net/…`, root for others
+ * Sets one key. SystemError: ENOENT as for reading, EACCES or EPERM without privilege, EROFS in most containers, EINVAL for a
+ * value that the kernel does not take. caps: NET_ADMIN for `net/…`, root for others
  */
 export function writeSysctl(key: string, value: string | number, root = ROOT): void {
   const path = pathOf(key, root);

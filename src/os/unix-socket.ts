@@ -1,8 +1,8 @@
 /**
  * Theory of operation
  *
- * `UnixListener` serves short requests on a SOCK_SEQPACKET unix socket: a client connects, sends one message, gets one answer, maybe
- * with a file descriptor, and the connection ends. Message borders are kept by the kernel, so there is no framing to get
+ * `UnixListener` serves short requests on a SOCK_SEQPACKET unix socket: a client connects, sends one message, gets one answer,
+ * maybe with a file descriptor, and the connection ends. Message borders are kept by the kernel, so there is no framing to get
  * wrong, and the kernel vouches for who asks (SO_PEERCRED, SO_PEERGROUPS).
  *
  * Any local user may be allowed to connect, so nobody is trusted to behave. A client is dropped when it says nothing for a while,

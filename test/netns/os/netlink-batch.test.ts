@@ -82,8 +82,9 @@ describe("nfnetlink batches", needs(root, nft), () => {
   test("without the right to it, every message is refused", async (t) => {
     const module = JSON.stringify(new URL("../../../src/os/netlink.js", import.meta.url).href);
     const { bytes, count } = batch(["four"]);
+    const hex = Buffer.from(bytes).toString("hex");
     const program = `import(${module}).then(({ NetlinkSocket }) => {
-      const { results } = new NetlinkSocket("netfilter").transact(Buffer.from("${Buffer.from(bytes).toString("hex")}", "hex"), ${count});
+      const { results } = new NetlinkSocket("netfilter").transact(Buffer.from("${hex}", "hex"), ${count});
       console.log(results.map(({ code }) => code).join());
     })`;
     const other = new RunningProcess(["setpriv", "--bounding-set=-net_admin", "--", process.execPath, "-e", program]);

@@ -64,7 +64,8 @@ describe("network namespaces", needs(root, tap), () => {
 
   test("rootless: a user without any right makes a TAP in a namespace of its own", async (t) => {
     const module = JSON.stringify(new URL("../../../src/os/tap.js", import.meta.url).href);
-    const program = `import(${module}).then(({ createTap }) => console.log(process.getuid(), createTap({ name: "tn-mine" }).ifindex))`;
+    const program = `import(${module}).then(({ createTap }) =>
+      console.log(process.getuid(), createTap({ name: "tn-mine" }).ifindex))`;
     const command = rootlessCommand([process.execPath, "-e", program]);
     const alone = new RunningProcess(["setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all", "--", ...command]);
     t.after(() => alone.stop());

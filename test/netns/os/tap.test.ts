@@ -91,7 +91,8 @@ describe("TAP devices", needs(root, tap, command("ip", "iproute2")), () => {
     create(t, { name: "tn-taken", persist: true });
     t.after(() => ip("link", "delete", "tn-taken"));
     const module = JSON.stringify(new URL("../../../src/os/tap.js", import.meta.url).href);
-    const program = `import(${module}).then(({ openTap }) => openTap("tn-taken")).catch((error) => console.log(error.code, error.message))`;
+    const program = `import(${module}).then(({ openTap }) => openTap("tn-taken"))
+      .catch((error) => console.log(error.code, error.message))`;
     const other = new RunningProcess([process.execPath, "-e", program]);
     await other.waitFor(/^EBUSY TUNSETIFF tn-taken: EBUSY \(another process has this TAP open, and it has only one queue\)$/m);
     await other.stop();
@@ -153,7 +154,8 @@ describe("TAP devices", needs(root, tap, command("ip", "iproute2")), () => {
 
   test("without the device file, or without the right to it, the message says what to do", async () => {
     const module = JSON.stringify(new URL("../../../src/os/tap.js", import.meta.url).href);
-    const program = `import(${module}).then(({ createTap }) => createTap()).catch((error) => console.log(error.code, error.message))`;
+    const program = `import(${module}).then(({ createTap }) => createTap())
+      .catch((error) => console.log(error.code, error.message))`;
     const attempt = async (preparation: string, dropped: string, expected: RegExp): Promise<void> => {
       const start = `${preparation} && exec setpriv --bounding-set=-${dropped} -- "$0" -e "$1"`;
       const alone = new RunningProcess(["unshare", "--mount", "sh", "-c", start, process.execPath, program]);

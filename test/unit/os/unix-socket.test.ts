@@ -41,6 +41,31 @@ function folder(t: TestContext): string {
 /** The system's own: other users may not be allowed to run what is first on our path. */
 const PYTHON = "/usr/bin/python3";
 
+/** Python programs that get the path: one asks and prints the answer, one opens ten connections, one listens and dies. */
+const CLIENT = `
+import socket, sys, time
+def connect():
+  s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+  s.connect(sys.argv[1])
+  return s
+`;
+const ASK = `${CLIENT}
+s = connect()
+s.send(b"x")
+print(s.recv(9))
+`;
+const FLOOD = `${CLIENT}
+connections = [connect() for n in range(10)]
+print("flooded", flush=True)
+time.sleep(9)
+`;
+const DIE = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+s.listen()
+`;
+
 type Options = Partial<UnixListenerOptions>;
 
 function listen(t: TestContext, onRequest: (request: UnixRequest) => void, options: Options = {}): UnixListener {
@@ -127,8 +152,6 @@ describe("a request", () => {
         },
         { mode: 0o666 },
       );
-      const ask =
-        "import socket,sys; s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); s.send(b'x'); print(s.recv(9))";
       const client = new RunningProcess([
         "setpriv",
         "--reuid=65534",
@@ -136,7 +159,7 @@ describe("a request", () => {
         "--groups=4,27",
         PYTHON,
         "-c",
-        ask,
+        ASK,
         listener.path,
       ]);
       t.after(() => client.stop());
@@ -233,9 +256,7 @@ describe("a client that misbehaves", () => {
     needs(root, command("setpriv", "util-linux"), command(PYTHON, "python3")),
     async (t) => {
       const listener = listen(t, echo, { mode: 0o666, connectionsPerUserMax: 3 });
-      const flood =
-        "import socket,sys,time; c=[]\nfor i in range(10):\n s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); c.append(s)\nprint('flooded',flush=True); time.sleep(9)";
-      const client = new RunningProcess(["setpriv", "--reuid=65534", "--clear-groups", PYTHON, "-c", flood, listener.path]);
+      const client = new RunningProcess(["setpriv", "--reuid=65534", "--clear-groups", PYTHON, "-c", FLOOD, listener.path]);
       t.after(() => client.stop());
       await client.waitFor(/flooded/);
       await until("three of them", () => listener.connections === 3);
@@ -269,8 +290,7 @@ describe("the listener", () => {
 
   test("takes the place of one that died, and not of one that lives", needs(command(PYTHON, "python3")), (t) => {
     const path = join(folder(t), "hook.sock");
-    const die = `import socket; s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind(${JSON.stringify(path)}); s.listen()`;
-    execFileSync(PYTHON, ["-c", die]);
+    execFileSync(PYTHON, ["-c", DIE, path]);
     assert.ok(existsSync(path));
     const listener = listen(t, echo, { path });
     assert.throws(() => new UnixListener({ path }, echo), { name: "SystemError", code: "EADDRINUSE", object: path });
