@@ -44,12 +44,15 @@ export function plan(model: Model): KernelState {
     routes: [...networks.flatMap(poolRoutes), ...bindings.map(({ route }) => route)],
     neighbours: bindings.flatMap(({ neighbour, proxy }) => (proxy === undefined ? [neighbour] : [neighbour, proxy])),
     stations,
-    ruleset: composeRuleset(networks, stations),
+    // Composed only where it is asked for: it is the larger half of the work.
+    get ruleset() {
+      return composeRuleset(networks, stations);
+    },
   };
 }
 
 /** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
-function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
+export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
   for (const { kind, uplink, ipv4, ipv6 } of networks) {
     const leadsOut = kind === "nat" || kind === "routed";

@@ -19,7 +19,7 @@ import { parsePortAlias } from "./alias.js";
 import { apply, type OperationFailure } from "./apply.js";
 import type { Firewall, Kernel, Subscription, Sysctl } from "./kernel.js";
 import { type Network, type Port, PROTOCOL } from "./model.js";
-import { type KernelState, plan } from "./plan.js";
+import { hostSysctls, type KernelState, plan } from "./plan.js";
 import { type KernelDump, linkOperations, type Operation, reconcile } from "./reconcile.js";
 import { Rules } from "./rules.js";
 import { EMPTY_RULESET } from "./ruleset.js";
@@ -159,7 +159,7 @@ export class Upkeep {
     const names = new Set(this.#networks.map(({ uplink }) => uplink));
     for (const { name, ifindex } of links) if (names.has(name)) this.uplinks.set(name, ifindex);
     const sysctls = new Map<string, string>();
-    for (const { path } of this.#plan().sysctls) {
+    for (const { path } of hostSysctls(this.#networks)) {
       const value = sysctl.read(path);
       if (value !== undefined) sysctls.set(path, value);
     }

@@ -60,8 +60,8 @@ export class TestHost {
   readonly here: Host;
   readonly kernel: Rtnetlink;
   readonly firewall: Nftables;
-  readonly ports: Ports;
-  readonly upkeep: Upkeep;
+  ports!: Ports;
+  upkeep!: Upkeep;
   world!: Host;
   readonly gone: Port[] = [];
   readonly #claims = new Map<string, Binding[]>();
@@ -71,8 +71,13 @@ export class TestHost {
     this.here = lab.here("host");
     this.kernel = new Rtnetlink();
     this.firewall = new Nftables();
+    this.#assemble();
+  }
+
+  #assemble(): void {
     const { kernel, firewall } = this;
-    const ports = new Ports({
+    const uplinks = new Map<string, number>();
+    this.ports = new Ports({
       kernel,
       firewall,
       sysctl,
@@ -80,15 +85,22 @@ export class TestHost {
       frames: { open() {}, close() {} },
       names: { add() {}, remove() {} },
       log: silentLogger,
-      uplinks: new Map(),
+      uplinks,
       onGuardRefused: () => this.upkeep.suspectRules(),
       onGone: (port) => void this.gone.push(port),
     });
-    this.ports = ports;
     this.upkeep = new Upkeep(
       { kernel, firewall, sysctl, clock: systemClock, log: silentLogger, networks: NETWORKS, processId: process.pid },
-      ports,
+      this.ports,
     );
+  }
+
+  /** What a daemon does that starts again after its end, however that came. */
+  async restart(): Promise<void> {
+    this.upkeep.stop();
+    this.#assemble();
+    assert.deepEqual(await this.ports.adopt(NETWORKS), []);
+    assert.deepEqual(await this.upkeep.start(), []);
   }
 
   /** Everything set up and watched; a world that knows the way to the routed network. */

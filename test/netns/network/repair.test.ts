@@ -92,6 +92,17 @@ suite("what others break is put back", needs(root, nft), () => {
     });
   }
 
+  test("a restart finds everything, changes nothing, and no ping is lost", async () => {
+    const watcher = host.here.start(["ip", "monitor", "link", "address", "route", "neigh"]);
+    const pinger = web1.host.start(["ping", "-n", "-i", "0.01", "-c", "200", "10.77.0.11"]);
+    await pinger.waitFor(/icmp_seq=5 /);
+    await host.restart();
+    await pinger.waitFor(/200 packets transmitted, 200 received/);
+    await watcher.stop();
+    assert.doesNotMatch(watcher.stdout, /tapnet|proto 157|tn-web/);
+    assert.equal(await ours(), intact);
+  });
+
   test("a link that was renamed is still guarded, and known by its new name", async () => {
     await host.here.ip("link set tn-web1 down");
     await host.here.ip("link set tn-web1 name renamed0");
