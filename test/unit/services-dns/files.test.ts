@@ -1,0 +1,182 @@
+/** Hosts files and resolv.conf: what is read in them, and that changes are followed. */
+import assert from "node:assert/strict";
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { isForOthers, parseHosts } from "../../../src/services/dns/hosts-file.js";
+import { parseResolvConf } from "../../../src/services/dns/resolv-conf.js";
+import { formatUpstream } from "../../../src/services/dns/upstream.js";
+import { type FileSource, systemFiles, WatchedFile } from "../../../src/services/dns/watched-file.js";
+import { formatName } from "../../../src/wire/dns/name.js";
+import { ManualClock } from "../../support/manual-clock.js";
+import { answerTo, Laboratory, record } from "./laboratory.js";
+
+describe("hosts(5)", () => {
+  test("addresses, names, comments, what is no line", () => {
+    const text = [
+      "# comment",
+      "192.168.1.5\tnas.home NAS # the big one",
+      "  2001:db8::5   nas.home.  ",
+      "192.168.1.6",
+      "not-an-address name",
+      "192.168.1.256 wrong",
+      "0.0.0.0 ads.example",
+      "192.168.1.7 a..b good.home",
+      "",
+    ].join("\r\n");
+    const entries = parseHosts(text).map(({ address, names }) => [address, names.map((name) => formatName(name))]);
+    assert.deepEqual(entries, [
+      [0xc0a80105, ["nas.home", "nas"]],
+      [(0x20010db8n << 96n) | 5n, ["nas.home"]],
+      [0, ["ads.example"]],
+      [0xc0a80107, ["good.home"]],
+    ]);
+  });
+
+  test("what only means the host itself is not for others", () => {
+    const text =
+      "127.0.0.1 localhost\n127.0.1.1 myhost\n::1 ip6-localhost\nff02::1 ip6-allnodes\nfe00::0 ip6-localnet\n192.0.2.1 real\n2001:db8::1 real";
+    assert.deepEqual(parseHosts(text).map(isForOthers), [false, false, false, false, false, true, true]);
+  });
+});
+
+/** Files that are a map; each write is a change. */
+class MapFiles implements FileSource {
+  readonly texts = new Map<string, string>();
+  stamp = async (path: string) => this.texts.get(path);
+  read = async (path: string) => this.texts.get(path);
+}
+
+/** Lets watchers look: their reading is asynchronous. */
+async function look(lab: Laboratory): Promise<void> {
+  lab.clock.advance(600);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("hosts files in the service", () => {
+  test("are answered forwards and backwards, followed as they change, and forgotten when they go", async () => {
+    const files = new MapFiles();
+    files.texts.set("/etc/hosts", "127.0.1.1 myhost\n192.0.2.7 printer printer.office\n");
+    files.texts.set(
+      "/extra",
+      "0.0.0.0 ads.example\n127.0.0.1 tracker.example\n192.0.2.7 second.office\n192.0.2.8 printer.office",
+    );
+    const lab = new Laboratory({ files, hostsFiles: ["/etc/hosts", "/extra"] });
+    await lab.dns.start();
+    const before = lab.dns.stats().names;
+    assert.deepEqual(lab.words("printer.office"), [
+      "NOERROR",
+      "printer.office. 60 A 192.0.2.7",
+      "printer.office. 60 A 192.0.2.8",
+    ]);
+    assert.deepEqual(lab.words("printer"), ["NOERROR", "printer. 60 A 192.0.2.7"]);
+    assert.deepEqual(lab.words("7.2.0.192.in-addr.arpa", "PTR")[1], "7.2.0.192.in-addr.arpa. 60 PTR printer.");
+    assert.deepEqual(lab.words("ads.example"), ["NOERROR", "ads.example. 60 A 0.0.0.0"]);
+    assert.deepEqual(lab.words("tracker.example"), ["NOERROR", "tracker.example. 60 A 127.0.0.1"]);
+    assert.deepEqual(lab.words("ads.example", "AAAA"), ["NOERROR"]);
+    assert.deepEqual(lab.words("myhost"), ["NXDOMAIN"]);
+
+    files.texts.set("/etc/hosts", "192.0.2.9 printer.office\n");
+    await look(lab);
+    assert.deepEqual(lab.words("printer.office").length, 3);
+    assert.deepEqual(lab.words("printer"), ["NXDOMAIN"]);
+    files.texts.clear();
+    await look(lab);
+    assert.equal(lab.dns.list().length, 2);
+    assert.ok(lab.dns.stats().names < before);
+    lab.dns.stop();
+    files.texts.set("/etc/hosts", "192.0.2.9 printer.office\n");
+    await look(lab);
+    assert.equal(lab.dns.list().length, 2);
+  });
+
+  test("a hundred thousand lines are taken in", async () => {
+    const files = new MapFiles();
+    files.texts.set("/block", Array.from({ length: 100_000 }, (_, index) => `0.0.0.0 ad${index}.example`).join("\n"));
+    const lab = new Laboratory({ files, hostsFiles: ["/block"] });
+    await lab.dns.start();
+    assert.deepEqual(lab.words("ad99999.example"), ["NOERROR", "ad99999.example. 60 A 0.0.0.0"]);
+    lab.dns.stop();
+  });
+});
+
+describe("resolv.conf(5)", () => {
+  test("nameserver lines, in their order, eight at most", () => {
+    const text =
+      "# nameserver 1.1.1.1\nsearch example\nnameserver 192.0.2.1 \nnameserver\t2001:db8::53 # second\nnameserver fe80::1%eth0\nnameserver bogus\noptions edns0\n; nameserver 9.9.9.9\n";
+    assert.deepEqual(parseResolvConf(text).map(formatUpstream), ["192.0.2.1:53", "[2001:db8::53]:53", "[fe80::1]:53@eth0"]);
+    assert.equal(parseResolvConf("nameserver 192.0.2.1\n".repeat(20)).length, 8);
+  });
+
+  async function lab(): Promise<{ lab: Laboratory; files: MapFiles; upstreams: () => string[] }> {
+    const files = new MapFiles();
+    const made = new Laboratory({ files, resolvConfPaths: { main: "/r", resolved: "/behind" } });
+    made.dns.configureForwarding({});
+    return { lab: made, files, upstreams: () => made.dns.stats().upstreams.map(({ upstream }) => upstream) };
+  }
+
+  test("is followed live, and what the servers before said is forgotten", async () => {
+    const { lab: made, files, upstreams } = await lab();
+    files.texts.set("/r", "nameserver 192.0.2.1\n");
+    await made.dns.start();
+    for (const server of ["192.0.2.1", "192.0.2.2"]) {
+      made.internet.servers.set(server, (asked) =>
+        answerTo(asked, { answers: [record("www.example.com", "A", { address: 0x0101_0101 })] }),
+      );
+    }
+    made.ask("www.example.com");
+    files.texts.set("/r", "nameserver 192.0.2.2\n");
+    await look(made);
+    assert.deepEqual(upstreams(), ["192.0.2.2:53"]);
+    made.ask("www.example.com");
+    assert.deepEqual(
+      made.internet.asked.map(({ server }) => server),
+      ["192.0.2.1", "192.0.2.2"],
+    );
+    files.texts.set("/r", "nameserver 192.0.2.2\n# only a comment\n");
+    await look(made);
+    made.ask("www.example.com");
+    assert.equal(made.internet.asked.length, 2);
+    files.texts.delete("/r");
+    await look(made);
+    assert.deepEqual(upstreams(), []);
+    made.dns.stop();
+  });
+
+  test("where it names systemd-resolved, the servers behind that are asked", async () => {
+    const { lab: made, files, upstreams } = await lab();
+    files.texts.set("/r", "nameserver 127.0.0.53\noptions edns0 trust-ad\n");
+    files.texts.set("/behind", "nameserver 192.0.2.3\nnameserver 192.0.2.4\n");
+    await made.dns.start();
+    assert.deepEqual(upstreams(), ["192.0.2.3:53", "192.0.2.4:53"]);
+    files.texts.delete("/behind");
+    await look(made);
+    assert.deepEqual(upstreams(), ["127.0.0.53:53"]);
+    made.dns.stop();
+  });
+});
+
+describe("a watched file on disk", () => {
+  test("written over, replaced, behind a link that changes, gone", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "tapnet-dns-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const at = (name: string) => join(folder, name);
+    const texts: string[] = [];
+    const file = new WatchedFile(at("link"), new ManualClock(), systemFiles, (text) => void texts.push(text));
+    await file.look();
+    writeFileSync(at("one"), "one");
+    symlinkSync("one", at("link"));
+    await file.look();
+    await file.look();
+    writeFileSync(at("one"), "one!");
+    await file.look();
+    writeFileSync(at("two"), "two");
+    symlinkSync("two", at("link.new"));
+    renameSync(at("link.new"), at("link"));
+    await file.look();
+    rmSync(at("two"));
+    await file.look();
+    assert.deepEqual(texts, ["one", "one!", "two", ""]);
+  });
+});
