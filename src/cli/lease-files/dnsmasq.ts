@@ -1,5 +1,5 @@
 import type { LeaseImport, LeaseView } from "../../control/views.js";
-import type { ParsedLeases } from "./index.js";
+import type { ParsedLeases } from "./values.js";
 import { isoTime, readAddress, readMac, readOctets, readSeconds, withColons } from "./values.js";
 
 /**

@@ -1,23 +1,14 @@
 /** Leases of other servers, as text: read for `tapnet lease import`, written for `tapnet lease export`. */
 import { errorMessage } from "../../base/errors.js";
-import type { LeaseImport } from "../../control/views.js";
 import { parseDnsmasqLeases } from "./dnsmasq.js";
 import { parseJsonLeases } from "./json.js";
 import { parseKeaLeases } from "./kea.js";
 import { parseLibvirtLeases } from "./libvirt.js";
+import type { ParsedLeases } from "./values.js";
+
+export type { LeaseProblem, ParsedLeases } from "./values.js";
 
 export type LeaseFormat = "json" | "dnsmasq" | "kea" | "libvirt";
-
-/** Lines count from 1; for JSON the entry's number. */
-export interface LeaseProblem {
-  readonly line: number;
-  readonly message: string;
-}
-
-export interface ParsedLeases {
-  readonly leases: LeaseImport[];
-  readonly problems: LeaseProblem[];
-}
 
 const PARSERS: Readonly<Record<LeaseFormat, (text: string) => ParsedLeases>> = {
   json: parseJsonLeases,

@@ -1,5 +1,5 @@
 import type { LeaseImport, LeaseView } from "../../control/views.js";
-import type { ParsedLeases } from "./index.js";
+import type { ParsedLeases } from "./values.js";
 import { parseEntries, readAddress, readMac, readOctets } from "./values.js";
 
 /** Our own form: what `tapnet lease list --json` prints, or only the fields of a LeaseImport. */

@@ -1,5 +1,5 @@
 import type { LeaseImport } from "../../control/views.js";
-import type { ParsedLeases } from "./index.js";
+import type { ParsedLeases } from "./values.js";
 import { isoTime, parseEntries, readAddress, readMac, readOctets } from "./values.js";
 
 /** libvirt's status file of a network, `/var/lib/libvirt/dnsmasq/virbr0.status`: a JSON list of what its dnsmasq handed out. */

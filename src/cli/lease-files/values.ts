@@ -1,10 +1,19 @@
+/** What all lease files have in common. */
 import { formatIpv4, parseIpv4 } from "../../base/ipv4-address.js";
 import { formatIpv6, parseIpv6 } from "../../base/ipv6-address.js";
 import { formatMac, parseMac } from "../../base/mac.js";
 import type { LeaseImport } from "../../control/views.js";
-import type { ParsedLeases } from "./index.js";
 
-/** What all lease files have in common. */
+/** Lines count from 1; for JSON the entry's number. */
+export interface LeaseProblem {
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface ParsedLeases {
+  readonly leases: LeaseImport[];
+  readonly problems: LeaseProblem[];
+}
 
 /** Reads a JSON list, entry by entry; throws SyntaxError where the text is no JSON. */
 export function parseEntries(
