@@ -16,11 +16,12 @@ const { UnixListener } = await import(osFolder + "unix-socket.js");
 const { FrameSocket } = await import(osFolder + "frame-socket.js");
 const { unshareNetworkNamespace } = await import(osFolder + "netns.js");
 unshareNetworkNamespace();
+// Opened first, as a daemon does before guests attach: the kernel buries what was opened last first.
+new UnixListener({ path }, () => {});
 const columns = { bytes: new Uint8Array(64), count: 0 };
 for (const name of ["slot", "offset", "length"]) columns[name] = new Uint32Array(1);
 const frames = new FrameSocket({ ...columns, flags: new Uint8Array(1) }, { onReadable() {}, onLinkGone() {} });
 for (let slot = 0; slot < ${PACKET_SOCKETS}; slot++) frames.add(slot, 1, [{ code: 6, jt: 0, jf: 0, k: 0 }]);
-new UnixListener({ path }, () => {});
 console.log("listening");
 `;
 
