@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { errorMessage, TapnetError } from "../../base/errors.js";
 import { type Context, printJson } from "../context.js";
 import { EXIT } from "../exit-codes.js";
-import { type LeaseFormat, parseLeases } from "../lease-files/index.js";
+import { type LeaseFormat, parseLeases } from "../lease-files/formats.js";
 import { printable } from "../terminal.js";
 
 const STDIN = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { emitDnsmasqLeases } from "../../../src/cli/lease-files/dnsmasq.js";
-import { type LeaseFormat, parseLeases } from "../../../src/cli/lease-files/index.js";
+import { type LeaseFormat, parseLeases } from "../../../src/cli/lease-files/formats.js";
 import { emitKeaLeases } from "../../../src/cli/lease-files/kea.js";
 import type { LeaseView } from "../../../src/control/views.js";
 

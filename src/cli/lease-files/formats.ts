@@ -1,4 +1,3 @@
-/** Leases of other servers, as text: read for `tapnet lease import`, written for `tapnet lease export`. */
 import { errorMessage } from "../../base/errors.js";
 import { parseDnsmasqLeases } from "./dnsmasq.js";
 import { parseJsonLeases } from "./json.js";
