@@ -1,7 +1,8 @@
 {
   "variables": {
     "hook_cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror"],
-    "hook_ldflags": ["<!(sh native/hook/link-flags.sh)"]
+    "hook_ldflags": ["<!(sh native/hook/link-flags.sh)"],
+    "bench_cflags": ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]
   },
   "targets": [
     {
@@ -58,6 +59,38 @@
       "sources": ["native/hook/hook.c", "native/hook/qemu_helper.c"],
       "cflags": ["<@(hook_cflags)"],
       "ldflags": ["<@(hook_ldflags)"]
+    },
+    {
+      "target_name": "bench-dhcp-load",
+      "type": "executable",
+      "sources": ["native/bench/dhcp-load.c"],
+      "cflags": ["<@(bench_cflags)"]
+    },
+    {
+      "target_name": "bench-dns-load",
+      "type": "executable",
+      "sources": ["native/bench/dns-load.c"],
+      "cflags": ["<@(bench_cflags)"]
+    },
+    {
+      "target_name": "bench-dns-upstream",
+      "type": "executable",
+      "sources": ["native/bench/dns-upstream.c"],
+      "cflags": ["<@(bench_cflags)"]
+    },
+    {
+      "target_name": "bench-forward-load",
+      "type": "executable",
+      "sources": ["native/bench/forward-load.c"],
+      "cflags": ["<@(bench_cflags)", "-pthread"],
+      "ldflags": ["-pthread"]
+    },
+    {
+      "target_name": "bench-forward-reference",
+      "type": "executable",
+      "sources": ["native/bench/forward-reference.c"],
+      "cflags": ["<@(bench_cflags)", "-pthread"],
+      "ldflags": ["-pthread"]
     }
   ]
 }
