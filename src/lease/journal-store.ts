@@ -96,7 +96,7 @@ export class JournalStore implements LeaseStore {
         const history = new HistoryFiles(directory, options.historySeconds * 1000);
         if (!loaded.isClosed) await history.recover(loaded.tenures, options.clock.nowMs());
         const store = new JournalStore(options, loaded, active, history, unlock);
-        if (loaded.lastSegment > 0) await store.#compact(active.number);
+        if (loaded.lastSegment > 0) store.#compaction = store.#shorten(active.number);
         return store;
       } catch (thrown) {
         unlock();
