@@ -61,6 +61,11 @@ export function ipv4NetmaskLength(netmask: Ipv4Address): number | undefined {
   return Number.isInteger(length) ? length : undefined;
 }
 
+/** 56 → ffff:ffff:ffff:ff00::. */
+export function ipv6Netmask(prefixLength: number): Ipv6Address {
+  return ipv6HostMask(0) ^ ipv6HostMask(prefixLength);
+}
+
 function ipv6HostMask(prefixLength: number): bigint {
   return (1n << BigInt(128 - prefixLength)) - 1n;
 }

@@ -33,6 +33,8 @@ export interface NetworkConfiguration {
   /** Our address on every port; undefined where the network has no IPv4. */
   readonly gatewayIpv4: Ipv4Address | undefined;
   readonly ipv6: Ipv6Prefix | undefined;
+  /** What guests get prefixes of their own from, by DHCPv6; undefined: they get none. */
+  readonly delegation: Ipv6Delegation | undefined;
   /** Our MAC address on every port; undefined: the network derives one. */
   readonly gatewayMac: Mac | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
@@ -51,6 +53,12 @@ export interface NetworkConfiguration {
   readonly dhcp6: Dhcp6Configuration | undefined;
   /** Undefined: no DNS here. */
   readonly dns: NetworkDnsConfiguration | undefined;
+}
+
+/** Each delegated prefix has this length, 64 at most. */
+export interface Ipv6Delegation {
+  readonly pool: Ipv6Prefix;
+  readonly length: number;
 }
 
 /** Inclusive at both ends. */

@@ -64,6 +64,7 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     gateway: maybe(network.gatewayIpv4, formatIpv4),
     "gateway-mac": maybe(network.gatewayMac, formatMac),
     ipv6: maybe(network.ipv6, formatPrefix),
+    delegate: maybe(network.delegation, ({ pool, length }) => ({ pool: formatPrefix(pool), length })),
     uplink: network.uplink,
     domain: network.domain,
     mtu: network.mtu,

@@ -4,7 +4,7 @@ import type { Ipv4Address } from "../base/ipv4-address.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
-import type { Network, NetworkKind } from "./model.js";
+import type { Delegation, Network, NetworkKind } from "./model.js";
 
 /** A network as people say it: what is left out is derived. */
 export interface NetworkSpecification {
@@ -15,6 +15,7 @@ export interface NetworkSpecification {
   readonly gatewayIpv4?: Ipv4Address | undefined;
   readonly ipv6?: Ipv6Prefix | undefined;
   readonly gatewayIpv6?: Ipv6Address | undefined;
+  readonly delegation?: Delegation | undefined;
   /** Default: derived from the network's name. */
   readonly gatewayMac?: Mac | undefined;
   readonly uplink?: string | undefined;
@@ -39,6 +40,7 @@ export function defineNetworks(specifications: readonly NetworkSpecification[]):
     gatewayIpv4: specification.ipv4 && (specification.gatewayIpv4 ?? specification.ipv4.address + 1),
     ipv6: specification.ipv6,
     gatewayIpv6: specification.ipv6 && (specification.gatewayIpv6 ?? specification.ipv6.address + 1n),
+    delegation: specification.delegation,
     gatewayMac: specification.gatewayMac ?? gatewayMacOf(specification.name),
     group: groups.get(specification.name) ?? GROUP_BASE,
     uplink: specification.uplink,

@@ -14,6 +14,12 @@ import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
  */
 export type NetworkKind = "nat" | "routed" | "isolated" | "private" | "bridge";
 
+/** What prefixes for guests to route themselves are taken from, each of `length`, which is 64 at most. */
+export interface Delegation {
+  readonly pool: Ipv6Prefix;
+  readonly length: number;
+}
+
 /** A network with everything derived that can be; made by `defineNetworks`. */
 export interface Network {
   readonly name: string;
@@ -23,6 +29,8 @@ export interface Network {
   readonly gatewayIpv4: Ipv4Address | undefined;
   readonly ipv6: Ipv6Prefix | undefined;
   readonly gatewayIpv6: Ipv6Address | undefined;
+  /** Undefined: guests get no prefixes of their own. */
+  readonly delegation: Delegation | undefined;
   /** Our MAC address on every port: the same on every host that has this network. */
   readonly gatewayMac: Mac;
   /** Group of every link of this network: what the firewall knows it by. */
@@ -36,7 +44,10 @@ export interface Network {
   readonly isolateGuests: boolean;
 }
 
-/** An address that a guest may use, and the only MAC address that it may use it with. */
+/**
+ * An address that a guest may use, and the only MAC address that it may use it with. The first address of a delegated prefix stands
+ * for all of it.
+ */
 export interface Binding {
   readonly address: IpAddress;
   readonly mac: Mac;

@@ -3,7 +3,7 @@ import type { Logger } from "../base/log.js";
 import { formatMac } from "../base/mac.js";
 import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
-import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, setsOf, TABLES } from "./ruleset.js";
+import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, DELEGATED, setsOf, TABLES } from "./ruleset.js";
 import type { Station } from "./state.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
@@ -52,7 +52,7 @@ export class Rules {
   /** Makes the sets hold these stations and no others; returns how many elements that changed. */
   #fillSets(stations: readonly Station[]): number {
     const batch = this.#firewall.batch();
-    for (const set of [BOUND_IPV4, BOUND_IPV6, BOUND_ARP]) {
+    for (const set of [BOUND_IPV4, BOUND_IPV6, DELEGATED, BOUND_ARP]) {
       const wanted = new Map(
         stations.filter((station) => setsOf(station).includes(set)).map((station) => [stationKey(station), station]),
       );

@@ -37,23 +37,28 @@ export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE];
 /** Sets that hold what each guest may send. */
 export const BOUND_IPV4: SetKey = { table: TABLE, name: "bound4" };
 export const BOUND_IPV6: SetKey = { table: TABLE, name: "bound6" };
+/** First addresses of delegated prefixes. */
+export const DELEGATED: SetKey = { table: TABLE, name: "delegated" };
 export const BOUND_ARP: SetKey = { table: ARP_TABLE, name: "bound" };
 
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {
-  return typeof station.address === "number" ? [BOUND_IPV4, BOUND_ARP] : [BOUND_IPV6];
+  if (typeof station.address === "number") return [BOUND_IPV4, BOUND_ARP];
+  return [station.delegated === true ? DELEGATED : BOUND_IPV6];
 }
 
 /** Both tables as they should be, elements included; carried out it replaces what is there in one go. */
 export function composeRuleset(networks: readonly Network[], stations: readonly Station[]): Ruleset {
   const sorted = networks.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const ipv4 = stations.filter(({ address }) => typeof address === "number").map(elementOf);
-  const ipv6 = stations.filter(({ address }) => typeof address === "bigint").map(elementOf);
+  const ipv6 = stations.filter((station) => setsOf(station).includes(BOUND_IPV6)).map(elementOf);
+  const delegated = stations.filter((station) => setsOf(station).includes(DELEGATED)).map(elementOf);
 
   const table = new TableWriter(TABLE);
-  composeGuard(table);
+  composeGuard(table, sorted);
   table.elements(BOUND_IPV4.name, ipv4);
   table.elements(BOUND_IPV6.name, ipv6);
+  table.elements(DELEGATED.name, delegated);
   composeInput(table, sorted);
   composeForward(table, sorted);
   composeMasquerade(table, sorted);

@@ -10,7 +10,7 @@ import {
   type Route,
 } from "../base/kernel-objects.js";
 import type { Mac } from "../base/mac.js";
-import type { Prefix } from "../base/prefix.js";
+import { type Ipv6Prefix, ipv6InPrefix, type Prefix } from "../base/prefix.js";
 import { formatPortAlias } from "./alias.js";
 import { type Binding, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
 
@@ -18,6 +18,8 @@ import { type Binding, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } f
 export const LOOPBACK_IFINDEX = 1;
 /** Worse than any metric that people use: a real route to a pool's prefix wins. */
 const LAST_RESORT_METRIC = 0xff00_0000;
+const IPV6_MASK: Ipv6Address = (1n << 128n) - 1n;
+const LINK_LOCAL_PREFIX: Ipv6Address = 0xfe80n << 112n;
 /** IPv6 writes its default metric down. */
 const IPV6_METRIC = 1024;
 
@@ -26,6 +28,8 @@ export interface Station {
   readonly ifindex: number;
   readonly mac: Mac;
   readonly address: IpAddress;
+  /** The address is that of a delegated prefix: every source inside it. */
+  readonly delegated?: boolean;
 }
 
 /** What one binding puts into the kernel. */
@@ -51,7 +55,7 @@ export function gatewayAddresses(network: Network): InterfaceAddress[] {
 /** What is not a guest's host route leads nowhere: an unknown address of a pool never leaks to the uplink. */
 export function poolRoutes(network: Network): Route[] {
   if (network.answerOnUplink) return [];
-  const prefixes: (Prefix | undefined)[] = [network.ipv4, network.ipv6];
+  const prefixes: (Prefix | undefined)[] = [network.ipv4, network.ipv6, network.delegation?.pool];
   return prefixes
     .filter((prefix) => prefix !== undefined)
     .map((prefix) => ({
@@ -99,6 +103,8 @@ export function bindingState(
   uplinks: ReadonlyMap<string, number>,
 ): BindingState {
   const { ifindex, network } = port;
+  const delegated = delegatedPrefix(network, address);
+  if (delegated !== undefined) return delegatedState(ifindex, delegated, mac);
   const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? uplinks.get(network.uplink) : undefined;
   const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
   return {
@@ -107,6 +113,44 @@ export function bindingState(
     station: { ifindex, mac, address },
     proxy: linkLocal || uplinkIndex === undefined ? undefined : proxyOf(uplinkIndex, address),
   };
+}
+
+/** The delegated prefix that an address stands for; undefined for an address that is one. */
+export function delegatedPrefix({ delegation }: Pick<Network, "delegation">, address: IpAddress): Ipv6Prefix | undefined {
+  if (delegation === undefined || typeof address !== "bigint" || !ipv6InPrefix(address, delegation.pool)) return undefined;
+  return { family: 6, address, prefixLength: delegation.length };
+}
+
+/**
+ * A delegated prefix leads to the guest's station, whatever addresses the guest has: the next hop is a link-local address made of
+ * the prefix, which nobody but the kernel's neighbour table knows. So the route outlives every change of the guest's own.
+ */
+function delegatedState(ifindex: number, prefix: Ipv6Prefix, mac: Mac): BindingState {
+  const via = nextHopOf(prefix);
+  return {
+    route: {
+      prefix,
+      type: "unicast",
+      ifindex,
+      via,
+      preferredSource: undefined,
+      table: MAIN_TABLE,
+      protocol: PROTOCOL,
+      metric: IPV6_METRIC,
+    },
+    neighbour: { ifindex, address: via, mac, permanent: true, proxy: false, protocol: PROTOCOL },
+    station: { ifindex, mac, address: prefix.address, delegated: true },
+    proxy: undefined,
+  };
+}
+
+function nextHopOf({ address }: Ipv6Prefix): Ipv6Address {
+  return LINK_LOCAL_PREFIX | (address >> 64n);
+}
+
+/** Whether a link-local address is the next hop of a delegated prefix, and no guest's own. */
+export function isDelegatedNextHop({ delegation }: Pick<Network, "delegation">, address: Ipv6Address): boolean {
+  return delegation !== undefined && isLinkLocalIpv6(address) && ipv6InPrefix((address << 64n) & IPV6_MASK, delegation.pool);
 }
 
 /** The host itself speaks to its guests from the gateway's address. */

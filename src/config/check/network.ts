@@ -1,6 +1,6 @@
 import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
 import { formatPrefix, type Ipv4Prefix, ipv4InPrefix, parseIpv4Prefix } from "../../base/prefix.js";
-import type { Dhcp6Configuration, DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
+import type { Dhcp6Configuration, DhcpConfiguration, Ipv6Delegation, NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import { formatIpv4Range } from "../schema/addresses.js";
 import type { NetworkInput } from "../schema/network.js";
@@ -45,6 +45,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     ipv4,
     gatewayIpv4,
     ipv6: input.ipv6,
+    delegation: checkDelegation(input, path, document),
     gatewayMac: input["gateway-mac"],
     uplink: input.uplink,
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
@@ -82,6 +83,26 @@ function dhcp6Of({ ipv6, dhcp }: NetworkInput): Dhcp6Configuration | undefined {
   const { lease, offer, quarantine, authoritative } = dhcp;
   const rapidCommit = dhcp["rapid-commit"];
   return { leaseSeconds: lease, offerSeconds: offer, quarantineSeconds: quarantine, authoritative, rapidCommit };
+}
+
+function checkDelegation(
+  { delegate, ipv6, dhcp }: NetworkInput,
+  network: readonly string[],
+  document: ConfigDocument,
+): Ipv6Delegation | undefined {
+  if (delegate === undefined) return undefined;
+  const { pool, length } = delegate;
+  const path = [...network, "delegate"];
+  if (ipv6 === undefined || dhcp === false) {
+    document.problem(path, "needs ipv6: and DHCP beside it, which delegates; give ipv6:, or remove delegate:");
+  }
+  if (length < pool.prefixLength) {
+    document.problem(
+      [...path, "length"],
+      `/${length} does not fit into ${formatPrefix(pool)}; write ${pool.prefixLength} or more`,
+    );
+  }
+  return delegate;
 }
 
 /** The gateway: what is written, else the first address. Outside the prefix only where guests get /32 and a route to it. */

@@ -39,7 +39,10 @@ interface Span {
 
 /** Sorted by first address, a prefix overlaps an earlier one exactly when it begins before the furthest end so far. */
 function checkOverlaps(networks: readonly NetworkConfiguration[], key: "ipv4" | "ipv6", document: ConfigDocument): void {
-  const spans = networks.flatMap((network) => spanOf(network, network[key]));
+  const spans = networks.flatMap((network) => [
+    ...spanOf(network, network[key]),
+    ...(key === "ipv6" ? spanOf(network, network.delegation?.pool) : []),
+  ]);
   spans.sort((left, right) => (left.first < right.first ? -1 : left.first > right.first ? 1 : 0));
   let furthest: Span | undefined;
   for (const span of spans) {

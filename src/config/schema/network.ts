@@ -14,12 +14,19 @@ function switchable<Value extends object>(inner: z.ZodType<Value, unknown>): z.Z
   return z.union([z.literal(false), inner]).prefault({});
 }
 
+/** A prefix longer than /64 is good for no link (RFC 4291 §2.5.4). */
+const delegation = section({
+  pool: guestIpv6Prefix.describe("where the prefixes are taken from"),
+  length: wholeNumber("the length of each prefix", 8, 64).default(64),
+});
+
 export const network = section({
   kind: choice("what the network can reach", NETWORK_KINDS).default("nat"),
   ipv4: guestIpv4Prefix.optional().describe("the guests' addresses"),
   gateway: ipv4.optional().describe("our address on the guests' side; the first of ipv4 unless said"),
   "gateway-mac": mac.optional().describe("our MAC address on the guests' side"),
   ipv6: guestIpv6Prefix.optional().describe("the guests' IPv6 addresses"),
+  delegate: delegation.optional().describe("prefixes for guests that are routers themselves, by DHCPv6"),
   uplink: ifname.optional().describe("the interface towards the world; any unless said"),
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),

@@ -8,6 +8,7 @@ import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import { type Binding, type Network, type Port, PROTOCOL } from "../../network/model.js";
+import { delegatedPrefix, isDelegatedNextHop } from "../../network/state.js";
 import { guestIdentity } from "../../services/dhcp4/identity.js";
 import { SLOTS_PER_GUEST } from "../../services/dhcp6/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
@@ -62,11 +63,10 @@ export class GuestAddresses implements Addresses {
   /** Nothing was changed by `claim`. */
   unclaim(): void {}
 
-  /** The guest's leases that run: of IPv4 its one, of IPv6 those of each of its associations. */
+  /** The guest's leases that run: of IPv4 its one, of IPv6 those of each of its associations, prefixes too. */
   *#leases({ guest, network }: Pick<Port, "guest" | "network">): Generator<Lease> {
     const identity = guestIdentity(guest);
     for (const book of this.#parts.books(network.name)) {
-      if (book.kind !== "address") continue;
       const slots = book.family === 4 ? 1 : SLOTS_PER_GUEST;
       for (let slot = 0; slot < slots; slot++) {
         const lease = book.find(slot === 0 ? identity : `${identity}/${slot}`);
@@ -82,7 +82,8 @@ export class GuestAddresses implements Addresses {
     for (const { address, mac } of this.#earlier.get(ifindex) ?? []) {
       if (typeof address !== "bigint" || mac === undefined) continue;
       const mayBeTaken = ipv6InPrefix(address, ipv6) && this.#parts.owner(name, address) === undefined;
-      if (isLinkLocalIpv6(address) || mayBeTaken) yield { address, mac };
+      const isOwnLinkLocal = isLinkLocalIpv6(address) && !isDelegatedNextHop(network, address);
+      if (isOwnLinkLocal || mayBeTaken) yield { address, mac };
     }
   }
 }
@@ -176,7 +177,7 @@ export class PortNames implements Names {
     const addresses = bindings.map(({ address }) => address);
     this.#dns.names.set(network.name, guest, {
       ipv4: addresses.filter((address) => typeof address === "number"),
-      ipv6: globalAddresses(addresses),
+      ipv6: addresses.filter((address) => isGlobalIpv6(address, network)),
       names: this.#roster().guest(guest)?.names ?? [],
       hostname: this.#hostnames.get(keyOf(guest, network.name)),
     });
@@ -193,9 +194,9 @@ export class PortNames implements Names {
   }
 }
 
-/** The IPv6 addresses that mean something beyond the guest's link. */
-export function globalAddresses(addresses: readonly IpAddress[]): Ipv6Address[] {
-  return addresses.filter((address) => typeof address === "bigint").filter((address) => !isLinkLocalIpv6(address));
+/** An IPv6 address of the guest itself that means something beyond its link. */
+export function isGlobalIpv6(address: IpAddress, network: Network): address is Ipv6Address {
+  return typeof address === "bigint" && !isLinkLocalIpv6(address) && delegatedPrefix(network, address) === undefined;
 }
 
 function keyOf(guest: string, network: string): string {

@@ -42,7 +42,7 @@ export function dhcp6Networks(configuration: Configuration, networks: readonly N
 function dhcp6Network(
   { name, domain, dns }: NetworkConfiguration,
   dhcp6: Dhcp6Configuration,
-  { ipv6, gatewayIpv6 }: Ipv6Network,
+  { ipv6, gatewayIpv6, delegation }: Ipv6Network,
   guests: readonly Dhcp6Guest[],
 ): Dhcp6Network {
   return {
@@ -51,7 +51,7 @@ function dhcp6Network(
     prefixes: [ipv6],
     gateway: gatewayIpv6,
     addressPool: ipv6,
-    delegation: undefined,
+    delegation,
     preferredSeconds: preferredOf(dhcp6.leaseSeconds),
     preference: 0,
     domain,

@@ -73,9 +73,7 @@ export class LeaseBinder implements LeaseEvents {
     }
     const onPort = events.flatMap((event) => this.#withPort(event));
     const requests = onPort.flatMap(({ event, port }) =>
-      event.lease.kind === "address" && event.lease.mac !== 0
-        ? [{ ifindex: port.ifindex, address: event.lease.address, mac: event.lease.mac }]
-        : [],
+      event.lease.mac !== 0 ? [{ ifindex: port.ifindex, address: event.lease.address, mac: event.lease.mac }] : [],
     );
     for (const [row, outcome] of ports.bind(requests).entries()) {
       if (outcome === undefined) continue;

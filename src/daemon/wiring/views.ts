@@ -10,7 +10,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import { formatLeaseAddress, type LeaseRecord, type LeaseState, type Tenure } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
-import { globalAddresses } from "./guest-services.js";
+import { isGlobalIpv6 } from "./guest-services.js";
 
 /** ISO 8601; null for "never" and "unknown". */
 export function timeText(ms: number | undefined): string | null {
@@ -103,7 +103,7 @@ export function attachedView(
     ifname: port.ifname,
     mac: mac === undefined ? null : formatMac(mac),
     ipv4: addresses.filter((address) => typeof address === "number").map(formatAddress),
-    ipv6: globalAddresses(addresses).map(formatAddress),
+    ipv6: addresses.filter((address) => isGlobalIpv6(address, port.network)).map(formatAddress),
     names,
     attachedAt: timeText(attachedAtMs),
   };

@@ -17,7 +17,7 @@ export function composeMasquerade(table: TableWriter, networks: readonly Network
   if (natted.length === 0) return;
   table.chain("postrouting", { type: "nat", hook: "postrouting", priority: PRIORITY.sourceNat });
   for (const network of natted) {
-    for (const prefixOf of [network.ipv4, network.ipv6]) {
+    for (const prefixOf of [network.ipv4, network.ipv6, network.delegation?.pool]) {
       if (prefixOf !== undefined) composePrefix(table, network, prefixOf);
     }
   }

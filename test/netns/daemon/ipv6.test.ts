@@ -9,7 +9,11 @@ import { dhclient } from "../ipv6/dhcp6-clients.js";
 
 const CONFIGURATION = `
 networks:
-  default: { kind: nat, ipv4: 10.77.0.0/24, ipv6: "fd00:77::/64" }
+  default:
+    kind: nat
+    ipv4: 10.77.0.0/24
+    ipv6: "fd00:77::/64"
+    delegate: { pool: "fd00:78::/40", length: 56 }
 `;
 const GATEWAY = "fd00:77::1";
 const WORLD = "2001:db8:5::1";
@@ -22,6 +26,8 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
   let site: Site;
   let web: Host;
   let db: Host;
+  /** An address of the prefix that was delegated to web1. */
+  let behind: string;
 
   const ping = async (from: Host, target: string, ...options: string[]) =>
     from.must("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "2", ...options, target);
@@ -54,16 +60,18 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
     }
   });
 
-  test("one has a lease of DHCPv6 besides", async () => {
+  test("one has a lease of DHCPv6 besides, and a prefix", async () => {
     const client = dhclient.start(web);
     await until("the lease", async () => (await leaseOf(web)) !== undefined, 15_000).catch((thrown: Error) =>
       assert.fail(`${thrown.message}\n${client.process.output}\n${site.daemon.log}`),
     );
     const leases = (await site.daemon.tapnet("lease", "list")) as { address: string; identity: string }[];
-    assert.deepEqual(
-      leases.filter(({ address }) => address.includes(":")).map(({ identity }) => identity),
-      ["guest:web1"],
-    );
+    const [address, prefix] = leases.filter((lease) => lease.address.includes(":"));
+    assert.deepEqual([address.address, address.identity], [await leaseOf(web), "guest:web1"]);
+    assert.match(prefix.address, /^fd00:78:.*\/56$/);
+    assert.equal(prefix.identity, "guest:web1");
+    behind = prefix.address.replace("/56", "5");
+    await web.ip(`-6 address add ${behind}/128 dev lo`);
   });
 
   test("ping: the gateway, each other, and a host beyond the uplink that knows nothing of their prefix", async () => {
@@ -72,6 +80,10 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
     for (const target of [GATEWAY, "fe80::1%eth0", DB.slaac, WORLD]) await ping(web, target);
     await ping(web, WORLD, "-I", lease);
     for (const target of [WEB.slaac, lease]) await ping(db, target);
+    await ping(db, behind);
+    for (const target of [DB.slaac, WORLD]) await ping(web, target, "-I", behind);
+    // Of the prefix, but of no guest: it does not leak to the uplink.
+    assert.notEqual((await db.run(["ping", "-6", "-n", "-c", "1", "-W", "1", "fd00:78:1:ff00::5"])).status, 0);
   });
 
   test("names are found by IPv6, and addresses lead back to them", async () => {
@@ -85,7 +97,7 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
   test("what has a source that is not the guest's own reaches nobody", async () => {
     const watches = [db, site.world].map((host) => host.start(["tcpdump", "-n", "-l", "-i", "eth0", "icmp6 and ip6[40] == 128"]));
     for (const watch of watches) await watch.waitFor(/listening on/);
-    for (const source of ["2001:db8:99::1", DB.slaac, GATEWAY]) {
+    for (const source of ["2001:db8:99::1", DB.slaac, GATEWAY, "fd00:78:1:ff00::5"]) {
       await web.ip(`-6 address add ${source}/128 dev eth0 nodad`);
       for (const target of source === DB.slaac ? [WORLD] : [DB.slaac, WORLD]) {
         const { status } = await web.run(["ping", "-6", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-I", source, target]);
@@ -101,10 +113,12 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
     }
   });
 
-  test("the daemon is killed with -9 and started again: no ping is lost, neither to what was leased nor to what was taken", async () => {
+  test("the daemon is killed with -9 and started again: no ping is lost, whether the address was leased, delegated or taken", async () => {
     const lease = (await leaseOf(web)) ?? assert.fail("no lease");
     const identity = await site.host.must("cat", `${site.daemon.stateFolder}/identity`);
-    const pings = [WEB.slaac, lease].map((target) => db.run(["ping", "-6", "-n", "-c", "30", "-i", "0.2", "-W", "1", target]));
+    const pings = [WEB.slaac, lease, behind].map((target) =>
+      db.run(["ping", "-6", "-n", "-c", "30", "-i", "0.2", "-W", "1", target]),
+    );
     await pause(1_500);
     await site.daemon.kill();
     await pause(1_000);
