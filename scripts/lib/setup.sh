@@ -26,11 +26,15 @@ check_node() {
   say "$version"
 }
 
-# Programs that are missing, as Debian package names. Each argument is PROGRAM or PROGRAM:PACKAGE.
+# What is missing, as Debian package names. Each argument is PROGRAM, PROGRAM:PACKAGE or /PATH/OF/A/FILE*:PACKAGE.
 missing_packages() { # PROGRAM[:PACKAGE]...
   local entry
   for entry in "$@"; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+    if [[ $entry == /* ]]; then
+      compgen -G "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+    else
+      PATH=$PATH:/usr/sbin:/sbin command -v "${entry%%:*}" >/dev/null || echo "${entry##*:}"
+    fi
   done | sort -u
 }
 
@@ -52,7 +56,7 @@ packages() { # PROGRAM[:PACKAGE]...
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
     apt-get install -q -y --no-install-recommends "${missing[@]}"
-    say "installed ${missing[*]}"
+    if ((${#missing[@]} > 4)); then say "installed ${#missing[@]} packages"; else say "installed ${missing[*]}"; fi
   fi
 }
 
