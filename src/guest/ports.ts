@@ -31,7 +31,7 @@ export interface PortsOptions {
   readonly log: Logger;
   /** Indices of the uplinks that exist, by name; kept up to date by its owner. */
   readonly uplinks: ReadonlyMap<string, number>;
-  /** The packet filter refused elements: its tables may be gone. */
+  /** The kernel refused a change, perhaps because the packet filter's tables are gone. */
   onGuardRefused(): void;
   /** A port's link has disappeared; the port is gone already. */
   onGone(port: Port): void;
@@ -176,6 +176,7 @@ export class Ports {
       for (const { address, mac } of await addresses.claim(port)) port.set(address, mac);
       await carryOut(this.#steps(port, link), this.#targets);
     } catch (error) {
+      this.#options.onGuardRefused();
       await this.#unclaim(port);
       throw error;
     }

@@ -187,6 +187,7 @@ suite("an attach that fails leaves nothing behind", () => {
     house.firewall.broken = true;
     await assert.rejects(house.ports.attach(WEB1));
     assert.equal(house.state(), before);
+    assert.equal(house.guardRefused, 1);
   });
 
   const services: readonly (readonly [string, Partial<PortsOptions>, readonly string[]])[] = [
