@@ -9,8 +9,8 @@ const NATIVE_OUTPUT = join(packageRoot, "build", "Release");
 const FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"];
 
 /**
- * The path of a program of `native/bench/`: the one that the native build has made, where it is as new as its source and headers; else
- * it is compiled now, as a package with a prebuilt addon builds nothing.
+ * The path of a program of `native/bench/`: the one that the native build has made, where it is as new as its source and
+ * headers; else it is compiled now, as a package with a prebuilt addon builds nothing.
  */
 export async function loadProgram(name: string): Promise<string> {
   const source = join(SOURCES, `${name}.c`);
