@@ -7,7 +7,7 @@ import { cpuMicroseconds, residentMb } from "../../frame/process-cost.js";
 import type { Measured, System } from "../../frame/rounds.js";
 import type { DhcpServer } from "../../peers/dhcp-server.js";
 import { GATEWAY, heldLeases, PREFIX_LENGTH, RELAY, SERVED } from "../../peers/dhcp-site.js";
-import { describeLoad, type LoadResult } from "./load-result.js";
+import { describeLoad, type LoadKind, type LoadResult } from "./load-result.js";
 
 /** One thing to measure on every shared link. */
 export type Work = (link: SharedLink) => Promise<readonly Measured[]>;
@@ -17,6 +17,8 @@ const LOAD_INTERFACE = "load";
 const CRASH_FIRST = 1_000_000;
 const CRASH_CLIENTS = 60_000;
 const PROBE_RETRY_MS = 20;
+/** dnsmasq reads 50,000 leases for more than 20 s. */
+const START_SECONDS = 120;
 const LEASED_MS = 120_000;
 
 export interface SharedLinkOptions {
@@ -71,14 +73,14 @@ export class SharedLink implements System<Work> {
   }
 
   /** Exchanges (DISCOVER to ACK) or renewals, `window` at once, for so many seconds. */
-  async load(kind: "exchanges" | "renewals", window: number, seconds: number): Promise<Measured[]> {
+  async load(kind: LoadKind, window: number, seconds: number): Promise<Measured[]> {
     const words = ["--clients", String(this.#clientCount), "--window", String(window), "--seconds", String(seconds)];
     if (kind === "renewals") words.push("--relay", RELAY, "--renew");
     const load = this.#clients.start([await loadProgram("dhcp-load"), "--interface", LOAD_INTERFACE, ...words]);
     if (kind === "renewals") await load.waitFor(/^leased$/m, LEASED_MS);
     const before = cpuMicroseconds(this.#pid);
     const result = await resultOf<LoadResult>(load);
-    return describeLoad(result, cpuMicroseconds(this.#pid) - before);
+    return describeLoad(kind, result, cpuMicroseconds(this.#pid) - before);
   }
 
   /** Flushes to disk for each ACK, 32 exchanges open at once. Slow under strace: no figure for speed comes of it. */
@@ -88,6 +90,7 @@ export class SharedLink implements System<Work> {
     const flushes = await countFlushes(this.#host, this.#pid, async () => {
       acknowledged = (await this.#load(words)).exchanges;
     });
+    if (acknowledged === 0) throw new Error(`${this.name} gave no lease under strace; it says: ${this.#server.output}`);
     return [{ metric: "flushes per ACK", unit: "flushes", value: flushes / acknowledged }];
   }
 
@@ -113,11 +116,12 @@ export class SharedLink implements System<Work> {
 
   /** Starts the server; hands back how long its first ACK took, in milliseconds. */
   async #start(): Promise<number> {
-    const words = ["--clients", "1", "--exchanges", "1", "--retry", String(PROBE_RETRY_MS), "--seconds", "20"];
+    const words = ["--clients", "1", "--exchanges", "1", "--retry", String(PROBE_RETRY_MS), "--seconds", String(START_SECONDS)];
     await loadProgram("dhcp-load");
     const startedMs = performance.now();
-    const first = this.#load(words).then(() => performance.now());
-    const [pid, answeredMs] = await Promise.all([this.#server.start(), first]);
+    const first = this.#load(words).then(({ exchanges }) => ({ exchanges, answeredMs: performance.now() }));
+    const [pid, { exchanges, answeredMs }] = await Promise.all([this.#server.start(), first]);
+    if (exchanges === 0) throw new Error(`${this.name} does not serve; it says: ${this.#server.output}`);
     this.#pid = pid;
     return answeredMs - startedMs;
   }

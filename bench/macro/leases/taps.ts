@@ -56,7 +56,7 @@ export class Taps implements System<TapsWorkload> {
     const firstAckMs = performance.now() - startedMs;
     const before = cpuMicroseconds(pid);
     const [line] = await load.waitFor(/^\{.*\}$/m, PATIENCE_MS);
-    const rows = describeLoad(JSON.parse(line) as LoadResult, cpuMicroseconds(pid) - before);
+    const rows = describeLoad("exchanges", JSON.parse(line) as LoadResult, cpuMicroseconds(pid) - before);
     await server.stop("SIGTERM");
     await removeTaps(host, taps);
     load.child.stdin?.end();
