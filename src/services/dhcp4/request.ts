@@ -45,7 +45,8 @@ function onSelecting(exchange: Exchange, server: Dhcp4Server, requested: Ipv4Add
 
 /** The client has booted again and wants to keep its address. */
 function onInitReboot(exchange: Exchange, server: Dhcp4Server, requested: Ipv4Address): Verdict {
-  if (!exchange.served.contains(requested)) return server.refuse(exchange, "wrong network");
+  const isHere = exchange.served.contains(requested) || exchange.reservation?.address === requested;
+  if (!isHere) return server.refuse(exchange, "wrong network");
   return onKeeping(exchange, server, requested);
 }
 

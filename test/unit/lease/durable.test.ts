@@ -12,9 +12,10 @@ import { command, needs, type Requirement } from "../../support/needs.js";
 
 const SAVES = 5;
 
-/** A container may have strace and no right to use it. */
+/** A container may have strace and no right to use it. (That strace is missing is said by `command`.) */
 const tracing: Requirement = () => {
   const probe = spawnSync("strace", ["-o", "/dev/null", "true"], { encoding: "utf8" });
+  if (probe.error !== undefined) return undefined;
   return probe.status === 0 ? undefined : `needs the right to trace: ${probe.stderr.trim()}`;
 };
 const MODULES = new URL("../../../src/", import.meta.url);
