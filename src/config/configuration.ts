@@ -39,6 +39,8 @@ export interface NetworkConfiguration {
   readonly gatewayMac: Mac | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
   readonly uplink: string | undefined;
+  /** The addresses are of the uplink's own subnet: the host answers for each of them there (proxy ARP, proxy NDP). */
+  readonly answerOnUplink: boolean;
   readonly domain: string;
   readonly mtu: number;
   /** `open`: whoever attaches gets in. `listed`: only guests that the configuration names. */

@@ -66,6 +66,7 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     ipv6: maybe(network.ipv6, formatPrefix),
     delegate: maybe(network.delegation, ({ pool, length }) => ({ pool: formatPrefix(pool), length })),
     uplink: network.uplink,
+    "answer-on-uplink": network.answerOnUplink || undefined,
     domain: network.domain,
     mtu: network.mtu,
     guests: network.guests,

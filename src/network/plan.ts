@@ -54,11 +54,15 @@ export function plan(model: Model): KernelState {
 /** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
 export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
-  for (const { kind, uplink, ipv4, ipv6 } of networks) {
+  for (const { kind, uplink, ipv4, ipv6, answerOnUplink } of networks) {
     const leadsOut = kind === "nat" || kind === "routed";
     if (leadsOut && ipv4 !== undefined)
       paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
     if (ipv6 !== undefined) paths.add(IPV6_FORWARDING);
+    if (ipv6 !== undefined && answerOnUplink && uplink !== undefined) {
+      // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
+      for (const which of ["all", uplink]) paths.add(`net/ipv6/conf/${which}/proxy_ndp`);
+    }
   }
   return [...paths].toSorted().map((path) => ({ path, value: "1" }));
 }

@@ -54,8 +54,9 @@ export function gatewayAddresses(network: Network): InterfaceAddress[] {
 
 /** What is not a guest's host route leads nowhere: an unknown address of a pool never leaks to the uplink. */
 export function poolRoutes(network: Network): Route[] {
-  if (network.answerOnUplink) return [];
-  const prefixes: (Prefix | undefined)[] = [network.ipv4, network.ipv6, network.delegation?.pool];
+  // What is of the uplink's own subnet leads there.
+  const ownPools = network.answerOnUplink ? [] : [network.ipv4, network.ipv6];
+  const prefixes: (Prefix | undefined)[] = [...ownPools, network.delegation?.pool];
   return prefixes
     .filter((prefix) => prefix !== undefined)
     .map((prefix) => ({

@@ -31,6 +31,9 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
       `means nothing, since a network of kind ${input.kind} has no way out; remove it, or take kind: nat or routed`,
     );
   }
+  if (input["answer-on-uplink"] && (input.uplink === undefined || input.kind !== "routed")) {
+    document.problem([...path, "answer-on-uplink"], "needs kind: routed and uplink: with the interface to answer on");
+  }
   const servedUplink = input.serve.indexOf(input.uplink ?? "");
   if (servedUplink >= 0) {
     document.problem(
@@ -48,6 +51,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     delegation: checkDelegation(input, path, document),
     gatewayMac: input["gateway-mac"],
     uplink: input.uplink,
+    answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
     mtu: input.mtu,
     guests: input.guests,

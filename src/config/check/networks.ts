@@ -32,6 +32,8 @@ export function checkNetworksTogether(
 
 interface Span {
   readonly network: string;
+  /** Where it stands in its network. */
+  readonly path: readonly string[];
   readonly prefix: Prefix;
   readonly first: bigint;
   readonly last: bigint;
@@ -40,8 +42,8 @@ interface Span {
 /** Sorted by first address, a prefix overlaps an earlier one exactly when it begins before the furthest end so far. */
 function checkOverlaps(networks: readonly NetworkConfiguration[], key: "ipv4" | "ipv6", document: ConfigDocument): void {
   const spans = networks.flatMap((network) => [
-    ...spanOf(network, network[key]),
-    ...(key === "ipv6" ? spanOf(network, network.delegation?.pool) : []),
+    ...spanOf(network, [key], network[key]),
+    ...(key === "ipv6" ? spanOf(network, ["delegate", "pool"], network.delegation?.pool) : []),
   ]);
   spans.sort((left, right) => (left.first < right.first ? -1 : left.first > right.first ? 1 : 0));
   let furthest: Span | undefined;
@@ -50,7 +52,7 @@ function checkOverlaps(networks: readonly NetworkConfiguration[], key: "ipv4" | 
       const [earlier, later] = inFileOrder(networks, furthest, span);
       const shared = `${formatPrefix(later.prefix)} overlaps ${formatPrefix(earlier.prefix)} of network ${earlier.network}`;
       document.problem(
-        ["networks", later.network, key],
+        ["networks", later.network, ...later.path],
         `${shared}; each address can belong to one network, so take another prefix`,
       );
     }
@@ -58,10 +60,10 @@ function checkOverlaps(networks: readonly NetworkConfiguration[], key: "ipv4" | 
   }
 }
 
-function spanOf(network: NetworkConfiguration, prefix: Prefix | undefined): Span[] {
+function spanOf(network: NetworkConfiguration, path: readonly string[], prefix: Prefix | undefined): Span[] {
   if (prefix === undefined) return [];
   const last = prefix.family === 4 ? lastIpv4(prefix) : lastIpv6(prefix);
-  return [{ network: network.name, prefix, first: BigInt(prefix.address), last: BigInt(last) }];
+  return [{ network: network.name, path, prefix, first: BigInt(prefix.address), last: BigInt(last) }];
 }
 
 function inFileOrder(networks: readonly NetworkConfiguration[], left: Span, right: Span): readonly [Span, Span] {

@@ -3,7 +3,7 @@ import { guestIpv4Prefix, guestIpv6Prefix, ipv4, mac } from "./addresses.js";
 import { dhcp } from "./dhcp.js";
 import { networkDns } from "./dns.js";
 import { domain, ifname } from "./names.js";
-import { choice, oneOrMore, section, wholeNumber } from "./scalars.js";
+import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `networks:`. */
 
@@ -28,6 +28,7 @@ export const network = section({
   ipv6: guestIpv6Prefix.optional().describe("the guests' IPv6 addresses"),
   delegate: delegation.optional().describe("prefixes for guests that are routers themselves, by DHCPv6"),
   uplink: ifname.optional().describe("the interface towards the world; any unless said"),
+  "answer-on-uplink": flag("answers on the uplink for each guest: for addresses of the uplink's own subnet").default(false),
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),
   guests: choice("who gets in", ["open", "listed"]).default("open"),

@@ -136,6 +136,26 @@ const ROWS: readonly Row[] = [
     problems: [["3:14", /fd00::\/64 overlaps fd00::\/48/]],
   },
   {
+    name: "a pool of prefixes that overlaps a network",
+    yaml: 'networks:\n  a: { ipv6: "fd00:1::/64", delegate: { pool: "fd00::/16" } }\n',
+    problems: [["2:47", /fd00::\/16 overlaps fd00:1::\/64 of network a/]],
+  },
+  {
+    name: "delegated prefixes larger than their pool",
+    yaml: 'networks:\n  a: { ipv6: "fd00:1::/64", delegate: { pool: "fd00:2::/48", length: 40 } }\n',
+    problems: [["2:70", /\/40 does not fit into fd00:2::\/48; write 48 or more/]],
+  },
+  {
+    name: "delegated prefixes without IPv6",
+    yaml: 'networks:\n  a: { ipv4: 10.1.0.0/24, delegate: { pool: "fd00:2::/48" } }\n',
+    problems: [["2:27", /needs ipv6:/]],
+  },
+  {
+    name: "answers on no uplink",
+    yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, kind: routed, answer-on-uplink: true }\n",
+    problems: [["2:59", /needs kind: routed and uplink:/]],
+  },
+  {
     name: "an interface served twice",
     yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, serve: br0 }\n  b: { ipv4: 10.2.0.0/24, serve: [br0] }\n",
     problems: [["3:35", /br0 is served by a already/]],

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Daemon } from "../../support/daemon.js";
+import { Lab } from "../../support/lab.js";
+import { needs, nft, qemu, root, tap } from "../../support/needs.js";
+import { attachNamespace } from "../../support/port.js";
+import { until } from "../../support/wait.js";
+import { dhclient } from "../ipv6/dhcp6-clients.js";
+
+/** The host has one /64 on its uplink and nothing routed to it: guests have a part of that, and the host answers for them. */
+const CONFIGURATION = `
+networks:
+  pub: { kind: routed, ipv6: "2001:db8:5:0:77::/80", uplink: up0, answer-on-uplink: true }
+`;
+const WORLD = "2001:db8:5::1";
+const ADDRESS = /2001:db8:5:0:77:[0-9a-f:]+/;
+
+describe("a guest with an address of the uplink's own /64", needs(root, tap, nft, qemu, dhclient.requirement), () => {
+  test("is reached from there, and reaches it, as itself", async (t) => {
+    const lab = new Lab(t);
+    const [host, world, guest] = [await lab.host("host"), await lab.host("world"), await lab.host("web1")];
+    await lab.link(
+      { host, ifname: "up0", addresses: ["2001:db8:5::2/64"] },
+      { host: world, ifname: "eth0", addresses: [`${WORLD}/64`] },
+    );
+    const daemon = await new Daemon(host, CONFIGURATION).start();
+    await attachNamespace(host, guest, "52:54:00:00:00:01");
+    const client = dhclient.start(guest);
+    const own = async (): Promise<string | undefined> => ADDRESS.exec(await guest.ip("-6 address show dev eth0"))?.[0];
+    await until("the lease", async () => (await own()) !== undefined, 15_000).catch((thrown: Error) =>
+      assert.fail(`${thrown.message}\n${client.process.output}\n${daemon.log}`),
+    );
+    const address = (await own()) ?? assert.fail("no address");
+
+    await until("the default route", async () => (await guest.ip("-6 route show default")).includes("via fe80::1"));
+    await world.must("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "2", address);
+    await guest.must("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "2", WORLD);
+    assert.match(await host.ip("-6 neighbour show proxy"), new RegExp(`${address} dev up0`));
+
+    await daemon.tapnet("guest", "detach", "web1");
+    assert.doesNotMatch(await host.ip("-6 neighbour show proxy"), new RegExp(address));
+  });
+});
