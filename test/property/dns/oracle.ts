@@ -142,7 +142,7 @@ function plainData(type: string, data: unknown): string {
     case "DNAME":
       return String(data);
     default:
-      return data instanceof Uint8Array ? hex(data) : (JSON.stringify(data) as string | undefined) ?? "nothing";
+      return data instanceof Uint8Array ? hex(data) : data === undefined ? "nothing" : JSON.stringify(data);
   }
 }
 
