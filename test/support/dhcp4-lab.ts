@@ -6,6 +6,7 @@ import { IPV4_BROADCAST, type Ipv4Address, parseIpv4 } from "../../src/base/ipv4
 import { type Logger, silentLogger } from "../../src/base/log.js";
 import { MAC_BROADCAST, type Mac, writeMac } from "../../src/base/mac.js";
 import { type Ipv4Prefix, parseIpv4Prefix } from "../../src/base/prefix.js";
+import type { Budget } from "../../src/frame/budget.js";
 import { Dispatcher } from "../../src/frame/dispatch.js";
 import type { Link } from "../../src/frame/link.js";
 import type { LeaseEvent } from "../../src/lease/events.js";
@@ -105,6 +106,8 @@ export interface LabOptions {
   readonly clock?: ManualClock;
   readonly probe?: AddressProbe;
   readonly log?: Logger;
+  /** What one port may send; without it nothing is held back. */
+  readonly budget?: Budget;
 }
 
 export class Dhcp4Lab {
@@ -125,6 +128,7 @@ export class Dhcp4Lab {
       clock = new ManualClock(),
       probe,
       log = silentLogger,
+      budget,
     } = options;
     this.clock = clock;
     this.store = store;
@@ -144,7 +148,7 @@ export class Dhcp4Lab {
     this.dispatcher = new Dispatcher({
       links: tableOf(WEB1, WEB2, BRIDGE, STRANGE),
       transmitter: this.transmitter,
-      datagrams: [{ family: 4, port: 67, reach: "link", service: this.service }],
+      datagrams: [{ family: 4, port: 67, reach: "link", service: this.service, ...(budget === undefined ? {} : { budget }) }],
       commit: () => this.commit.commit(),
       clock,
       log,

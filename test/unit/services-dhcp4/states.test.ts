@@ -196,12 +196,3 @@ test("behind a port there is one lease, whatever the guest calls itself", async 
   assert.equal(await lab.lease(new Client(0x5254_0000_0003)), first);
   assert.equal(lab.service.book("default")?.counts().bound, 1);
 });
-
-test("100,000 DISCOVERs with random MACs from one port hold one address", async () => {
-  const lab = new Dhcp4Lab();
-  const started = performance.now();
-  for (let number = 0; number < 100_000; number++) await lab.send(new Client(0x5254_0000_0000 + number).discover());
-  const counts = lab.service.book("default")?.counts();
-  assert.deepEqual(counts, { bound: 0, offered: 1, ended: 0, declined: 0 });
-  assert.ok(performance.now() - started < 60_000);
-});
