@@ -37,7 +37,7 @@ const FULL: Size = {
     { open: 100, sockets: 20 },
   ],
 };
-const SMOKE: Size = { seconds: 0.1, clients: [{ open: 100, sockets: 20 }] };
+const SMOKE: Size = { seconds: 0.4, clients: [{ open: 100, sockets: 20 }] };
 
 /** What is asked: words for the load, and whether only a server that forwards can answer. */
 interface Asked {
