@@ -7,8 +7,8 @@ import { DNS_PORT } from "./dns.js";
 const DHCP4_PORT = 67;
 
 /**
- * What one guest may ask of each service. A guest that boots sends two DHCP messages of each family; one that floods gets so many served and no
- * more, so that others have their turn.
+ * What one guest may ask of each service. A guest that boots sends two DHCP messages of each family; one that floods gets so many
+ * served and no more, so that others have their turn.
  */
 const BUDGET = {
   dhcp: { burst: 64, perSecond: 128 },

@@ -1,8 +1,8 @@
 /**
  * Theory of operation
  *
- * What this host is to IPv6 clients for ever: the DUID of its DHCPv6 server, which clients renew with and no other, and the secret
- * that guests' stable addresses come from. Both are made once and kept in the state directory beside the leases. The file
+ * What this host is to IPv6 clients for ever: the DUID of its DHCPv6 server, which clients renew with and no other, and the
+ * secret that guests' stable addresses come from. Both are made once and kept in the state directory beside the leases. The file
  * appears whole or not at all: written elsewhere, brought to disk, then named. One that cannot be read as such is never replaced:
  * all guests would get other addresses, and somebody should know.
  */
@@ -33,8 +33,8 @@ export function loadIdentity(stateDirectory: string): ServerIdentity {
   if (match === null) {
     throw new TapnetError(
       "IDENTITY",
-      `${path} is damaged: it should have a line "duid HEX" and a line "secret HEX" of ${SECRET_BYTES} bytes. Restore it from a backup; ` +
-        "or remove it, and a new one is made: then guests get other stable IPv6 addresses",
+      `${path} is damaged: it should have a line "duid HEX" and a line "secret HEX" of ${SECRET_BYTES} bytes. ` +
+        "Restore it from a backup; or remove it, and a new one is made: then guests get other stable IPv6 addresses",
     );
   }
   return { duid: Buffer.from(match[1], "hex"), secret: Buffer.from(match[2], "hex") };

@@ -1,8 +1,8 @@
 /**
  * Theory of operation
  *
- * IPv6 on ports, besides DHCPv6: routers are advertised, and the addresses that guests make for themselves are learnt and bound like
- * leases. Of link-local addresses a guest may have two: without one its questions for the router would be taken for spoofed.
+ * IPv6 on ports, besides DHCPv6: routers are advertised, and the addresses that guests make for themselves are learnt and bound
+ * like leases. Of link-local addresses a guest may have two: without one its questions for the router would be taken for spoofed.
  *
  * An address belongs to whoever has a lease for it, or is configured with it; what is merely taken gives way. So what the learner
  * forgets stays bound where a lease has come for the same guest in the meantime.
