@@ -199,12 +199,12 @@ Napi::Value FrameSocket::Watch(const Napi::CallbackInfo& info) {
 
 Napi::Value FrameSocket::SetReferenced(const Napi::CallbackInfo& info) { return readable_.SetReferenced(info); }
 
+// close() → promise that resolves when the kernel has let go of the sockets
 Napi::Value FrameSocket::Close(const Napi::CallbackInfo& info) {
   readable_.Stop();
   std::vector<UniqueFd> sockets = poller_.Close();
   if (UniqueFd sender = sender_.Close(); sender.valid()) sockets.push_back(std::move(sender));
-  Environment::Of(info.Env())->closer().Add(info.Env(), std::move(sockets));
-  return info.Env().Undefined();
+  return Environment::Of(info.Env())->closer().Add(info.Env(), std::move(sockets));
 }
 
 }  // namespace tapnet

@@ -6,12 +6,9 @@
 #include <sys/ioctl.h>
 
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "arguments.h"
-#include "close_all.h"
-#include "task.h"
 
 namespace tapnet {
 
@@ -166,15 +163,9 @@ Napi::Value Tap::CloseLater(const Napi::CallbackInfo& info) {
     }
     members.push_back(Unwrap(member.As<Napi::Object>()));
   }
-  auto descriptors = std::make_shared<std::vector<UniqueFd>>();
-  for (Tap* tap : members) descriptors->push_back(std::move(tap->fd_));
-  return Task::Run(
-      env, "tapnet.closeTaps",
-      [descriptors] {
-        CloseAll(*descriptors);
-        return SysError{};
-      },
-      [](Napi::Env done) { return done.Undefined(); });
+  std::vector<UniqueFd> descriptors;
+  for (Tap* tap : members) descriptors.push_back(std::move(tap->fd_));
+  return Environment::Of(env)->closer().Add(env, std::move(descriptors));
 }
 
 Napi::Value InterfaceIndex(const Napi::CallbackInfo& info) {

@@ -161,15 +161,20 @@ export class FrameSocket implements FrameSource {
     this.#native.setReferenced(referenced);
   }
 
-  /**
-   * May be called again, also while a batch is being handled. Later use throws TapnetError `CLOSED`.
-   *
-   * The kernel takes 10 ms to close each packet socket. That is done on pool threads, many side by side, and keeps the process
-   * alive so long; `process.exit` in between, or a kill, leaves it to the kernel, which does it one by one.
-   */
+  /** May be called again, also while a batch is being handled. Later use throws TapnetError `CLOSED`. */
   close(): void {
+    void this.closeLater();
+  }
+
+  /**
+   * As `close`; resolves when the kernel has let go of the sockets.
+   *
+   * It takes 10 ms for each, side by side on many threads. Who ends the process before that leaves the rest to the kernel, which
+   * does it one by one: 10 s for a thousand links.
+   */
+  async closeLater(): Promise<void> {
     systemClock.cancel(this.#check);
-    this.#native.close();
+    await this.#native.close();
   }
 
   /** A link that went down may be gone for good a moment later, and nothing tells. */

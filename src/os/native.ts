@@ -69,7 +69,7 @@ export interface NativeTap {
   close(): void;
 }
 
-export interface NativeFrameSocket extends NativeWatched {
+export interface NativeFrameSocket extends Omit<NativeWatched, "close"> {
   /** `filter` has two words for each instruction: code | jt << 16 | jf << 24, and k. */
   add(slot: number, ifindex: number, filter: Uint32Array, receiveBytes: number, allMulticast: boolean): void;
   setFilter(slot: number, filter: Uint32Array): void;
@@ -88,6 +88,8 @@ export interface NativeFrameSocket extends NativeWatched {
   drops(slot: number): number;
   counts(): { received: number; receiveDrops: number; tagged: number; sent: number; sendErrors: number };
   watch(onReadable: () => void): void;
+  /** Resolves when the kernel has let go of the sockets. */
+  close(): Promise<void>;
 }
 
 type UdpColumns = readonly [

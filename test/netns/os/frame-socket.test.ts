@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readSync, writeSync } from "node:fs";
+import { readdirSync, readSync, writeSync } from "node:fs";
 import { before, describe, type TestContext, test } from "node:test";
 import { FRAME_FLAG, FRAME_SLOT_BYTES, ReceiveBatch, SendBatch } from "../../../src/frame/batch.js";
 import { type FilterInstruction, type FrameListener, FrameSocket } from "../../../src/os/frame-socket.js";
@@ -268,6 +268,18 @@ describe("the frame socket", needs(root, tap, command("ip", "iproute2")), () => 
     const started = performance.now();
     for (let slot = 0; slot < 100; slot++) assert.ok(socket.remove(slot));
     assert.ok(performance.now() - started < 300, "one hundred sockets take the kernel a second to close");
+  });
+
+  test("many links are closed side by side", async (t) => {
+    const link = createLink(t);
+    const { socket } = new Receiver(t);
+    for (let slot = 0; slot < 200; slot++) socket.add(slot, link.ifindex, NOTHING);
+    const open = readdirSync("/proc/self/fd").length;
+    const started = performance.now();
+    await socket.closeLater();
+    assert.ok(performance.now() - started < 1500, "two hundred take the kernel two seconds one after another");
+    assert.ok(readdirSync("/proc/self/fd").length <= open - 200);
+    await socket.closeLater();
   });
 
   test("what cannot be is said", (t) => {
