@@ -46,11 +46,11 @@ export interface LeaseCounts {
  *   released, expired   over, but remembered: its identity gets it back, others only when no free address is left, oldest first;
  *   declined  nobody's until its quarantine ends.
  * An identity has at most one *main* lease (bound, or over and remembered) and one *pending* offer of another address, which
- * replaces the main lease when it is bound: that is how a new reservation takes effect. Expiry is noticed by the timer wheel, and
- * at once whenever somebody asks for the lease. Addresses outside the pool (reservations) live here just the same; the pool is only
- * asked to choose. Limits: as many leases as addresses, quarantine bounded by `Quarantine`.
- * Why memory is the truth and the store its shadow: a lookup per packet must not leave the process, and a store that is only
- * written in commit order can be anything from a file to a cluster.
+ * replaces the main lease when it is bound: that is how a new reservation takes effect. Expiry is noticed by the timer wheel,
+ * and at once whenever somebody asks for the lease. Addresses outside the pool (reservations) live here just the same; the pool
+ * is only asked to choose. Limits: as many leases as addresses, quarantine bounded by `Quarantine`. Why memory is the truth and
+ * the store its shadow: a lookup per packet must not leave the process, and a store that is only written in commit order can be
+ * anything from a file to a cluster.
  */
 export class LeaseBook implements LeaseOwner {
   readonly network: string;
@@ -118,8 +118,8 @@ export class LeaseBook implements LeaseOwner {
   }
 
   /**
-   * Holds an address for this identity: the one that it has or had, else the wanted one, else the one that its identity gives, else
-   * any free one, else the one whose lease ended longest ago. Undefined when the pool is used up. Nothing is stored.
+   * Holds an address for this identity: the one that it has or had, else the wanted one, else the one that its identity gives,
+   * else any free one, else the one whose lease ended longest ago. Undefined when the pool is used up. Nothing is stored.
    */
   offer(identity: string, wanted: LeaseAddress | undefined, holdMs: number, pool = this.pool): Lease | undefined {
     const own = this.find(identity);
@@ -186,8 +186,8 @@ export class LeaseBook implements LeaseOwner {
   }
 
   /**
-   * The client found somebody else at the address: nobody gets it until the quarantine ends. One identity can quarantine only a few
-   * addresses, all together only half of the pool: beyond that the oldest is freed.
+   * The client found somebody else at the address: nobody gets it until the quarantine ends. One identity can quarantine only a
+   * few addresses, all together only half of the pool: beyond that the oldest is freed.
    */
   decline(lease: Lease, quarantineMs: number): void {
     const nowMs = this.#clock.nowMs();
@@ -237,8 +237,8 @@ export class LeaseBook implements LeaseOwner {
   }
 
   /**
-   * Takes over a lease from elsewhere (an import, an operator) and stages it to be saved; false when somebody else has the address
-   * now. A former owner's claim on it is given up.
+   * Takes over a lease from elsewhere (an import, an operator) and stages it to be saved; false when somebody else has the
+   * address now. A former owner's claim on it is given up.
    */
   take(record: LeaseRecord): boolean {
     const holder = this.at(record.address);

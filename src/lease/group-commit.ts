@@ -40,15 +40,14 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Theory of operation. Goal: no ACK leaves before its lease is on disk, at one flush for all that wait. Whatever the books change
- * is staged in the open group. `commit` closes it when no save is under way, otherwise it is closed when that one has ended; so
- * there is one save at a time, and groups grow by themselves while the disk is slow. A group goes through: records taken → `save`
- * → listeners told (kernel, names) → waiters resolved → ACKs leave.
- * A failure at either step rejects the waiters. Promises (new bindings, renewals) fall back to what was saved before, unless a
- * later group has already replaced them. What takes rights away (expired, released, declined, removed) stands in memory whatever
- * the disk says, and is tried again: forgetting it would give an address that its owner left, and a stale record on disk only costs
- * an address until it expires.
- * Why not one promise per lease: 256 promises per flush cost more than the flush.
+ * Theory of operation. Goal: no ACK leaves before its lease is on disk, at one flush for all that wait. Whatever the books
+ * change is staged in the open group. `commit` closes it when no save is under way, otherwise it is closed when that one has
+ * ended; so there is one save at a time, and groups grow by themselves while the disk is slow. A group goes through: records
+ * taken → `save` → listeners told (kernel, names) → waiters resolved → ACKs leave. A failure at either step rejects the
+ * waiters. Promises (new bindings, renewals) fall back to what was saved before, unless a later group has already replaced
+ * them. What takes rights away (expired, released, declined, removed) stands in memory whatever the disk says, and is tried
+ * again: forgetting it would give an address that its owner left, and a stale record on disk only costs an address until it
+ * expires. Why not one promise per lease: 256 promises per flush cost more than the flush.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -80,8 +79,8 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when everything staged so far is durable and applied; undefined when nothing waits. Rejects with LEASE_SAVE when this
-   * group was not saved: nobody may be told that he has a lease.
+   * Resolves when everything staged so far is durable and applied; undefined when nothing waits. Rejects with LEASE_SAVE when
+   * this group was not saved: nobody may be told that he has a lease.
    */
   commit(): Promise<void> | undefined {
     const group = this.#open.leases.length + this.#open.tenures.length > 0 ? this.#open : this.#current;

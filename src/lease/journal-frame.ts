@@ -4,7 +4,8 @@ import { crc32 } from "node:zlib";
  * Frames of the journal: what one save writes, with a checksum over all of it, so that a frame is either whole or not there.
  *
  * ```
- * 0 magic · 4 payload bytes · 8 sequence (double) · 16 segment · 20 flags · 24 zero · 28 CRC-32 of 0–27 and the payload · 32 payload
+ * 0 magic · 4 payload bytes · 8 sequence (double) · 16 segment · 20 flags · 24 zero · 28 CRC-32 of 0–27 and the payload · 32
+ * payload
  * ```
  * Big-endian. Each frame begins on a sector of its own, so writing one never rewrites a sector that holds acknowledged leases.
  */

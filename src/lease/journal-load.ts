@@ -39,8 +39,8 @@ export function snapshotPath(directory: string, number: number): string {
 
 /**
  * Reads the newest snapshot and every segment from its number on; changes nothing, so it may be done beside a running daemon.
- * Throws LEASE_STORE_CORRUPT when something acknowledged is missing: a cut or damaged file, a gap between segments, journals whose
- * snapshot is gone.
+ * Throws LEASE_STORE_CORRUPT when something acknowledged is missing: a cut or damaged file, a gap between segments, journals
+ * whose snapshot is gone.
  */
 export async function loadJournal(directory: string): Promise<LoadedJournal> {
   const { segments, snapshots } = await list(directory);

@@ -14,10 +14,11 @@ const CRC_OFFSET = SECTOR_BYTES - 4;
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /**
- * A segment of the journal, open for writing: filled with zeros and flushed beforehand, so that a save overwrites blocks that exist.
+ * A segment of the journal, open for writing: filled with zeros and flushed beforehand, so that a save overwrites blocks that
+ * exist.
  *
- * It is opened with O_DSYNC: a write that has returned is on the disk, in one call instead of two. Measured per flush of 32 leases:
- * append and fdatasync 528 µs, the same on existing blocks 324 µs, O_DSYNC 288 µs.
+ * It is opened with O_DSYNC: a write that has returned is on the disk, in one call instead of two. Measured per flush of 32
+ * leases: append and fdatasync 528 µs, the same on existing blocks 324 µs, O_DSYNC 288 µs.
  */
 export class Segment {
   readonly number: number;

@@ -1,4 +1,3 @@
-import type { CommitGroup } from "./group-commit.js";
 import type { EndReason, LeaseAddress, LeaseRecord, LeaseState } from "./lease.js";
 import type { WheelEntry } from "./timer-wheel.js";
 
@@ -29,8 +28,8 @@ export class Lease implements WheelEntry {
   /** The interface that listeners know of, so that they hear of changes only. */
   toldIfindex = NEVER_TOLD;
   endReason: EndReason = "expired";
-  /** The commit group in which the lease waits to be saved. */
-  group: CommitGroup | undefined;
+  /** The commit group in which the lease waits to be saved; it is only compared. */
+  group: object | undefined;
   /** Neighbours in the book's list of ended leases, oldest first. */
   endedNext: Lease | undefined;
   endedPrevious: Lease | undefined;

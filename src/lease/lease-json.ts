@@ -4,8 +4,8 @@ import { formatMac, parseMac } from "../base/mac.js";
 import { type EndReason, formatLeaseAddress, type LeaseRecord, type StoredState, type Tenure } from "./lease.js";
 
 /**
- * Leases as JSON: what people export, what history files hold, and what the API shows. Addresses as text, times in ISO 8601, `null`
- * for a lease without end.
+ * Leases as JSON: what people export, what history files hold, and what the API shows. Addresses as text, times in ISO 8601,
+ * `null` for a lease without end.
  */
 
 export interface LeaseJson {

@@ -23,7 +23,8 @@ export interface LmdbStoreOptions {
 }
 
 /**
- * Leases in an lmdb database, which other programs can read while we run: one entry a lease, one a closed tenure, each with a CRC.
+ * Leases in an lmdb database, which other programs can read while we run: one entry a lease, one a closed tenure, each with a
+ * CRC.
  *
  * `overlappingSync` is off, so that a commit's promise means "on the disk" (with it on, that is what `flushed` means, one turn of
  * the database's thread later).

@@ -1,6 +1,9 @@
 import type { Lease } from "./lease-entry.js";
 
-/** Addresses that one identity can keep out of use by declining them. A client that finds more conflicts than this is not honest. */
+/**
+ * Addresses that one identity can keep out of use by declining them. A client that finds more conflicts than this is not
+ * honest.
+ */
 const PER_IDENTITY = 4;
 
 /** Declined leases, oldest first, bounded per identity and in all, so that declining in a loop does not empty a pool. */

@@ -28,8 +28,8 @@ export function checkFreeSpace(path: string): void {
 }
 
 /**
- * Takes a directory for this process: a file that names it by process id and start time, so that a number that was given to another
- * process since does not count. Throws LEASE_STORE_BUSY when its owner lives. Call the result to let go.
+ * Takes a directory for this process: a file that names it by process id and start time, so that a number that was given to
+ * another process since does not count. Throws LEASE_STORE_BUSY when its owner lives. Call the result to let go.
  */
 export function lockDirectory(path: string): () => void {
   const file = join(path, LOCK_FILE);

@@ -1,8 +1,9 @@
 import { errorMessage, TapnetError } from "../base/errors.js";
 
 /**
- * A lease store that cannot be used. Codes: `LEASE_STORE_CORRUPT` (bytes that nobody wrote so), `LEASE_STORE_NEWER` (written by a later
- * version), `LEASE_STORE_BUSY` (another process has it), `LEASE_STORE_DENIED` (not ours to write), `LEASE_STORE_FULL`, `LEASE_STORE_IO`.
+ * A lease store that cannot be used. Codes: `LEASE_STORE_CORRUPT` (bytes that nobody wrote so), `LEASE_STORE_NEWER` (written by
+ * a later version), `LEASE_STORE_BUSY` (another process has it), `LEASE_STORE_DENIED` (not ours to write), `LEASE_STORE_FULL`,
+ * `LEASE_STORE_IO`.
  */
 export class LeaseStoreError extends TapnetError {
   /** File or directory concerned. */
@@ -39,6 +40,6 @@ export function corrupt(path: string, what: string): LeaseStoreError {
   return new LeaseStoreError(
     "LEASE_STORE_CORRUPT",
     path,
-    `${what}; leases that were acknowledged may be lost. Restore the directory from a backup, or move it away to start without leases`,
+    `${what}; acknowledged leases may be lost. Restore the directory from a backup, or move it away to start without leases`,
   );
 }

@@ -14,12 +14,12 @@ const SLOTS = 1 << SLOT_BITS;
 const LEVELS = 4;
 
 /**
- * Theory of operation. Goal: many thousand timers of which nearly all are moved before they fire, so setting, moving and removing
- * must be O(1) and moving later must cost nothing. Four levels of 256 slots (of 1 s, 4 min, 18 h, 194 days each); an
- * entry hangs in the slot of the time it was set with. When its slot comes up and it is due later (it was moved, or it hung on a
- * coarse level), it is hung in again; so a renewed lease is touched once per lease time, not once per renewal. An entry moved
- * *earlier* must be set again. Limits: it fires up to one second late, never early; `Infinity` never fires and is not kept.
- * Why not a heap: 50,000 renewals would each cost 16 comparisons, and a heap of lazily moved timers is a wheel with worse locality.
+ * Theory of operation. Goal: many thousand timers of which nearly all are moved before they fire, so setting, moving and
+ * removing must be O(1) and moving later must cost nothing. Four levels of 256 slots (of 1 s, 4 min, 18 h, 194 days each); an
+ * entry hangs in the slot of the time it was set with. When its slot comes up and it is due later (it was moved, or it hung on
+ * a coarse level), it is hung in again; so a renewed lease is touched once per lease time, not once per renewal. An entry moved
+ * *earlier* must be set again. Limits: it fires up to one second late, never early; `Infinity` never fires and is not kept. Why
+ * not a heap: 50,000 renewals would each cost 16 comparisons, and a heap of lazily moved timers is a wheel with worse locality.
  */
 export class TimerWheel<Entry extends WheelEntry> {
   readonly #slots: (WheelEntry | undefined)[] = new Array<WheelEntry | undefined>(SLOTS * LEVELS).fill(undefined);

@@ -18,8 +18,8 @@ interface Pending {
 }
 
 /**
- * Asks by ARP whether anybody uses an address (RFC 5227 §2.1.1): sender address zero, so that no host learns anything wrong. Bind it
- * as the service of ARP messages. Whoever speaks for the address, or probes for it too, uses it.
+ * Asks by ARP whether anybody uses an address (RFC 5227 §2.1.1): sender address zero, so that no host learns anything wrong.
+ * Bind it as the service of ARP messages. Whoever speaks for the address, or probes for it too, uses it.
  */
 export class ArpProbe implements AddressProbe, PacketService {
   readonly #sender: PacketSender;

@@ -6,8 +6,8 @@ const ON_LINK = 0;
 const EVERYWHERE: Ipv4Prefix = { family: 4, address: 0, prefixLength: 0 };
 
 /**
- * Options 121 and 249 of a network; empty when it needs none. A client that follows them ignores option 3 (RFC 3442), so the default
- * route is among them; with netmask `host` also the way to the gateway itself, first, because the others go through it.
+ * Options 121 and 249 of a network; empty when it needs none. A client that follows them ignores option 3 (RFC 3442), so the
+ * default route is among them; with netmask `host` also the way to the gateway itself, first, because the others go through it.
  */
 export function classlessRoutesOf(network: Dhcp4Network): ClasslessRoute[] {
   const isHost = network.netmask === "host";

@@ -25,9 +25,9 @@ export interface ConflictOutcome {
 
 /**
  * Theory of operation. Goal: an address that somebody uses without a lease is not offered (RFC 2131 §3.1 step 2), and no other
- * client waits meanwhile. A DISCOVER for an address that has to be probed is copied and answered with silence; its lease is held.
- * When the answer is there, the copy is handled again: now the lease is marked as probed, so it is offered. A lease is probed once
- * per time in the book while it is not bound; a bound one never, because its own client would answer.
+ * client waits meanwhile. A DISCOVER for an address that has to be probed is copied and answered with silence; its lease is
+ * held. When the answer is there, the copy is handled again: now the lease is marked as probed, so it is offered. A lease is
+ * probed once per time in the book while it is not bound; a bound one never, because its own client would answer.
  */
 export class ConflictCheck {
   readonly #probe: AddressProbe;

@@ -20,8 +20,8 @@ export function onDiscover(exchange: Exchange, server: Dhcp4Server): Verdict {
 }
 
 /**
- * The address for a client, in the order of RFC 2131 §4.3.1: the one reserved for it, its present one, its former one, the one that
- * it asks for, any free one. A reserved address that somebody else still has is not waited for.
+ * The address for a client, in the order of RFC 2131 §4.3.1: the one reserved for it, its present one, its former one, the one
+ * that it asks for, any free one. A reserved address that somebody else still has is not waited for.
  */
 export function holdAddress(exchange: Exchange): Lease | undefined {
   const { book, identity, reservation, served } = exchange;

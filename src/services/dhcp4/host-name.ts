@@ -7,7 +7,8 @@ const HYPHEN = 0x2d;
 const DOT = 0x2e;
 
 /**
- * The name that the client asks for, as one label of letters, digits and hyphens (RFC 1123 §2.1); empty when nothing of it is left.
+ * The name that the client asks for, as one label of letters, digits and hyphens (RFC 1123 §2.1); empty when nothing of it is
+ * left.
  *
  * From option 81 if there is one, else 12; the first label counts. Whatever a guest sends, its lease does not depend on it.
  */

@@ -23,9 +23,12 @@ export function clientIdOf(request: Dhcp4Request): string {
  */
 export function identityOf(request: Dhcp4Request): string {
   if (request.lengthOf(OPTION.clientIdentifier) > 0) return `id:${clientIdOf(request)}`;
-  const hardware = hexOf(request.bytes, request.offset + header.FIELD.chaddr, request.hlen);
-  if (!request.isEthernet) return `hw:${request.htype}:${hardware}`;
-  return `mac:${hardware.slice(0, 2)}:${hardware.slice(2, 4)}:${hardware.slice(4, 6)}:${hardware.slice(6, 8)}:${hardware.slice(8, 10)}:${hardware.slice(10)}`;
+  const { bytes, hlen, htype } = request;
+  const start = request.offset + header.FIELD.chaddr;
+  if (!request.isEthernet) return `hw:${htype}:${hexOf(bytes, start, hlen)}`;
+  let mac = `mac:${HEX[bytes[start]]}`;
+  for (let at = start + 1; at < start + hlen; at++) mac += `:${HEX[bytes[at]]}`;
+  return mac;
 }
 
 export function guestIdentity(guest: string): string {

@@ -220,8 +220,8 @@ export class ReplyComposer {
   }
 
   /**
-   * Option 81 (RFC 4702 §4): we keep the client's name ourselves unless it wants no updates at all, and say which name that is, in
-   * the encoding that it used.
+   * Option 81 (RFC 4702 §4): we keep the client's name ourselves unless it wants no updates at all, and say which name that is,
+   * in the encoding that it used.
    */
   #fqdn(exchange: Exchange): void {
     const { request } = exchange;

@@ -78,8 +78,8 @@ function claimFree(exchange: Exchange, address: Ipv4Address): Lease | undefined 
 }
 
 /**
- * Whether the configuration, as it is now, gives this client this address. A client that has a reservation must move to it as soon
- * as nobody else is there.
+ * Whether the configuration, as it is now, gives this client this address. A client that has a reservation must move to it as
+ * soon as nobody else is there.
  */
 function mayHave(exchange: Exchange, address: Ipv4Address): boolean {
   const reserved = exchange.reservation?.address;

@@ -69,8 +69,8 @@ export class Dhcp4Service implements DatagramService {
   }
 
   /**
-   * The networks from now on. Leases of a network that stays are kept; those that the new configuration does not give any more end
-   * when their client asks next. Networks that are not named any more lose their leases.
+   * The networks from now on. Leases of a network that stays are kept; those that the new configuration does not give any more
+   * end when their client asks next. Networks that are not named any more lose their leases.
    */
   configure(networks: readonly Dhcp4Network[]): void {
     const names = new Set(networks.map((network) => network.name));

@@ -1,6 +1,6 @@
 /**
- * Classless static routes (RFC 3442; option 249 is Microsoft's copy of it): for each route one octet prefix length, as many octets
- * of the destination as that length needs, and four of the router. Router 0.0.0.0 means on this link.
+ * Classless static routes (RFC 3442; option 249 is Microsoft's copy of it): for each route one octet prefix length, as many
+ * octets of the destination as that length needs, and four of the router. Router 0.0.0.0 means on this link.
  */
 
 import type { Ipv4Address } from "../../base/ipv4-address.js";
@@ -12,7 +12,9 @@ export interface ClasslessRoute {
   readonly router: Ipv4Address;
 }
 
-/** Undefined when a prefix length is over 32, when octets are missing, or when there is no route at all. Host bits are cleared. */
+/**
+ * Undefined when a prefix length is over 32, when octets are missing, or when there is no route at all. Host bits are cleared.
+ */
 export function parse(value: Uint8Array): ClasslessRoute[] | undefined {
   const routes: ClasslessRoute[] = [];
   for (let at = 0; at < value.length; ) {

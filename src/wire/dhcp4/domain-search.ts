@@ -1,6 +1,6 @@
 /**
- * Domain search list (RFC 3397): DNS names, which may point back to earlier octets of the option (RFC 1035 §4.1.4). Written without
- * pointers: some clients do not follow them. Names are text as in `domain-list.ts`.
+ * Domain search list (RFC 3397): DNS names, which may point back to earlier octets of the option (RFC 1035 §4.1.4). Written
+ * without pointers: some clients do not follow them. Names are text as in `domain-list.ts`.
  */
 
 import * as domainList from "../domain-list.js";

@@ -22,7 +22,10 @@ export function emit(list: readonly Suboption[]): Uint8Array {
   return Uint8Array.from(list.flatMap(({ code, data }) => [code, data.length, ...data]));
 }
 
-/** Offset of a suboption's data within `bytes`, its length in the octet before it; -1 when absent. Stops where it gets malformed. */
+/**
+ * Offset of a suboption's data within `bytes`, its length in the octet before it; -1 when absent. Stops where it gets
+ * malformed.
+ */
 export function find(bytes: Uint8Array, offset: number, length: number, wanted: number): number {
   const end = offset + length;
   for (let at = offset; at + 2 <= end && at + 2 + bytes[at + 1] <= end; at += 2 + bytes[at + 1]) {

@@ -139,8 +139,8 @@ export class Dhcp4Writer {
   }
 
   /**
-   * Ends the reply: option 52 if it is needed, then the client's option `tailCode` as it came (the one that must be last, split as
-   * it must be; 0 for none), the end option, and zeros up to 300 bytes. Returns the length of the message.
+   * Ends the reply: option 52 if it is needed, then the client's option `tailCode` as it came (the one that must be last, split
+   * as it must be; 0 for none), the end option, and zeros up to 300 bytes. Returns the length of the message.
    */
   finish(request: Dhcp4Request, tailCode: number): number {
     const overload =

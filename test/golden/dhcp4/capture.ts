@@ -1,7 +1,7 @@
 /**
  * Makes the transcripts of real clients beside this file anew: `node dist/test/golden/dhcp4/capture.js` (root, tcpdump and the
- * clients needed). Each client runs in a network namespace against our own server, from its start over two renewals to its release;
- * tcpdump listens on the server's side.
+ * clients needed). Each client runs in a network namespace against our own server, from its start over two renewals to its
+ * release; tcpdump listens on the server's side.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Makes the transcripts of the two kinds of client that cannot be run here: `node dist/test/golden/dhcp4/compose.js`. Their messages
- * are put together from the options that are documented of them: of Windows in MS-DHCPE, of iPXE in RFC 4578 and its own pages. So
- * they have the shape of such a client; they are no captures.
+ * Makes the transcripts of the two kinds of client that cannot be run here: `node dist/test/golden/dhcp4/compose.js`. Their
+ * messages are put together from the options that are documented of them: of Windows in MS-DHCPE, of iPXE in RFC 4578 and its
+ * own pages. So they have the shape of such a client; they are no captures.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

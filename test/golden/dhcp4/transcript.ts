@@ -1,6 +1,6 @@
 /**
- * Captured conversations as text: a line that says who speaks (`>` the client, `<` the server), between which addresses, and what;
- * then the UDP payload in hex.
+ * Captured conversations as text: a line that says who speaks (`>` the client, `<` the server), between which addresses, and
+ * what; then the UDP payload in hex.
  */
 import { formatIpv4, type Ipv4Address, parseIpv4 } from "../../../src/base/ipv4-address.js";
 import { formatMac, type Mac, parseMac } from "../../../src/base/mac.js";

@@ -1,6 +1,6 @@
 /**
- * The whole service under messages that nobody would send: mutated and made up, on ports and shared links, with relays and without.
- * `TAPNET_FUZZ_SECONDS` makes it longer.
+ * The whole service under messages that nobody would send: mutated and made up, on ports and shared links, with relays and
+ * without. `TAPNET_FUZZ_SECONDS` makes it longer.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -10,8 +10,8 @@ import type { World } from "./world.js";
 type State = "init" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
 
 /**
- * A client as RFC 2131 §4.4 has it (figure 5). It *believes* in its address from the ACK on until the lease ends, counted from the
- * moment when it asked: that is the promise that the server must keep.
+ * A client as RFC 2131 §4.4 has it (figure 5). It *believes* in its address from the ACK on until the lease ends, counted from
+ * the moment when it asked: that is the promise that the server must keep.
  */
 export class SimClient {
   readonly world: World;

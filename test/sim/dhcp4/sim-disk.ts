@@ -5,7 +5,9 @@ import type { LeaseChange, LeaseStore } from "../../../src/lease/store.js";
 import { chance, type Odds } from "./odds.js";
 import type { SimClock } from "./sim-clock.js";
 
-/** What survives a crash: leases on a disk that is slow, fails, and may have written any part of a save that it did not confirm. */
+/**
+ * What survives a crash: leases on a disk that is slow, fails, and may have written any part of a save that it did not confirm.
+ */
 export class SimDisk {
   readonly #table = new LeaseTable();
   readonly #clock: SimClock;

@@ -1,6 +1,6 @@
 /**
- * What durable means, asked of the kernel: every save is on the disk before its promise is fulfilled. The journal writes through a
- * descriptor opened with O_DSYNC; lmdb calls fdatasync or writes its meta page through such a descriptor.
+ * What durable means, asked of the kernel: every save is on the disk before its promise is fulfilled. The journal writes
+ * through a descriptor opened with O_DSYNC; lmdb calls fdatasync or writes its meta page through such a descriptor.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -28,9 +28,11 @@ function program(kind: string, stateDirectory: string): string {
     const { openStore } = await import(${from("lease/open-store.js")});
     const { systemClock } = await import(${from("base/clock.js")});
     const { silentLogger } = await import(${from("base/log.js")});
-    const store = await openStore({ kind: ${JSON.stringify(kind)}, stateDirectory: ${JSON.stringify(stateDirectory)}, clock: systemClock, log: silentLogger });
+    const where = { kind: ${JSON.stringify(kind)}, stateDirectory: ${JSON.stringify(stateDirectory)} };
+    const store = await openStore({ ...where, clock: systemClock, log: silentLogger });
     await store.load();
-    const lease = { network: "default", family: 4, kind: "address", address: 1, prefixLength: 32, identity: "id:01", state: "bound", mac: 1, clientId: "01", hostname: "" };
+    const key = { network: "default", family: 4, kind: "address", address: 1, prefixLength: 32 };
+    const lease = { ...key, identity: "id:01", state: "bound", mac: 1, clientId: "01", hostname: "" };
     writeSync(2, "begin");
     for (let save = 1; save <= ${SAVES}; save++) {
       await store.save([{ kind: "put", lease: { ...lease, boundAtMs: save, renewedAtMs: save, expiresAtMs: save } }]);

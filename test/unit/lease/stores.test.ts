@@ -157,7 +157,8 @@ function openUnder(mount: string, path: string, kind: StoreKind): string {
     const { openStore } = await import(${JSON.stringify(new URL("lease/open-store.js", modules).href)});
     const { systemClock } = await import(${JSON.stringify(new URL("base/clock.js", modules).href)});
     const { silentLogger } = await import(${JSON.stringify(new URL("base/log.js", modules).href)});
-    try { await openStore({ kind: ${JSON.stringify(kind)}, stateDirectory: ${JSON.stringify(path)}, clock: systemClock, log: silentLogger }); console.log("opened"); }
+    const where = { kind: ${JSON.stringify(kind)}, stateDirectory: ${JSON.stringify(path)} };
+    try { await openStore({ ...where, clock: systemClock, log: silentLogger }); console.log("opened"); }
     catch (thrown) { console.log(thrown.code, thrown.message); }
     process.exit(0);`;
   const run = spawnSync(

@@ -74,7 +74,7 @@ test("the budget keeps what a flood may use of the service to its own share", as
   assert.ok(lab.dispatcher.counters.get("over-budget") > FLOOD - 1000);
 });
 
-test("a shared link is filled by random MACs at most as far as its pool goes, and is free again when the offers end", async () => {
+test("random MACs fill a shared link only as far as its pool goes, and only until the offers end", async () => {
   const lab = new Dhcp4Lab();
   const storm = new Flood();
   storm.batch.slot.fill(2);

@@ -115,7 +115,7 @@ test("a new reservation takes effect at the next renewal, and the old address is
   assert.equal(lab.service.book("default")?.at(first), undefined);
 });
 
-test("a client whose reserved address somebody else still has gets another one meanwhile, and moves when it is free", async () => {
+test("a client whose reserved address is taken gets another one meanwhile, and moves when it is free", async () => {
   const lab = labWith({});
   const holder = new Client(0x5254_0000_0001);
   const heir = new Client(0x5254_0000_0002);
