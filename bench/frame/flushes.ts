@@ -6,8 +6,8 @@ const ATTACHED = /attached/;
 const O_DSYNC = 0o10000;
 
 /**
- * How often a process flushes to disk while `work` is done, seen by strace: the calls that are flushes, and writes to files that are
- * open with O_DSYNC, each of which is one as well (open(2)).
+ * How often a process flushes to disk while `work` is done, seen by strace: the calls that are flushes, and writes to files
+ * that are open with O_DSYNC, each of which is one as well (open(2)).
  */
 export async function countFlushes(host: Host, pid: number, work: () => Promise<void>): Promise<number> {
   const trace = host.start(["strace", "-f", "-e", `trace=${CALLS}`, "-e", "signal=none", "-s", "0", "-p", String(pid)]);

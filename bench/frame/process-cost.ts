@@ -3,7 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 /** Ticks a second of the times in /proc: USER_HZ, 100 on every Linux that we run on. */
 const TICKS_PER_SECOND = 100;
 
-/** CPU time of a process and those that it has started, all threads, so far, in microseconds: user and system (proc(5), `stat`). */
+/**
+ * CPU time of a process and those that it has started, all threads, so far, in microseconds: user and system (proc(5),
+ * `stat`).
+ */
 export function cpuMicroseconds(pid: number): number {
   let ticks = 0;
   for (const member of family(pid)) {
@@ -14,7 +17,10 @@ export function cpuMicroseconds(pid: number): number {
   return (ticks / TICKS_PER_SECOND) * 1e6;
 }
 
-/** Memory that a process and those that it has started have in RAM, in MB of 1,000,000 bytes; what they share counts once for each. */
+/**
+ * Memory that a process and those that it has started have in RAM, in MB of 1,000,000 bytes; what they share counts once
+ * for each.
+ */
 export function residentMb(pid: number): number {
   let kib = 0;
   for (const member of family(pid)) {

@@ -1,10 +1,10 @@
 /**
  * How fast names are answered, and what an answer costs: tapnetd beside dnsmasq, unbound, Knot and NSD.
  *
- * Each server has a namespace of its own, with an upstream that knows every name. `native/bench/dns-load.c` keeps a fixed number of
- * questions open and checks every answer: its id, its question, its code, and that there is a record where there should be one; one
- * wrong answer ends the benchmark. It asks over sockets, as the host does, and by whole frames over a TAP, as a guest does: the
- * rivals then have the host's own stack between them and the TAP, tapnetd has not.
+ * Each server has a namespace of its own, with an upstream that knows every name. `native/bench/dns-load.c` keeps a fixed
+ * number of questions open and checks every answer: its id, its question, its code, and that there is a record where there
+ * should be one; one wrong answer ends the benchmark. It asks over sockets, as the host does, and by whole frames over a TAP,
+ * as a guest does: the rivals then have the host's own stack between them and the TAP, tapnetd has not.
  */
 import { type Host, Lab } from "../../test/support/lab.js";
 import { until } from "../../test/support/wait.js";

@@ -1,11 +1,11 @@
 /**
  * How fast leases are given, and what they cost: tapnetd beside Kea, dnsmasq and ISC dhcpd, under the same load.
  *
- * Two topologies. *Shared link*: each server has a namespace of its own and is joined by a veth to another one where the load plays
- * its clients. *TAPs*: the load makes TAPs in the server's namespace and plays one client on each, all behind one gateway
- * address. `native/bench/dhcp-load.c` keeps a fixed number of exchanges open, checks every reply, and counts an exchange only when
- * its ACK is right; so a server that answers wrongly is not fast, it fails. Renewals come through a relay for all servers, because
- * clients that have no stack could not answer the ARP that a unicast reply to them begins with.
+ * Two topologies. *Shared link*: each server has a namespace of its own and is joined by a veth to another one where the load
+ * plays its clients. *TAPs*: the load makes TAPs in the server's namespace and plays one client on each, all behind one gateway
+ * address. `native/bench/dhcp-load.c` keeps a fixed number of exchanges open, checks every reply, and counts an exchange only
+ * when its ACK is right; so a server that answers wrongly is not fast, it fails. Renewals come through a relay for all
+ * servers, because clients that have no stack could not answer the ARP that a unicast reply to them begins with.
  */
 import { type Host, Lab } from "../../test/support/lab.js";
 import type { Bench, BenchSize } from "../frame/bench.js";

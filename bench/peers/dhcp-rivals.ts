@@ -1,8 +1,8 @@
 /**
- * The DHCP servers that tapnetd is measured against, from Debian's packages. All lease 10.64.16.0 to 10.65.255.255 for an hour, send
- * netmask and router, and ping nothing. Where a server would answer a client that comes back soon without storing its lease
- * again (Kea's lease caching, ISC's cache threshold), that is switched off: every ACK is a stored lease, as ours is. None of them is told to
- * flush more or less than it does by default.
+ * The DHCP servers that tapnetd is measured against, from Debian's packages. All lease 10.64.16.0 to 10.65.255.255 for an
+ * hour, send netmask and router, and ping nothing. Where a server would answer a client that comes back soon without storing
+ * its lease again (Kea's lease caching, ISC's cache threshold), that is switched off: every ACK is a stored lease, as ours is.
+ * None of them is told to flush more or less than it does by default.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,10 @@
 import type { Host } from "../../test/support/lab.js";
 import type { HeldLease } from "./dhcp-site.js";
 
-/** A DHCP server in the benchmark, ours or a rival, on interfaces of its own host. It can be ended and started again on its store. */
+/**
+ * A DHCP server in the benchmark, ours or a rival, on interfaces of its own host. It can be ended and started again on its
+ * store.
+ */
 export interface DhcpServer {
   readonly name: string;
   /** The program that is called with the name of a client's TAP to bring it up. */

@@ -1,7 +1,7 @@
 /**
  * tapnetd and the DNS servers that it is measured against, from Debian's packages: 10,000 local names, one thread each (what
- * tapnetd has), and for those that forward, one upstream. knotd and nsd only know their zone. Limits on how fast one client may ask are
- * off, as the load is one client.
+ * tapnetd has), and for those that forward, one upstream. knotd and nsd only know their zone. Limits on how fast one client
+ * may ask are off, as the load is one client.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -8,9 +8,9 @@
  * type, server identifier, lease time, and that no two clients hold one address. A reply that is wrong is counted, never
  * taken. Lost messages are sent again after a while, and counted.
  *
- * A client's number is the low half of its MAC address, so that a later run can be the same clients (they are known to the server),
- * or others (--first). As a relay it sends and receives by unicast like one, but answers no ARP: the server's side needs a permanent
- * neighbour for giaddr.
+ * A client's number is the low half of its MAC address, so that a later run can be the same clients (they are known to the
+ * server), or others (--first). As a relay it sends and receives by unicast like one, but answers no ARP: the server's side
+ * needs a permanent neighbour for giaddr.
  *
  * It prints one line of JSON. Times are nanoseconds of CLOCK_MONOTONIC. Errors end it with a sentence and exit status 2.
  */
@@ -218,7 +218,8 @@ static void on_ack(struct client *client, uint32_t yiaddr, bool renewal) {
     if (options.print_leases) {
       char text[INET_ADDRSTRLEN];
       const uint8_t *m = client->mac;
-      printf("%02x:%02x:%02x:%02x:%02x:%02x %s\n", m[0], m[1], m[2], m[3], m[4], m[5], inet_ntop(AF_INET, &yiaddr, text, sizeof text));
+      inet_ntop(AF_INET, &yiaddr, text, sizeof text);
+      printf("%02x:%02x:%02x:%02x:%02x:%02x %s\n", m[0], m[1], m[2], m[3], m[4], m[5], text);
     }
   }
   end_exchange(client);
@@ -243,7 +244,8 @@ static void on_frame(const uint8_t *frame, size_t length) {
   memcpy(&yiaddr, dhcp + 16, 4);
   uint32_t xid;
   memcpy(&xid, dhcp + 4, 4);
-  if (xid != client->xid && ((ntohl(xid) ^ ntohl(client->xid)) & (XID_STEP - 1)) == 0) return; /* late: it was asked again since */
+  /* Late: it was asked again since. */
+  if (xid != client->xid && ((ntohl(xid) ^ ntohl(client->xid)) & (XID_STEP - 1)) == 0) return;
   if (xid != client->xid || find_option(dhcp, dhcp_bytes, 53, &value) != 1) {
     results.wrong++;
     return;
@@ -451,7 +453,8 @@ static void print_results(double seconds) {
   uint64_t ended = results.done + results.renewed;
   printf("{\"exchanges\":%lu,\"renewals\":%lu,\"seconds\":%.3f,\"perSecond\":%.1f,", results.done, results.renewed, seconds,
          (double)ended / seconds);
-  printf("\"retries\":%lu,\"naks\":%lu,\"wrong\":%lu,\"duplicates\":%lu,", results.retries, results.naks, results.wrong, results.duplicates);
+  printf("\"retries\":%lu,\"naks\":%lu,", results.retries, results.naks);
+  printf("\"wrong\":%lu,\"duplicates\":%lu,", results.wrong, results.duplicates);
   printf("\"offerP50Us\":%.1f,\"offerP99Us\":%.1f,", percentile_us(&results.offer_ns, 50), percentile_us(&results.offer_ns, 99));
   printf("\"ackP50Us\":%.1f,\"ackP99Us\":%.1f}\n", percentile_us(&results.ack_ns, 50), percentile_us(&results.ack_ns, 99));
 }

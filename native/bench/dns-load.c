@@ -41,7 +41,8 @@ struct options {
   bool miss;
 };
 
-static struct options options = {.server = "127.0.0.1", .domain = "example", .port = 53, .sockets = 20, .open = 100, .names = 10000, .type = 1, .seconds = 3};
+static struct options options = {.server = "127.0.0.1", .domain = "example", .port = 53, .sockets = 20, .open = 100,
+                                 .names = 10000, .type = 1, .seconds = 3};
 static struct slot slots[SLOTS_MOST];
 static int socket_fds[SLOTS_MOST];
 static uint8_t headers[HEADERS_BYTES];
@@ -248,9 +249,10 @@ static void usage(void) {
 }
 
 static void parse_options(int argc, char **argv) {
-  static const struct option names[] = {{"server", 1, 0, 's'},  {"port", 1, 0, 'p'},    {"domain", 1, 0, 'd'},  {"names", 1, 0, 'n'},
-                                        {"type", 1, 0, 't'},    {"rcode", 1, 0, 'r'},   {"open", 1, 0, 'o'},    {"sockets", 1, 0, 'k'},
-                                        {"seconds", 1, 0, 'S'}, {"miss", 0, 0, 'm'},    {"tap", 1, 0, 'T'},     {"hook", 1, 0, 'h'},
+  static const struct option names[] = {
+      {"server", 1, 0, 's'},  {"port", 1, 0, 'p'},  {"domain", 1, 0, 'd'}, {"names", 1, 0, 'n'},
+      {"type", 1, 0, 't'},    {"rcode", 1, 0, 'r'}, {"open", 1, 0, 'o'},   {"sockets", 1, 0, 'k'},
+      {"seconds", 1, 0, 'S'}, {"miss", 0, 0, 'm'},  {"tap", 1, 0, 'T'},    {"hook", 1, 0, 'h'},
                                         {"mac", 1, 0, 'M'},     {"server-mac", 1, 0, 'G'}, {"address", 1, 0, 'a'}, {0}};
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {
@@ -297,8 +299,8 @@ int main(int argc, char **argv) {
       if (ready[i].revents != 0) receive(socket_fds[i]);
   }
   double seconds = (double)(now_ns() - start) / 1e9;
-  printf("{\"answered\":%lu,\"perSecond\":%.1f,\"wrong\":%lu,\"retries\":%lu,\"seconds\":%.3f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"p999Us\":%.1f}\n",
-         answered, (double)answered / seconds, wrong, retries, seconds, percentile_us(&latency_ns, 50), percentile_us(&latency_ns, 99),
-         percentile_us(&latency_ns, 99.9));
+  printf("{\"answered\":%lu,\"perSecond\":%.1f,\"wrong\":%lu,", answered, (double)answered / seconds, wrong);
+  printf("\"retries\":%lu,\"seconds\":%.3f,\"p50Us\":%.1f,", retries, seconds, percentile_us(&latency_ns, 50));
+  printf("\"p99Us\":%.1f,\"p999Us\":%.1f}\n", percentile_us(&latency_ns, 99), percentile_us(&latency_ns, 99.9));
   return wrong == 0 && answered > 0 ? 0 : 1;
 }

@@ -71,7 +71,9 @@ int main(int argc, char **argv) {
   for (;;) {
     for (int i = 0; i < BATCH; i++) {
       parts[i] = (struct iovec){messages[i], MESSAGE_BYTES};
-      batch[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &parts[i], .msg_iovlen = 1};
+      batch[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = sizeof from[i]};
+      batch[i].msg_hdr.msg_iov = &parts[i];
+      batch[i].msg_hdr.msg_iovlen = 1;
     }
     int received = recvmmsg(fd, batch, BATCH, MSG_WAITFORONE, NULL), replies = 0;
     if (received < 0 && errno != EINTR && errno != ECONNREFUSED) fail("recvmmsg", argv[1]);

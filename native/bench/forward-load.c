@@ -136,7 +136,8 @@ static void measure_rate(const uint8_t *frame) {
   uint64_t frames = atomic_load(&received), bytes = atomic_load(&received_bytes);
   atomic_store(&stop, true);
   pthread_join(receiver, NULL);
-  printf("{\"mode\":\"rate\",\"bytes\":%zu,\"frames\":%lu,\"framesPerSecond\":%.0f,", options.bytes, frames, (double)frames / seconds);
+  printf("{\"mode\":\"rate\",\"bytes\":%zu,\"frames\":%lu,", options.bytes, frames);
+  printf("\"framesPerSecond\":%.0f,", (double)frames / seconds);
   printf("\"gbitPerSecond\":%.3f,\"lost\":%lu}\n", (double)bytes * 8 / seconds / 1e9, lost);
 }
 

@@ -45,8 +45,8 @@ export interface Network {
 }
 
 /**
- * An address that a guest may use, and the only MAC address that it may use it with. The first address of a delegated prefix stands
- * for all of it.
+ * An address that a guest may use, and the only MAC address that it may use it with. The first address of a delegated prefix
+ * stands for all of it.
  */
 export interface Binding {
   readonly address: IpAddress;

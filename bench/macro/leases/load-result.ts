@@ -17,8 +17,8 @@ export interface LoadResult {
 }
 
 /**
- * The rows of one load: rate and latencies, and what the server's CPU did meanwhile. A server too slow to end a single exchange has
- * the rate 0 and no latencies. Throws where a reply was wrong.
+ * The rows of one load: rate and latencies, and what the server's CPU did meanwhile. A server too slow to end a single
+ * exchange has the rate 0 and no latencies. Throws where a reply was wrong.
  */
 export function describeLoad(kind: LoadKind, result: LoadResult, cpuUs: number): Measured[] {
   const { exchanges, renewals, wrong, duplicates, retries } = result;

@@ -18,7 +18,10 @@ export interface TapsWorkload {
   readonly seconds: number;
 }
 
-/** One client on each of many TAPs behind one gateway address. Each round is a host of its own, as TAPs come and go with the load. */
+/**
+ * One client on each of many TAPs behind one gateway address. Each round is a host of its own, as TAPs come and go with the
+ * load.
+ */
 export class Taps implements System<TapsWorkload> {
   readonly name: string;
   readonly #lab: Lab;

@@ -93,7 +93,9 @@ function examineReversePath(host: Host): Finding {
   return {
     check,
     result: "warning",
-    message: `of ${uplinks.length} uplinks ${strict.join(", ")} filter by reverse path strictly: answers by another uplink are dropped`,
+    message:
+      `of ${uplinks.length} uplinks ${strict.join(", ")} filter by reverse path strictly: ` +
+      "answers by another uplink are dropped",
     advice: strict.map((name) => `sysctl -w net.ipv4.conf.${name}.rp_filter=2`).join("; "),
   };
 }

@@ -1,10 +1,10 @@
 /**
  * Theory of operation
  *
- * A guest that boots first after the daemon's start would wait for the compiler: the way from its DISCOVER to the ACK, run for the
- * first time, takes tens of milliseconds, and a tenth of one later. So before the daemon says that it is ready, that way is walked
- * by a client that does not exist, against a server of the same kind with a network and a store in memory of its own. Nothing of
- * it leaves the process.
+ * A guest that boots first after the daemon's start would wait for the compiler: the way from its DISCOVER to the ACK, run for
+ * the first time, takes tens of milliseconds, and a tenth of one later. So before the daemon says that it is ready, that way
+ * is walked by a client that does not exist, against a server of the same kind with a network and a store in memory of its
+ * own. Nothing of it leaves the process.
  */
 import type { Clock } from "../../base/clock.js";
 import { IPV4_BROADCAST } from "../../base/ipv4-address.js";

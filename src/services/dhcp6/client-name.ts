@@ -2,8 +2,8 @@ import * as clientFqdn from "../../wire/dhcp6/client-fqdn.js";
 import type { Dhcp6Request } from "../../wire/dhcp6/request.js";
 
 /**
- * The host name that a client asks for (RFC 4704), as one label of letters, digits and hyphens (RFC 1123 §2.1); empty when nothing
- * of it is left. What domain it claims does not matter: the network's is ours.
+ * The host name that a client asks for (RFC 4704), as one label of letters, digits and hyphens (RFC 1123 §2.1); empty when
+ * nothing of it is left. What domain it claims does not matter: the network's is ours.
  */
 export function clientName(request: Dhcp6Request): string {
   if (request.fqdnOffset < 0) return "";

@@ -52,8 +52,8 @@ export class Networks {
   }
 
   /**
-   * The network that a client is on: a port's own; on a shared link, the one that the relay next to the client names by an address
-   * (RFC 8415 §13.1), or else the link's.
+   * The network that a client is on: a port's own; on a shared link, the one that the relay next to the client names by an
+   * address (RFC 8415 §13.1), or else the link's.
    */
   of(link: Link, path: RelayPath, view: DataView): NetworkState | undefined {
     if (link.guest === undefined) {

@@ -10,7 +10,10 @@ export type RuleDrop =
   | "server-id-other"
   | "ia-unexpected";
 
-/** A message's obligations (RFC 8415 §16): `must`, `mustNot`, or `may` name a server, and whether a client identifier is needed. */
+/**
+ * A message's obligations (RFC 8415 §16): `must`, `mustNot`, or `may` name a server, and whether a client identifier is
+ * needed.
+ */
 interface Rule {
   readonly clientId: boolean;
   readonly serverId: "must" | "must-not" | "may";

@@ -1,20 +1,22 @@
 /**
- * Theory of operation. Goal: a guest that makes its own addresses is reachable at them at once, and takes nothing that is another's.
- * Whatever a port says about an address of its own teaches it: a duplicate address detection (RFC 4862 §5.4), an advertisement,
- * the source of a solicitation. Only addresses inside the port's prefixes count, and, where asked for, a few link-local ones: without
- * those the guard would keep the guest from its router. A link-local address is the port's alone, others may have the same. Then
- *   somebody else's (`owner`, or learnt on another port of the network): a detection is answered "taken", so that the guest gives
- *     it up; nothing is learnt;
+ * Theory of operation. Goal: a guest that makes its own addresses is reachable at them at once, and takes nothing that is
+ * another's. Whatever a port says about an address of its own teaches it: a duplicate address detection (RFC 4862 §5.4), an
+ * advertisement, the source of a solicitation. Only addresses inside the port's prefixes count, and, where asked for, a few
+ * link-local ones: without those the guard would keep the guest from its router. A link-local address is the port's alone,
+ * others may have the same. Then
+ *   somebody else's (`owner`, or learnt on another port of the network): a detection is answered "taken", so that the guest
+ *     gives it up; nothing is learnt;
  *   new: learnt, told to the listener, watched;
  *   known: its silence begins anew.
- * An address that was silent for `idleMs` is asked for, three times a second apart, and forgotten without an answer: a paused guest
- * loses its addresses and gets them back with its first solicitation. A port has `most` addresses. When they are used up, all are
- * asked at once; the new one waits for the place of the first that stays silent, and is refused when all answer.
- * A listener report names only the last 24 bits of an address. If they are those of an address made from the sender's MAC (RFC 4291
- * App. A), that one is asked for, once a second at most: so guests that skip the detection are found.
- * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their prefix
- * is on the link work.
- * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been asked.
+ * An address that was silent for `idleMs` is asked for, three times a second apart, and forgotten without an answer: a paused
+ * guest loses its addresses and gets them back with its first solicitation. A port has `most` addresses. When they are used
+ * up, all are asked at once; the new one waits for the place of the first that stays silent, and is refused when all answer.
+ * A listener report names only the last 24 bits of an address. If they are those of an address made from the sender's MAC (RFC
+ * 4291 App. A), that one is asked for, once a second at most: so guests that skip the detection are found.
+ * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their
+ * prefix is on the link work.
+ * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been
+ * asked.
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";

@@ -1,11 +1,12 @@
 /**
- * Theory of operation. Goal: a guest that asks has its answer before it asks twice, whoever else floods; and a network of thousands
- * of links costs one timer. A solicitation is answered in its own batch, unicast to its sender, or to all nodes when the sender has
- * no address yet, then at most every three seconds a link (RFC 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS). The random delay of up to
- * half a second that the RFC asks for keeps routers on one link from answering at once; here is one router, so there is none.
- * Unsolicited advertisements go to all links of a network at a random time between the two intervals, the first three after a
- * change within sixteen seconds (§6.2.4). A new link is told at once. Limits: state per link is one object, by slot.
- * Why a message per network and not per link: at 5,000 ports it is the difference between one composition and 5,000.
+ * Theory of operation. Goal: a guest that asks has its answer before it asks twice, whoever else floods; and a network of
+ * thousands of links costs one timer. A solicitation is answered in its own batch, unicast to its sender, or to all nodes when
+ * the sender has no address yet, then at most every three seconds a link (RFC 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS). The
+ * random delay of up to half a second that the RFC asks for keeps routers on one link from answering at once; here is one
+ * router, so there is none. Unsolicited advertisements go to all links of a network at a random time between the two
+ * intervals, the first three after a change within sixteen seconds (§6.2.4). A new link is told at once. Limits: state per
+ * link is one object, by slot. Why a message per network and not per link: at 5,000 ports it is the difference between one
+ * composition and 5,000.
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";

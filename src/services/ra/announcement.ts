@@ -1,9 +1,9 @@
 /**
- * Theory of operation. Goal: an advertisement costs a copy, and a prefix that is no longer ours goes away on every host. The message
- * is composed when its content changes; only the router's MAC is patched per link. A prefix that was advertised and now is not is
- * *withdrawn*: it is mentioned with preferred lifetime 0 and what is left of two hours, the shortest that hosts believe without
- * authentication (RFC 4862 §5.5.3 e), until those are over. Its lifetime runs down, so while anything is withdrawn the message is
- * composed again when it is older than a second.
+ * Theory of operation. Goal: an advertisement costs a copy, and a prefix that is no longer ours goes away on every host. The
+ * message is composed when its content changes; only the router's MAC is patched per link. A prefix that was advertised and
+ * now is not is *withdrawn*: it is mentioned with preferred lifetime 0 and what is left of two hours, the shortest that hosts
+ * believe without authentication (RFC 4862 §5.5.3 e), until those are over. Its lifetime runs down, so while anything is
+ * withdrawn the message is composed again when it is older than a second.
  */
 import { formatPrefix } from "../../base/prefix.js";
 import { OPTION } from "../../wire/ndp/codes.js";

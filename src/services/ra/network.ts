@@ -5,8 +5,8 @@ import type { Pref64 } from "../../wire/ndp/pref64.js";
 import type { RouteInformation } from "../../wire/ndp/route-information.js";
 
 /**
- * What the router of a network says about it. Plain data; changes come as a whole new object. The router lifetime is 0 on isolated
- * networks: hosts get addresses and names, but no way out; it is at most 9,000 seconds (RFC 4861 §6.2.1).
+ * What the router of a network says about it. Plain data; changes come as a whole new object. The router lifetime is 0 on
+ * isolated networks: hosts get addresses and names, but no way out; it is at most 9,000 seconds (RFC 4861 §6.2.1).
  */
 export interface AdvertisedNetwork extends Omit<RouterAdvertisement, "kind" | "options"> {
   readonly name: string;
