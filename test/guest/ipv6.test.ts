@@ -47,7 +47,7 @@ describe("two real guests on a network with IPv6 alone", needs(root, tap, nft, q
       [nameless, NAMELESS],
     ] as const) {
       await guest.must(
-        `n=0; until ip -6 address show dev eth0 | grep ${slaac} | grep -vq tentative; do n=$((n+1)); [ $n -lt 100 ]; usleep 100000; done`,
+        `n=0; until ip -6 address show eth0 | grep ${slaac} | grep -vq tentative; do [ $((n+=1)) -lt 100 ]; usleep 100000; done`,
       );
       assert.match(await guest.must("ip -6 route show"), /default via fe80::1 dev eth0/);
     }

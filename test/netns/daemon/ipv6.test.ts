@@ -113,7 +113,7 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
     }
   });
 
-  test("the daemon is killed with -9 and started again: no ping is lost, whether the address was leased, delegated or taken", async () => {
+  test("killed with -9 and started again, the daemon loses no ping to what was leased, delegated or taken", async () => {
     const lease = (await leaseOf(web)) ?? assert.fail("no lease");
     const identity = await site.host.must("cat", `${site.daemon.stateFolder}/identity`);
     const pings = [WEB.slaac, lease, behind].map((target) =>
