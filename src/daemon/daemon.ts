@@ -16,15 +16,7 @@ import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
-import {
-  AccessList,
-  ControlClient,
-  ControlServer,
-  controlSocket,
-  HookServer,
-  hookSocket,
-  hostAccounts,
-} from "../control/index.js";
+import { AccessList, ControlServer, controlSocket, HookServer, hookSocket, hostAccounts } from "../control/index.js";
 import { FramePath } from "../frame/frame-path.js";
 import { Ports } from "../guest/ports.js";
 import { defineNetworks } from "../network/define.js";
@@ -45,6 +37,7 @@ import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { guestOf, LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
+import { awaitPredecessor } from "./wiring/predecessor.js";
 import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
@@ -122,7 +115,7 @@ export class Daemon implements DaemonParts {
   /** Starts to serve. Throws what makes that impossible, with nothing left running. */
   static async start(configuration: Configuration, log: Logger): Promise<Daemon> {
     checkHost();
-    await refuseSecond(configuration.runDirectory);
+    await awaitPredecessor(configuration.runDirectory, log);
     const daemon = new Daemon(configuration, log);
     try {
       await daemon.#rise();
@@ -135,7 +128,7 @@ export class Daemon implements DaemonParts {
 
   /** Removes every trace of tapnet from this host's kernel. Leases stay. */
   static async cleanup(configuration: Configuration, log: Logger): Promise<void> {
-    await refuseSecond(configuration.runDirectory);
+    await awaitPredecessor(configuration.runDirectory, log);
     const daemon = new Daemon(configuration, log);
     try {
       await daemon.#upkeep.cleanup();
@@ -200,9 +193,11 @@ export class Daemon implements DaemonParts {
     configureDns(this.dns, configuration, this.networks);
     await this.dns.start();
     this.#undo.push(() => this.dns.stop());
-    const { dhcp4, dhcp6 } = this.leases;
+    const { dhcp4, dhcp6, probe } = this.leases;
     const { advertiser, learner } = this.ipv6;
-    this.frames.open(frameBindings({ dhcp4, dhcp6, advertiser, learner, dns: this.dns.frames(this.frames.sender) }));
+    const arp = configuration.networks.some(({ dhcp }) => dhcp?.probe === true) ? probe : undefined;
+    const dns = this.dns.frames(this.frames.sender);
+    this.frames.open(frameBindings({ dhcp4, dhcp6, advertiser, learner, arp, dns }));
     this.#undo.push(() => this.frames.close());
     this.ipv6.configure(configuration, this.networks);
     this.#undo.push(() => this.ipv6.close());
@@ -309,19 +304,4 @@ function makeDirectory(path: string, mode: number): void {
   } catch (thrown) {
     throw new TapnetError("DIRECTORY", `the directory ${path} cannot be made: ${errorMessage(thrown)}`, { cause: thrown });
   }
-}
-
-/** Two daemons on one run directory would undo each other's work. */
-async function refuseSecond(runDirectory: string): Promise<void> {
-  let pid: number;
-  try {
-    pid = (await new ControlClient(runDirectory).version()).pid;
-  } catch {
-    // Nobody answers: that is what we want to know.
-    return;
-  }
-  throw new TapnetError(
-    "CONFLICT",
-    `tapnetd is running already (process ${pid}, in ${runDirectory}): stop it first, or use another --run`,
-  );
 }

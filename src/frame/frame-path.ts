@@ -130,7 +130,7 @@ export class FramePath implements Transmitter {
     this.sender.flush();
     const socket = this.#socket;
     this.#socket = undefined;
-    socket?.close();
+    await socket?.closeLater();
   }
 
   #pump(): void {

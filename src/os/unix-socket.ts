@@ -340,7 +340,7 @@ function removeDeadSocket(path: string): void {
 }
 
 /** Whether a process has no program any more, as is so from the first moment of its end. */
-function isDying(pid: number): boolean {
+export function isDying(pid: number): boolean {
   // 0: it lives in another PID namespace.
   if (pid === 0) return false;
   try {
