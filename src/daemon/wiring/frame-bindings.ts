@@ -25,6 +25,8 @@ export interface FrameServices {
   readonly advertiser: PacketService;
   /** Takes everything else of neighbour discovery, and what guests listen to. */
   readonly learner: PacketService;
+  /** Hears the answers to address probes. Undefined: nobody probes, so ARP need not come up at all. */
+  readonly arp: PacketService | undefined;
 }
 
 const NEIGHBOUR_MESSAGES = [
@@ -37,7 +39,7 @@ const NEIGHBOUR_MESSAGES = [
 ] as const;
 
 /** Which frames go to which service. */
-export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner }: FrameServices): FrameBindings {
+export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner, arp }: FrameServices): FrameBindings {
   return {
     datagrams: [
       { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp },
@@ -47,6 +49,7 @@ export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner }: FrameS
     ],
     packets: [
       { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },
+      ...(arp === undefined ? [] : [{ message: "arp" as const, service: arp, budget: BUDGET.neighbours }]),
       ...NEIGHBOUR_MESSAGES.map((message) => ({ message, service: learner, budget: BUDGET.neighbours })),
     ],
   };

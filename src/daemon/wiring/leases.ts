@@ -2,12 +2,14 @@ import type { Clock } from "../../base/clock.js";
 import type { Logger } from "../../base/log.js";
 import type { Configuration } from "../../config/configuration.js";
 import type { DatagramSender } from "../../frame/datagram.js";
+import type { PacketSender } from "../../frame/packet.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseEvents } from "../../lease/events.js";
 import { GroupCommit } from "../../lease/group-commit.js";
 import { openStore } from "../../lease/open-store.js";
 import type { LeaseStore } from "../../lease/store.js";
 import type { Network } from "../../network/model.js";
+import { ArpProbe } from "../../services/dhcp4/arp-probe.js";
 import { Dhcp4Service } from "../../services/dhcp4/service.js";
 import { Dhcp6Service } from "../../services/dhcp6/service.js";
 import { dhcp4Networks } from "./dhcp4-networks.js";
@@ -18,7 +20,7 @@ export interface LeasesParts {
   readonly configuration: Configuration;
   readonly networks: readonly Network[];
   readonly events: LeaseEvents;
-  readonly sender: DatagramSender;
+  readonly sender: DatagramSender & PacketSender;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -27,6 +29,8 @@ export interface LeasesParts {
 export class Leases {
   readonly store: LeaseStore;
   readonly commit: GroupCommit;
+  /** Asks links who uses an address, for networks that want it asked before an offer. */
+  readonly probe: ArpProbe;
   readonly dhcp4: Dhcp4Service;
   readonly dhcp6: Dhcp6Service;
   #networks: readonly string[] = [];
@@ -36,7 +40,8 @@ export class Leases {
     this.commit = new GroupCommit({ store, events, clock, log });
     const { commit } = this;
     const { duid, secret } = loadIdentity(configuration.stateDirectory);
-    this.dhcp4 = new Dhcp4Service({ commit, clock, log, sender });
+    this.probe = new ArpProbe(sender, clock);
+    this.dhcp4 = new Dhcp4Service({ commit, clock, log, sender, probe: this.probe });
     this.dhcp6 = new Dhcp6Service({ serverDuid: duid, secret, commit, clock, log });
   }
 
