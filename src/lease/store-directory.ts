@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LeaseStoreError } from "./store-error.js";
 
@@ -11,7 +11,7 @@ export function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: 0o750 });
   } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    const code = codeOf(thrown);
     const parent = dirname(path);
     if (code === "EEXIST") return;
     if (code !== "ENOENT" || parent === path) throw thrown;
@@ -28,41 +28,54 @@ export function checkFreeSpace(path: string): void {
 }
 
 /**
- * Takes a directory for this process: a file that names it by process id and start time, so that a number that was given to
- * another process since does not count. Throws LEASE_STORE_BUSY when its owner lives. Call the result to let go.
+ * Takes a directory for this process: a file that names it by process id, start time and boot, so that a number that was given to
+ * another process since does not count. Throws LEASE_STORE_BUSY while its owner lives; one that was killed and is only being
+ * buried does not. Call the result to let go.
  */
 export function lockDirectory(path: string): () => void {
   const file = join(path, LOCK_FILE);
-  const mine = `${process.pid} ${startTime(process.pid)}\n`;
+  const mine = lifeOf(process.pid);
   for (;;) {
     try {
-      writeFileSync(file, mine, { flag: "wx" });
+      writeFileSync(file, `${process.pid} ${mine}\n`, { flag: "wx" });
       return () => rmSync(file, { force: true });
     } catch (thrown) {
-      if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) throw thrown;
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
     }
-    const [pid, started] = readOwner(file).split(" ");
-    if (Number(pid) > 0 && startTime(Number(pid)) === started) {
+    const [pid, life] = readText(file).trim().split(" ");
+    if (Number(pid) > 0 && isRunning(Number(pid)) && lifeOf(Number(pid)) === life) {
       throw new LeaseStoreError("LEASE_STORE_BUSY", path, `process ${pid} has these leases open; stop it first`);
     }
     rmSync(file, { force: true });
   }
 }
 
-function readOwner(file: string): string {
+/** A process has no program any more from the first moment of its end, however long that takes. */
+function isRunning(pid: number): boolean {
   try {
-    return readFileSync(file, "utf8").trim();
+    readlinkSync(`/proc/${pid}/exe`);
+    return true;
+  } catch (thrown) {
+    return codeOf(thrown) !== "ENOENT";
+  }
+}
+
+/** Boot and start time, field 22 of /proc/<pid>/stat behind the command's name, which may hold anything. */
+function lifeOf(pid: number): string {
+  const stat = readText(`/proc/${pid}/stat`);
+  const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return `${readText("/proc/sys/kernel/random/boot_id").trim()}/${started}`;
+}
+
+/** Empty for a file that is not there any more. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
   } catch {
     return "";
   }
 }
 
-/** Field 22 of /proc/<pid>/stat, behind the command's name, which may hold anything; empty when there is no such process. */
-function startTime(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return "";
-  }
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }
