@@ -4,7 +4,8 @@ import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { foldName, formatName, parseName, sameName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { addressData } from "./addresses.js";
-import type { NameNode, NameTree, RecordSet, RecordSource } from "./name-tree.js";
+import { type NameNode, type NameTree, RecordSet, type RecordSource } from "./name-tree.js";
+import { PlacedRecords } from "./placed-records.js";
 import type { Views } from "./views.js";
 import { reverseIpv4, reverseIpv6 } from "./zones.js";
 
@@ -36,11 +37,6 @@ export interface GuestEntry {
   readonly ipv6: readonly Ipv6Address[];
 }
 
-interface Placement {
-  readonly node: NameNode;
-  readonly set: RecordSet;
-}
-
 const TTL_SECONDS = 60;
 const ADDRESSES_MOST = 64;
 const NAMES_MOST = 32;
@@ -55,7 +51,7 @@ const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 export class GuestNames {
   readonly #tree: NameTree;
   readonly #views: Views;
-  readonly #guests = new Map<string, { entry: GuestEntry; placements: Placement[] }>();
+  readonly #guests = new Map<string, { readonly entry: GuestEntry; readonly placed: PlacedRecords }>();
 
   constructor(tree: NameTree, views: Views) {
     this.#tree = tree;
@@ -74,31 +70,23 @@ export class GuestNames {
       throw new TapnetError("DNS_NETWORK", `guest ${guest}: DNS does not know a network ${network}`);
     }
     this.remove(network, guest);
-    const { ipv4 = [], ipv6 = [], names = [], ttlSeconds = TTL_SECONDS } = addresses;
-    const common = {
-      source: { kind: "guest", owner: guestKey(network, guest) } as RecordSource,
-      network: view.number,
-      ttlSeconds,
-    };
-    const sets = addressData(ipv4.slice(0, ADDRESSES_MOST), ipv6.slice(0, ADDRESSES_MOST)).map((set) => ({ ...common, ...set }));
+    const { ipv4 = [], ipv6 = [], names = [], hostname, ttlSeconds = TTL_SECONDS } = addresses;
+    const key = guestKey(network, guest);
+    const source: RecordSource = { kind: "guest", owner: key };
+    const data = addressData(ipv4.slice(0, ADDRESSES_MOST), ipv6.slice(0, ADDRESSES_MOST));
+    const sets = data.map((set) => new RecordSet(source, view.number, set.type, ttlSeconds, set.data));
+    const placed = new PlacedRecords(this.#tree);
     const refused: string[] = [];
     const held = sets.length === 0 ? [] : this.#chooseNames(domain, [guest, ...names], refused);
-    const placements: Placement[] = [];
-    for (const name of held) this.#placeName(placements, name, sets);
-    if (addresses.hostname !== undefined && sets.length > 0) {
-      const name = claimName(addresses.hostname, domain);
-      const has =
-        name !== undefined && (held.some((other) => sameName(other, 0, name, 0)) || this.#placeHostname(placements, name, sets));
-      if (!has) refused.push(addresses.hostname);
-      else if (!held.some((other) => sameName(other, 0, name, 0))) held.push(name);
-    }
+    for (const name of held) this.#placeName(placed, name, sets);
+    if (hostname !== undefined && sets.length > 0) this.#placeHostname(placed, hostname, domain, sets, held, refused);
     if (held.length > 0) {
-      const pointer = { ...common, type: TYPE.PTR, data: [held[0]] };
-      for (const address of ipv4) place(placements, this.#tree.insert(reverseIpv4(address)), pointer);
-      for (const address of ipv6) place(placements, this.#tree.insert(reverseIpv6(address)), pointer);
+      const pointer = new RecordSet(source, view.number, TYPE.PTR, ttlSeconds, [held[0]]);
+      for (const address of ipv4) placed.put(this.#tree.insert(reverseIpv4(address)), pointer);
+      for (const address of ipv6) placed.put(this.#tree.insert(reverseIpv6(address)), pointer);
     }
     const entry = { network, guest, names: held.map((name) => formatName(name)), ipv4, ipv6 };
-    this.#guests.set(guestKey(network, guest), { entry, placements });
+    this.#guests.set(key, { entry, placed });
     return refused;
   }
 
@@ -108,7 +96,7 @@ export class GuestNames {
     const known = this.#guests.get(key);
     if (known === undefined) return;
     this.#guests.delete(key);
-    for (const { node, set } of known.placements) this.#take(node, set);
+    known.placed.clear();
   }
 
   get(network: string, guest: string): GuestEntry | undefined {
@@ -137,43 +125,45 @@ export class GuestNames {
     return chosen;
   }
 
-  #placeName(placements: Placement[], name: Uint8Array, sets: readonly RecordSet[]): void {
+  #placeName(placed: PlacedRecords, name: Uint8Array, sets: readonly RecordSet[]): void {
     const node = this.#tree.insert(name);
     this.#yieldHostname(node, sets[0].network);
-    for (const set of sets) place(placements, node, set);
+    for (const set of sets) placed.put(node, set);
   }
 
-  /** False where somebody else has the name. */
-  #placeHostname(placements: Placement[], name: Uint8Array, sets: readonly RecordSet[]): boolean {
-    const node = this.#tree.insert(name);
-    if (node.sets.some((set) => set.network === sets[0].network || set.source.kind === "configuration")) return false;
-    for (const set of sets) place(placements, node, { ...set, source: { kind: "hostname", owner: set.source.owner } });
-    return true;
+  /** Adds what the guest calls itself to the names it holds, or to those that it could not have. */
+  #placeHostname(
+    placed: PlacedRecords,
+    hostname: string,
+    domain: string,
+    sets: readonly RecordSet[],
+    held: Uint8Array[],
+    refused: string[],
+  ): void {
+    const name = claimName(hostname, domain);
+    if (name !== undefined && held.some((other) => sameName(other, 0, name, 0))) return;
+    const node = name === undefined ? undefined : this.#tree.insert(name);
+    const isTaken = (set: RecordSet) => set.network === sets[0].network || set.source.kind === "configuration";
+    if (name === undefined || node === undefined || node.sets.some(isTaken)) {
+      refused.push(hostname);
+      return;
+    }
+    for (const { source, network, type, ttlSeconds, data } of sets) {
+      placed.put(node, new RecordSet({ kind: "hostname", owner: source.owner }, network, type, ttlSeconds, data));
+    }
+    held.push(name);
   }
 
   /** Where a guest only calls itself by this name, its true owner takes it over. */
   #yieldHostname(node: NameNode, network: number): void {
-    for (const set of node.sets) {
-      if (set.source.kind !== "hostname" || set.network !== network) continue;
-      const holder = this.#guests.get(set.source.owner);
-      if (holder !== undefined) holder.placements = holder.placements.filter((placement) => placement.set !== set);
-      node.sets = node.sets.filter((other) => other !== set);
+    for (const set of [...node.sets]) {
+      if (set.source.kind === "hostname" && set.network === network) this.#guests.get(set.source.owner)?.placed.yield(node, set);
     }
-  }
-
-  #take(node: NameNode, set: RecordSet): void {
-    node.sets = node.sets.filter((other) => other !== set);
-    this.#tree.prune(node);
   }
 }
 
 function guestKey(network: string, guest: string): string {
   return `${network}/${guest}`;
-}
-
-function place(placements: Placement[], node: NameNode, set: RecordSet): void {
-  node.sets.push(set);
-  placements.push({ node, set });
 }
 
 /** A name from the operator: one label is completed with the domain, anything else is a whole name. */

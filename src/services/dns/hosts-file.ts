@@ -3,7 +3,8 @@ import { type Ipv6Address, isMulticastIpv6, parseIpv6 } from "../../base/ipv6-ad
 import { foldName, parseName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { addressData } from "./addresses.js";
-import { EVERYONE, type NameNode, type NameTree, type RecordSet, type RecordSource } from "./name-tree.js";
+import { EVERYONE, type NameNode, type NameTree, RecordSet, type RecordSource } from "./name-tree.js";
+import { PlacedRecords } from "./placed-records.js";
 import { reverseIpv4, reverseIpv6 } from "./zones.js";
 
 export interface HostEntry {
@@ -41,24 +42,22 @@ export function isForOthers({ address }: HostEntry): boolean {
 export class HostsFile {
   readonly #tree: NameTree;
   readonly #source: RecordSource;
-  #placed: { node: NameNode; set: RecordSet }[] = [];
+  readonly #placed: PlacedRecords;
 
   constructor(tree: NameTree, path: string) {
     this.#tree = tree;
+    this.#placed = new PlacedRecords(tree);
     this.#source = { kind: "hosts", owner: path };
   }
 
   replace(entries: readonly HostEntry[]): void {
-    const old = this.#placed;
-    this.#placed = [];
-    for (const { node, set } of old) node.sets = node.sets.filter((other) => other !== set);
+    this.#placed.clear();
     const named = new Map<NameNode, { ipv4: Ipv4Address[]; ipv6: Ipv6Address[] }>();
     for (const { address, names } of entries) {
       for (const name of names) this.#collect(named, name, address);
       this.#placePointer(address, names[0]);
     }
     for (const [node, { ipv4, ipv6 }] of named) for (const set of addressData(ipv4, ipv6)) this.#place(node, set.type, set.data);
-    for (const { node } of old) this.#tree.prune(node);
   }
 
   #collect(
@@ -84,8 +83,6 @@ export class HostsFile {
   }
 
   #place(node: NameNode, type: number, data: Uint8Array[]): void {
-    const set: RecordSet = { source: this.#source, network: EVERYONE, type, ttlSeconds: TTL_SECONDS, data };
-    node.sets.push(set);
-    this.#placed.push({ node, set });
+    this.#placed.put(node, new RecordSet(this.#source, EVERYONE, type, TTL_SECONDS, data));
   }
 }

@@ -1,5 +1,7 @@
+import { readUint32 } from "../../wire/dns/bytes.js";
 import { combineHash, FoldedName } from "../../wire/dns/folded-name.js";
 import { finishHash } from "../../wire/dns/name.js";
+import { TYPE } from "../../wire/dns/numbers.js";
 import type { Zone } from "./zones.js";
 
 /**
@@ -23,7 +25,7 @@ export interface RecordSource {
 }
 
 /** Records of one type under one name, as one source gave them. */
-export interface RecordSet {
+export class RecordSet {
   readonly source: RecordSource;
   /** Number of the network whose names these are; `EVERYONE` for all. */
   readonly network: number;
@@ -31,12 +33,25 @@ export interface RecordSet {
   readonly ttlSeconds: number;
   /** Data on the wire, names in full; one item a record, at least one. */
   readonly data: readonly Uint8Array[];
+  /** Whether this is one A record, and its address as a signed number: the usual answer, kept where it costs no further read. */
+  readonly isOneAddress: boolean;
+  readonly oneAddress: number;
+
+  constructor(source: RecordSource, network: number, type: number, ttlSeconds: number, data: readonly Uint8Array[]) {
+    this.source = source;
+    this.network = network;
+    this.type = type;
+    this.ttlSeconds = ttlSeconds;
+    this.data = data;
+    this.isOneAddress = type === TYPE.A && data.length === 1;
+    this.oneAddress = this.isOneAddress ? readUint32(data[0], 0) | 0 : 0;
+  }
 }
 
 /** The network number of what every guest may see. */
 export const EVERYONE = 0;
 
-/** One name. `sets` is read on the hot path; only the tree and the sources of records change it. */
+/** One name. */
 export class NameNode {
   /** The leftmost label with its length byte, folded; empty for the root. */
   readonly label: Uint8Array;
@@ -44,7 +59,9 @@ export class NameNode {
   /** Unfinished hash of the labels from the root to here. */
   readonly hash: number;
   readonly depth: number;
-  sets: RecordSet[] = [];
+  readonly sets: RecordSet[] = [];
+  /** Its records where they are one set; null where there are none, or more. */
+  only: RecordSet | null = null;
   /** Where this is the highest name of a zone of ours. */
   zone: Zone | null = null;
   /** The child `*`. */
@@ -58,6 +75,17 @@ export class NameNode {
     this.parent = parent;
     this.hash = hash;
     this.depth = parent === null ? 0 : parent.depth + 1;
+  }
+
+  add(set: RecordSet): void {
+    this.sets.push(set);
+    this.only = this.sets.length === 1 ? set : null;
+  }
+
+  drop(set: RecordSet): void {
+    const index = this.sets.indexOf(set);
+    if (index >= 0) this.sets.splice(index, 1);
+    this.only = this.sets.length === 1 ? this.sets[0] : null;
   }
 }
 

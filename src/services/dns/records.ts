@@ -5,7 +5,8 @@ import { writeUint16 } from "../../wire/dns/bytes.js";
 import { foldName, formatName, parseName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { ipv4Bytes, ipv6Bytes } from "./addresses.js";
-import { EVERYONE, type NameNode, type NameTree, type RecordSet, type RecordSource } from "./name-tree.js";
+import { EVERYONE, type NameTree, RecordSet, type RecordSource } from "./name-tree.js";
+import { PlacedRecords } from "./placed-records.js";
 import { reverseIpv4, reverseIpv6 } from "./zones.js";
 
 /** A record that the operator wrote. A name may begin with `*.` (RFC 4592); for PTR it may be an address. */
@@ -23,10 +24,11 @@ const SOURCE: RecordSource = { kind: "configuration", owner: "records" };
 /** The operator's records in the tree; `replace` puts new ones in place of all the old ones. */
 export class ConfiguredRecords {
   readonly #tree: NameTree;
-  #placed: { node: NameNode; set: RecordSet }[] = [];
+  readonly #placed: PlacedRecords;
 
   constructor(tree: NameTree) {
     this.#tree = tree;
+    this.#placed = new PlacedRecords(tree);
   }
 
   /** Throws a TapnetError that names the record which cannot be; the old ones stay then. */
@@ -42,15 +44,10 @@ export class ConfiguredRecords {
       grouped.set(key, group);
     }
     refuseMixedAliases([...grouped.values()]);
-    const old = this.#placed;
-    for (const { node, set } of old) node.sets = node.sets.filter((other) => other !== set);
-    this.#placed = [...grouped.values()].map(({ name, ...rest }) => {
-      const node = this.#tree.insert(name);
-      const set: RecordSet = { source: SOURCE, network: EVERYONE, ...rest };
-      node.sets.push(set);
-      return { node, set };
-    });
-    for (const { node } of old) this.#tree.prune(node);
+    this.#placed.clear();
+    for (const { name, type, ttlSeconds, data } of grouped.values()) {
+      this.#placed.put(this.#tree.insert(name), new RecordSet(SOURCE, EVERYONE, type, ttlSeconds, data));
+    }
   }
 }
 

@@ -31,6 +31,8 @@ const OPTION_HEADER_BYTES = 4;
 const EXTENDED_ERROR_BYTES = OPTION_HEADER_BYTES + 2;
 const COOKIE_BYTES = OPTION_HEADER_BYTES + FULL_COOKIE_BYTES;
 const KEEPALIVE_BYTES = OPTION_HEADER_BYTES + 2;
+/** A pointer, type, class, TTL, length and an IPv4 address. */
+const ADDRESS_RECORD_BYTES = 16;
 
 /** What the transport of a reply tells its writer. */
 export interface ReplyTransport {
@@ -111,6 +113,12 @@ export class ReplyWriter {
 
   /** Writes the records of one type under a node, as a view sees them; `owner` is null where it is the name of the question. */
   writeSets(node: NameNode, type: number, view: View, owner: Uint8Array | null): void {
+    const { only } = node;
+    if (only !== null) {
+      if (only.isOneAddress && owner === null) this.#writeAddress(only);
+      else this.#writeSet(only, only.ttlSeconds, owner);
+      return;
+    }
     let first: RecordSet | null = null;
     let ttl = 0;
     let count = 0;
@@ -131,6 +139,21 @@ export class ReplyWriter {
         if (!isRepeated(node, set, data, view) && !this.#writeRecord(type, ttl, data, owner)) return;
       }
     }
+  }
+
+  /** The answer that most questions get: one address under the name of the question. */
+  #writeAddress(set: RecordSet): void {
+    const writer = this.#writer;
+    if (!writer.hasRoom(ADDRESS_RECORD_BYTES)) {
+      this.flags |= FLAG.truncated;
+      return;
+    }
+    writer.writePointer(HEADER_BYTES);
+    writer.writeRecordFixed(TYPE.A, CLASS.IN, set.ttlSeconds);
+    const dataStart = writer.position;
+    writer.writeUint32(set.oneAddress);
+    writer.closeData(dataStart);
+    this.#answers++;
   }
 
   /** The first record changes from question to question, so that load spreads over several addresses. */

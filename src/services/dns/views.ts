@@ -6,7 +6,8 @@ import { formatName, parseName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { addressData } from "./addresses.js";
 import type { ForwardPolicy } from "./forward-policy.js";
-import { EVERYONE, type NameNode, type NameTree, nodeName, type RecordSet, type RecordSource } from "./name-tree.js";
+import { EVERYONE, type NameNode, type NameTree, nodeName, RecordSet, type RecordSource } from "./name-tree.js";
+import { PlacedRecords } from "./placed-records.js";
 import { addLocalZone, removeZone, reverseIpv4, reverseIpv6, reverseZones, wireName } from "./zones.js";
 
 /** What DNS knows about one network. */
@@ -42,12 +43,15 @@ export class View {
 
   isVisible(node: NameNode): boolean {
     if (node.children > 0 || node.zone !== null || node.parent === null) return true;
+    if (node.only !== null) return this.sees[node.only.network] === 1;
     for (const set of node.sets) if (this.sees[set.network] === 1) return true;
     return false;
   }
 
   /** The first visible records of a type under a node, or undefined. */
   findSet(node: NameNode, type: number): RecordSet | undefined {
+    const { only } = node;
+    if (only !== null) return only.type === type && this.sees[only.network] === 1 ? only : undefined;
     for (const set of node.sets) if (set.type === type && this.sees[set.network] === 1) return set;
     return undefined;
   }
@@ -61,7 +65,7 @@ interface Known {
   readonly view: View;
   readonly domain: NameNode;
   readonly zones: readonly NameNode[];
-  readonly gateway: readonly { node: NameNode; set: RecordSet }[];
+  readonly gateway: PlacedRecords;
 }
 
 /** The networks by name: their domains, their reverse zones, and the view of each. */
@@ -150,25 +154,19 @@ export class Views {
   #addGateway(names: NetworkNames, number: number): Known["gateway"] {
     const owner = wireName(`gateway.${names.domain}`);
     const source: RecordSource = { kind: "configuration", owner: `gateway of ${names.network}` };
-    const common = { source, network: number, ttlSeconds: GATEWAY_TTL_SECONDS };
-    const sets: { node: NameNode; set: RecordSet }[] = [];
-    const put = (name: Uint8Array, set: RecordSet) => {
-      const node = this.#tree.insert(name);
-      node.sets.push(set);
-      sets.push({ node, set });
+    const placed = new PlacedRecords(this.#tree);
+    const put = (name: Uint8Array, type: number, data: Uint8Array[]) => {
+      placed.put(this.#tree.insert(name), new RecordSet(source, number, type, GATEWAY_TTL_SECONDS, data));
     };
     const { gatewayIpv4 = [], gatewayIpv6 = [] } = names;
-    for (const set of addressData(gatewayIpv4, gatewayIpv6)) put(owner, { ...common, ...set });
-    for (const address of gatewayIpv4) put(reverseIpv4(address), { ...common, type: TYPE.PTR, data: [owner] });
-    for (const address of gatewayIpv6) put(reverseIpv6(address), { ...common, type: TYPE.PTR, data: [owner] });
-    return sets;
+    for (const { type, data } of addressData(gatewayIpv4, gatewayIpv6)) put(owner, type, data);
+    for (const address of gatewayIpv4) put(reverseIpv4(address), TYPE.PTR, [owner]);
+    for (const address of gatewayIpv6) put(reverseIpv6(address), TYPE.PTR, [owner]);
+    return placed;
   }
 
   #clear(known: Known): void {
-    for (const { node, set } of known.gateway) {
-      node.sets = node.sets.filter((other) => other !== set);
-      this.#tree.prune(node);
-    }
+    known.gateway.clear();
     const stillUsed = new Set([...this.#known.values()].filter((other) => other !== known).flatMap((other) => other.zones));
     for (const zone of known.zones) if (!stillUsed.has(zone)) removeZone(this.#tree, zone);
   }

@@ -4,7 +4,7 @@ import type { Prefix } from "../../base/prefix.js";
 import { writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
 import { formatName, isAtOrBelow, POINTER_BITS, parseName } from "../../wire/dns/name.js";
 import { CLASS, RECORD_FIXED_BYTES, TYPE } from "../../wire/dns/numbers.js";
-import { EVERYONE, type NameNode, type NameTree, nodeName, type RecordSource } from "./name-tree.js";
+import { EVERYONE, type NameNode, type NameTree, nodeName, RecordSet, type RecordSource } from "./name-tree.js";
 
 /** A part of the name space that is answered here and never forwarded. */
 export interface Zone {
@@ -97,17 +97,13 @@ function addEmptyZone(tree: NameTree, text: string): void {
 function addLocalhost(tree: NameTree): void {
   addEmptyZone(tree, "localhost");
   const loopback = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-  const common = { source: SPECIAL, network: EVERYONE, ttlSeconds: EMPTY_ZONE_TTL_SECONDS };
+  const set = (type: number, data: Uint8Array) => new RecordSet(SPECIAL, EVERYONE, type, EMPTY_ZONE_TTL_SECONDS, [data]);
   for (const name of ["localhost", "*.localhost"]) {
     const node = tree.insert(wireName(name));
-    node.sets.push(
-      { ...common, type: TYPE.A, data: [Uint8Array.of(127, 0, 0, 1)] },
-      { ...common, type: TYPE.AAAA, data: [loopback] },
-    );
+    node.add(set(TYPE.A, Uint8Array.of(127, 0, 0, 1)));
+    node.add(set(TYPE.AAAA, loopback));
   }
-  for (const name of [reverseIpv4(0x7f00_0001), reverseIpv6(1n)]) {
-    tree.insert(name).sets.push({ ...common, type: TYPE.PTR, data: [wireName("localhost")] });
-  }
+  for (const name of [reverseIpv4(0x7f00_0001), reverseIpv6(1n)]) tree.insert(name).add(set(TYPE.PTR, wireName("localhost")));
 }
 
 /**
@@ -127,18 +123,15 @@ export function addLocalZone(tree: NameTree, apex: Uint8Array, domain: string, s
 /** Takes a zone away; records of other sources stay. */
 export function removeZone(tree: NameTree, node: NameNode): void {
   node.zone = null;
-  node.sets = node.sets.filter((set) => set.source.kind !== "zone");
+  for (const set of node.sets.filter(({ source }) => source.kind === "zone")) node.drop(set);
   tree.prune(node);
 }
 
 function putZone(tree: NameTree, zone: Zone, primary: Uint8Array, ttlSeconds: number, source: RecordSource): NameNode {
   const node = tree.insert(zone.apex);
   node.zone = zone;
-  const common = { source, network: EVERYONE };
-  node.sets.push(
-    { ...common, type: TYPE.SOA, ttlSeconds: zone.negativeTtlSeconds, data: [zone.soa] },
-    { ...common, type: TYPE.NS, ttlSeconds, data: [primary] },
-  );
+  node.add(new RecordSet(source, EVERYONE, TYPE.SOA, zone.negativeTtlSeconds, [zone.soa]));
+  node.add(new RecordSet(source, EVERYONE, TYPE.NS, ttlSeconds, [primary]));
   return node;
 }
 

@@ -111,10 +111,12 @@ export function isRecord<Name extends KnownType>(
 }
 
 const scratchName = new Uint8Array(NAME_LIMIT.nameBytes);
+const cursor = new RecordCursor();
+const writer = new MessageWriter(false);
+const emitted = new Uint8Array(MESSAGE_BYTES_MOST);
 
 /** Reads a whole message of `length` bytes at `offset`; the value, or the fault. Never throws. */
 export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Message | MessageFault {
-  const cursor = new RecordCursor();
   if (!cursor.begin(bytes, offset, length)) return length < HEADER_BYTES ? "dns-short" : "dns-question";
   const questions = parseQuestions(bytes, offset, length);
   if (questions === undefined) return "dns-name";
@@ -129,7 +131,7 @@ export function parse(bytes: Uint8Array, offset = 0, length = bytes.length - off
       ({ edns, extendedRcode } = opt);
       continue;
     }
-    const record = parseRecord(cursor);
+    const record = parseRecord();
     if (typeof record === "string") return record;
     sections[cursor.section].push(record);
   }
@@ -170,7 +172,7 @@ function parseQuestions(bytes: Uint8Array, offset: number, length: number): Ques
   return questions;
 }
 
-function parseRecord(cursor: RecordCursor): ResourceRecord | MessageFault {
+function parseRecord(): ResourceRecord | MessageFault {
   const { bytes, start, end, type, ttlSeconds } = cursor;
   if (expandName(bytes, start, end, cursor.ownerOffset, scratchName) === 0) return "dns-name";
   const name = formatName(scratchName);
@@ -183,22 +185,20 @@ function parseRecord(cursor: RecordCursor): ResourceRecord | MessageFault {
  * Throws a RangeError for a name that is none and for a message over 65,535 bytes: mistakes in the program.
  */
 export function emit(message: Message): Uint8Array {
-  const writer = new MessageWriter(false);
-  const out = new Uint8Array(MESSAGE_BYTES_MOST);
-  writer.begin(out, 0, out.length);
+  writer.begin(emitted, 0, emitted.length);
   writer.writeHeader(message.id, headerFlags(message));
   writer.setCount(FIELD.questions, message.questions.length);
   writer.setCount(FIELD.answers, message.answers.length);
   writer.setCount(FIELD.authorities, message.authorities.length);
   writer.setCount(FIELD.additionals, message.additionals.length + (message.edns === undefined ? 0 : 1));
   const fits =
-    message.questions.every((question) => emitQuestion(writer, question)) &&
-    message.answers.every((record) => emitRecord(writer, record)) &&
-    message.authorities.every((record) => emitRecord(writer, record)) &&
+    message.questions.every(emitQuestion) &&
+    message.answers.every(emitRecord) &&
+    message.authorities.every(emitRecord) &&
     (message.edns === undefined || emitEdns(writer, message.edns, message.rcode >>> 4)) &&
-    message.additionals.every((record) => emitRecord(writer, record));
+    message.additionals.every(emitRecord);
   if (!fits) throw new RangeError(`a DNS message is at most ${MESSAGE_BYTES_MOST} bytes`);
-  return out.slice(0, writer.position);
+  return emitted.slice(0, writer.position);
 }
 
 function headerFlags(message: Message): number {
@@ -216,19 +216,19 @@ function headerFlags(message: Message): number {
   );
 }
 
-function emitQuestion(writer: MessageWriter, question: Question): boolean {
-  return emitName(writer, question.name) && writer.writeUint16(question.type) && writer.writeUint16(question.class);
+function emitQuestion(question: Question): boolean {
+  return emitName(question.name) && writer.writeUint16(question.type) && writer.writeUint16(question.class);
 }
 
-function emitRecord(writer: MessageWriter, record: ResourceRecord): boolean {
-  if (!emitName(writer, record.name) || !writer.writeRecordFixed(record.type, record.class, record.ttlSeconds)) return false;
+function emitRecord(record: ResourceRecord): boolean {
+  if (!emitName(record.name) || !writer.writeRecordFixed(record.type, record.class, record.ttlSeconds)) return false;
   const dataStart = writer.position;
   if (!emitRdata(writer, record.type, record.data)) return false;
   writer.closeData(dataStart);
   return true;
 }
 
-function emitName(writer: MessageWriter, text: string): boolean {
+function emitName(text: string): boolean {
   const name = parseName(text);
   if (name === undefined) throw new RangeError(`not a domain name: ${text}`);
   return writer.writeName(name);

@@ -74,13 +74,33 @@ export function readCharacter(text: string, at: number): { byte: number; width: 
   return escaped >= 0x20 && escaped < 0x7f && !(escaped >= 0x30 && escaped <= 0x39) ? { byte: escaped, width: 2 } : undefined;
 }
 
+/** Letters, digits, hyphen and underscore: what hardly any name has others than. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (/[\w-]/.test(String.fromCharCode(byte)) ? 1 : 0));
+const plainText = Buffer.alloc(NAME_LIMIT.nameBytes);
+const DOT = 0x2e;
+
 /** An uncompressed wire name as text, without the final dot (the root is `.`); `parseName` gives the same bytes back. */
 export function formatName(wire: Uint8Array, offset = 0): string {
+  if (wire[offset] === 0) return ".";
+  let length = 0;
+  let isPlain = 1;
+  for (let at = offset; wire[at] !== 0; ) {
+    const end = at + wire[at] + 1;
+    plainText[length++] = DOT;
+    for (at++; at < end; at++) {
+      isPlain &= PLAIN[wire[at]];
+      plainText[length++] = wire[at];
+    }
+  }
+  return isPlain === 1 ? plainText.toString("latin1", 1, length) : formatEscaped(wire, offset);
+}
+
+function formatEscaped(wire: Uint8Array, offset: number): string {
   const labels: string[] = [];
   for (let at = offset; wire[at] !== 0; at += wire[at] + 1) {
     labels.push(formatCharacters(wire.subarray(at + 1, at + 1 + wire[at]), '."\\();@$'));
   }
-  return labels.length === 0 ? "." : labels.join(".");
+  return labels.join(".");
 }
 
 /** Bytes as text of a master file: those of `special` behind a backslash, those that do not print as `\DDD`. */

@@ -95,15 +95,21 @@ export type Rdata<Name extends KnownType> = {
 /** Data of any type: fields where the type is known and well formed, else the bytes. */
 export type AnyRdata = { readonly [field: string]: FieldValue[FieldKind] } | Uint8Array;
 
-const layoutOfType = new Map<number, Layout>(Object.entries(LAYOUT).map(([name, layout]) => [TYPE[name as KnownType], layout]));
-
-function layoutOf(type: number, classNumber: number): Layout | undefined {
-  const layout = layoutOfType.get(type);
-  return layout?.internetOnly === true && classNumber !== CLASS.IN ? undefined : layout;
+/** A layout with its fields in a list, as the functions below walk them. */
+interface Compiled extends Layout {
+  readonly steps: readonly { readonly field: string; readonly codec: FieldCodec<FieldValue[FieldKind]> }[];
 }
 
-function codecOf(kind: FieldKind): FieldCodec<FieldValue[FieldKind]> {
-  return FIELD_CODEC[kind];
+const layoutOfType = new Map<number, Compiled>(
+  Object.entries(LAYOUT).map(([name, layout]: [string, Layout]) => {
+    const steps = Object.entries(layout.fields).map(([field, kind]) => ({ field, codec: FIELD_CODEC[kind] }));
+    return [TYPE[name as KnownType], { ...layout, steps }];
+  }),
+);
+
+function layoutOf(type: number, classNumber: number): Compiled | undefined {
+  const layout = layoutOfType.get(type);
+  return layout?.internetOnly === true && classNumber !== CLASS.IN ? undefined : layout;
 }
 
 /**
@@ -122,8 +128,8 @@ export function parseRdata(
   if (layout === undefined) return bytes.slice(offset, offset + length);
   const input = { bytes, start, at: offset, end: offset + length };
   const fields: Record<string, FieldValue[FieldKind]> = {};
-  for (const [field, kind] of Object.entries(layout.fields)) {
-    const value = codecOf(kind).parse(input);
+  for (const { field, codec } of layout.steps) {
+    const value = codec.parse(input);
     if (value === undefined) return undefined;
     fields[field] = value;
   }
@@ -135,9 +141,8 @@ export function emitRdata(writer: MessageWriter, type: number, data: AnyRdata): 
   if (data instanceof Uint8Array) return writer.writeBytes(data, 0, data.length);
   const layout = layoutOfType.get(type);
   if (layout === undefined) throw new RangeError(`no layout for the data of type ${type}: give bytes`);
-  return Object.entries(layout.fields).every(([field, kind]) => {
-    return codecOf(kind).emit(writer, data[field], layout.compress === true);
-  });
+  const compress = layout.compress === true;
+  return layout.steps.every(({ field, codec }) => codec.emit(writer, data[field], compress));
 }
 
 /** As in a master file; unknown types in the form of RFC 3597 §5, `\# 2 ABCD`. */
@@ -147,8 +152,8 @@ export function formatRdata(type: number, data: AnyRdata): string {
     const bytes = data instanceof Uint8Array ? data : new Uint8Array(0);
     return `\\# ${bytes.length}${bytes.length === 0 ? "" : ` ${Buffer.from(bytes).toString("hex").toUpperCase()}`}`;
   }
-  return Object.entries(layout.fields)
-    .map(([field, kind]) => codecOf(kind).format(data[field]))
+  return layout.steps
+    .map(({ field, codec }) => codec.format(data[field]))
     .filter((text) => text !== "")
     .join(" ");
 }
@@ -161,8 +166,8 @@ export function readRdata(type: number, text: string): AnyRdata | undefined {
   const layout = layoutOfType.get(type);
   if (layout === undefined) return undefined;
   const fields: Record<string, FieldValue[FieldKind]> = {};
-  for (const [field, kind] of Object.entries(layout.fields)) {
-    const value = codecOf(kind).read(tokens);
+  for (const { field, codec } of layout.steps) {
+    const value = codec.read(tokens);
     if (value === undefined) return undefined;
     fields[field] = value;
   }
