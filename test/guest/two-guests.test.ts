@@ -51,13 +51,13 @@ describe("two real guests, by script= and by helper= of a user without rights", 
   });
 
   test("from DISCOVER to ACK less than 5 ms are the server's", async (t) => {
-    for (let again = 0; again < 3; again++) await web.must("udhcpc -f -q -n -i eth0 -s /etc/dhcp-event");
+    for (let again = 0; again < 12; again++) await web.must("udhcpc -f -q -n -i eth0 -s /etc/dhcp-event");
     await pause(200);
     const times = [...serverTimesMs(watch.stdout).values()].sort((a, b) => a - b);
-    assert.ok(times.length >= 5, `${times.length} exchanges in\n${watch.stdout}`);
+    assert.ok(times.length >= 14, `${times.length} exchanges in\n${watch.stdout}`);
     t.diagnostic(`server time of each exchange: ${times.map((ms) => `${ms.toFixed(2)} ms`).join(", ")}`);
     // The fastest, because the guests that boot beside it, under emulation, want the same two cores.
-    assert.ok(times[0] < SERVER_TIME_LIMIT_MS, `${times[0]} ms\n${watch.stdout}`);
+    assert.ok(times[0] < SERVER_TIME_LIMIT_MS, `${times.join(", ")} ms`);
   });
 
   test("each resolves the other by name, forward and reverse", async () => {

@@ -1,8 +1,8 @@
 /**
  * Runs the tests that were compiled: `node dist/test/support/run-tests.js [AREA] [PATH-PART]...`.
  *
- * Areas run one after another, the files of an area two at a time: two cores are what every machine has, and a real guest wants
- * one for itself. Failures are shown as they happen; skipped tests are listed with their reasons; then one closing line
+ * Areas run one after another, the files of an area two at a time, because two cores are what every machine has; those with real
+ * guests run alone, because a guest wants a core for itself. Failures are shown as they happen; skipped tests are listed with their reasons; then one closing line
  * `N passed, N failed, N skipped` for the whole run. Whatever the tests have left on the machine is a failure too.
  */
 import { spawnSync } from "node:child_process";
@@ -22,6 +22,8 @@ interface Area {
   readonly npmScript?: string;
   /** Its tests are few and slow: each gets a line. */
   readonly slow?: boolean;
+  /** How many files run at a time; two where it is not said. */
+  readonly concurrency?: number;
 }
 
 const AREAS: readonly Area[] = [
@@ -34,7 +36,7 @@ const AREAS: readonly Area[] = [
   { name: "native", fileSeconds: 900, npmScript: "test:native" },
   { name: "platform", fileSeconds: 120 },
   { name: "netns", fileSeconds: 240, slow: true },
-  { name: "guest", fileSeconds: 300, slow: true },
+  { name: "guest", fileSeconds: 300, slow: true, concurrency: 1 },
 ];
 const CONCURRENCY = 2;
 const WHOLE_RUN_MINUTES = 40;
@@ -132,7 +134,7 @@ async function runFiles(files: string[], area: Area, tally: Tally, signal: Abort
     const around = suites.get(event.file ?? "")?.slice(0, event.nesting) ?? [];
     return { ...event, name: [...around, event.name].join(" › ") };
   };
-  const stream = run({ files, concurrency: CONCURRENCY, timeout: area.fileSeconds * 1000, signal });
+  const stream = run({ files, concurrency: area.concurrency ?? CONCURRENCY, timeout: area.fileSeconds * 1000, signal });
   stream.on("test:stdout", print);
   stream.on("test:stderr", print);
   stream.on("test:start", ({ file = "", name, nesting }: TestEvent) => {
