@@ -2,8 +2,9 @@
  * Runs the tests that were compiled: `node dist/test/support/run-tests.js [AREA] [PATH-PART]...`.
  *
  * Areas run one after another, the files of an area two at a time, because two cores are what every machine has; those with real
- * guests run alone, because a guest wants a core for itself. Failures are shown as they happen; skipped tests are listed with their reasons; then one closing line
- * `N passed, N failed, N skipped` for the whole run. Whatever the tests have left on the machine is a failure too.
+ * guests run alone, because a guest wants a core for itself. Failures are shown as they happen; skipped tests are listed with
+ * their reasons; then one closing line `N passed, N failed, N skipped` for the whole run. Whatever the tests have left on the
+ * machine is a failure too.
  */
 import { spawnSync } from "node:child_process";
 import { setMaxListeners } from "node:events";
