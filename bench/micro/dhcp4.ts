@@ -99,7 +99,7 @@ function emitCase(): MicroCase {
         if (message.emit(offer, view, 0) !== bytes.length) throw new Error("OFFER was not written");
       },
       dhcp: () => {
-        if (dhcp.format(same)._w < 250) throw new Error("OFFER was not written");
+        if (dhcp.format(same)["_w"] < 250) throw new Error("OFFER was not written");
       },
     },
   };

@@ -1,5 +1,6 @@
 /**
- * Multicast listener reports (RFC 2710 §3, RFC 3810 §5.2): which groups a host has joined. Offsets are those of the ICMPv6 header.
+ * Multicast listener reports (RFC 2710 §3, RFC 3810 §5.2): which groups a host has joined. Offsets are those of the ICMPv6
+ * header.
  *
  * A host joins the solicited-node group of each of its addresses, so a report hints at the last 24 bits of an address.
  */

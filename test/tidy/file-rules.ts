@@ -44,16 +44,19 @@ const fileLength: FileRule = {
   canary: { path: "src/base/long.ts", text: "// one\n".repeat(LINES_MOST + 1) },
 };
 
+/** Strings and patterns: the formatter does not break them, and broken ones cannot be searched for. */
+const LITERAL = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\/(?:[^/\\\n]|\\.)+\/[a-z]*/g;
+
 const lineLength: FileRule = {
-  name: `a line has at most ${COLUMNS_MOST} columns`,
+  name: `a line has at most ${COLUMNS_MOST} columns, strings left out`,
   check(source) {
     if (!isCode(source)) return [];
     return source.lines.flatMap((line, index) => {
-      if (line.length <= COLUMNS_MOST) return [];
+      if (line.replaceAll(LITERAL, '""').length <= COLUMNS_MOST) return [];
       return [{ path: source.path, line: index + 1, message: `${line.length} columns: break it, ${COLUMNS_MOST} are the limit` }];
     });
   },
-  canary: { path: "src/base/wide.ts", text: `const wide = "${"x".repeat(COLUMNS_MOST)}";\n` },
+  canary: { path: "src/base/wide.ts", text: `const wide = ${"wide + ".repeat(COLUMNS_MOST)}1;\n` },
 };
 
 const FUNCTION_START = new RegExp(

@@ -1,9 +1,9 @@
 /**
  * Theory of operation
  *
- * Two daemons on one run directory would undo each other's work, so a start looks whether somebody answers there. A daemon that was
- * killed takes the kernel ten milliseconds a port to bury; its sockets accept meanwhile and its locks look held, but it does
- * nothing any more. It is waited for, not refused: whoever kills a daemon starts the next one at once.
+ * Two daemons on one run directory would undo each other's work, so a start looks whether somebody answers there. A daemon
+ * that was killed takes the kernel ten milliseconds a port to bury; its sockets accept meanwhile and its locks look held, but
+ * it does nothing any more. It is waited for, not refused: whoever kills a daemon starts the next one at once.
  */
 import { existsSync } from "node:fs";
 import { createConnection } from "node:net";

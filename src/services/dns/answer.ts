@@ -39,7 +39,8 @@ import type { View } from "./views.js";
  *
  * Our names come first, always: neither an upstream nor the cache can say anything about them.
  *
- * Bounds: bytes of a question, aliases followed, questions open per asker; all work up to the reply grows with the question alone.
+ * Bounds: bytes of a question, aliases followed, questions open per asker; all work up to the reply grows with the question
+ * alone.
  */
 export const SILENT = 0;
 export const PENDING = -1;

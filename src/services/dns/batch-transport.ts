@@ -10,7 +10,10 @@ export interface OpenSocket extends BatchSocket {
 }
 
 export interface BatchTransportOptions {
-  /** Binds a socket; throws an error with code EADDRINUSE where the port is taken. `onReadable` is called while datagrams wait. */
+  /**
+   * Binds a socket; throws an error with code EADDRINUSE where the port is taken. `onReadable` is called while datagrams
+   * wait.
+   */
   open(options: { family: 4 | 6; port: number; device: string | undefined }, onReadable: () => void): OpenSocket;
   /** Makes a batch as these sockets want it; slots of at least 2,048 bytes. */
   makeBatch(): DatagramBatch;

@@ -9,8 +9,8 @@ import { STATE, STORED, STORED_HEADER_BYTES } from "./stored-reply.js";
  * moved to `head` instead (a second chance, so what is hot stays), though only so often for one insertion. Nothing is allocated
  * after the start, so a flood of names costs other names and never memory.
  *
- * An index of small buckets finds an answer by the hash of its name; a full bucket loses the one of least worth. Expired answers stay until
- * the ring reaches them: they may still be served stale (RFC 8767).
+ * An index of small buckets finds an answer by the hash of its name; a full bucket loses the one of least worth. Expired
+ * answers stay until the ring reaches them: they may still be served stale (RFC 8767).
  */
 const ALIGN_BYTES = 8;
 const BUCKET_SLOTS = 8;

@@ -28,7 +28,10 @@ interface Rule {
   readonly allowPrivate: boolean;
 }
 
-/** Where the questions of some networks go that are not answered here. Networks with the same settings share one, and its cached answers. */
+/**
+ * Where the questions of some networks go that are not answered here. Networks with the same settings share one, and its
+ * cached answers.
+ */
 export class ForwardPolicy {
   /** Keeps the cached answers of one policy from those of another. */
   readonly partition: number;

@@ -5,11 +5,11 @@ import type { Random } from "../../base/random.js";
 import { readUint16, readUint32, writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
 import { formatName } from "../../wire/dns/name.js";
 import { FLAG, RCODE } from "../../wire/dns/numbers.js";
-import { Ask, compareEcho, composeAsk } from "./ask.js";
+import { compareEcho, composeAsk } from "./ask-message.js";
 import type { AnswerCache } from "./cache.js";
 import { CLIENT_COOKIE_BYTES } from "./cookies.js";
 import { COUNTER, type DnsCounter } from "./dns-counters.js";
-import { type ForwardFailure, OpenQuestion, questionKey, type Wanted } from "./open-question.js";
+import { Ask, type ForwardFailure, OpenQuestion, questionKey, type Waiter, type Wanted } from "./open-question.js";
 import { STORED } from "./stored-reply.js";
 import type { Upstream } from "./upstream.js";
 import { AnswerReader, type Outcome } from "./upstream-answer.js";
@@ -58,13 +58,6 @@ export interface ForwardOptions {
   readonly staleSeconds: number;
 }
 
-/** Who waits for an answer. Exactly one of the two is called, once. */
-export interface Waiter {
-  /** The stored answer at `base` is lent for the call; `stale` where it has expired. */
-  answer(stored: Uint8Array, base: number, ageSeconds: number, stale: boolean): void;
-  fail(failure: ForwardFailure): void;
-}
-
 export class Forwarder {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -76,7 +69,7 @@ export class Forwarder {
   readonly #reader = new AnswerReader();
   readonly #ports: SourcePorts;
   readonly #streams = new Map<Upstream, UpstreamStream>();
-  readonly #open = new Map<string, { question: OpenQuestion; waiters: Waiter[] }>();
+  readonly #open = new Map<string, OpenQuestion>();
   /** When each failed question may be asked again, the oldest first. */
   readonly #failed = new Map<string, { untilMs: number; failure: ForwardFailure }>();
   readonly #scratch = new Uint8Array(ASK_BYTES_MOST);
@@ -104,7 +97,7 @@ export class Forwarder {
     const key = questionKey(wanted);
     const open = this.#open.get(key);
     if (open !== undefined) {
-      if (this.#isLoop(open.question, from)) return "loop";
+      if (this.#isLoop(open, from)) return "loop";
       if (open.waiters.length >= WAITERS_MOST) return "busy";
       this.#count(COUNTER.joined);
       open.waiters.push(waiter);
@@ -131,9 +124,8 @@ export class Forwarder {
 
   /** Fails everything that is open and closes every socket. */
   close(): void {
-    for (const { question, waiters } of [...this.#open.values()]) {
-      this.#end(question);
-      for (const waiter of waiters) waiter.fail("unreachable");
+    for (const question of [...this.#open.values()]) {
+      for (const waiter of this.#end(question)) waiter.fail("unreachable");
     }
     this.#ports.closeAll();
     for (const stream of [...this.#streams.values()]) stream.close();
@@ -141,9 +133,10 @@ export class Forwarder {
 
   #begin(wanted: Wanted, key: string, waiters: Waiter[]): ForwardFailure | undefined {
     if (this.#open.size >= QUESTIONS_MOST) return "busy";
-    const question = new OpenQuestion(wanted, key, this.#clock.monotonicMs());
-    if (question.group.upstreams.length === 0) return "no-upstream";
-    this.#open.set(key, { question, waiters });
+    const route = wanted.policy.routeFor(wanted.name);
+    if (route.group.upstreams.length === 0) return "no-upstream";
+    const question = new OpenQuestion(wanted, key, route, this.#clock.monotonicMs(), waiters);
+    this.#open.set(key, question);
     if (this.#findStale(question) >= 0) {
       question.staleTimer = this.#clock.after(STALE_AFTER_MS, () => this.#serveStale(question));
     }
@@ -168,25 +161,24 @@ export class Forwarder {
   /** Sends the question to the best server that may still know, or gives up. */
   #tryNext(question: OpenQuestion): void {
     const left = TOTAL_MS - (this.#clock.monotonicMs() - question.startedMs);
-    const upstream = left > 0 && question.attempts < ATTEMPTS_MOST ? pickUpstream(question) : undefined;
+    const upstream = left > 0 && question.attempts < ATTEMPTS_MOST ? question.pickUpstream() : undefined;
     if (upstream === undefined) {
       this.#giveUp(question);
       return;
     }
-    for (const resting of question.group.upstreams) {
+    for (const resting of question.upstreams) {
       if (resting !== upstream && !resting.isStream && resting.takeProbe()) this.#send(question, resting, false).isProbe = true;
     }
     this.#send(question, upstream, upstream.isStream || question.strays >= STRAYS_MOST);
   }
 
   #send(question: OpenQuestion, upstream: Upstream, overStream: boolean): Ask {
-    const tries = question.tried.get(upstream) ?? 0;
-    question.tried.set(upstream, tries + 1);
+    const tries = question.noteTry(upstream);
     question.attempts++;
     upstream.questions++;
     const now = this.#clock.monotonicMs();
     const ask = new Ask(question, upstream, overStream, this.#random, now);
-    question.asks.add(ask);
+    question.asks.push(ask);
     this.#count(overStream ? COUNTER["asked-stream"] : COUNTER.asked);
     const left = Math.max(1, TOTAL_MS - (now - question.startedMs));
     const wait = overStream ? STREAM_TIMEOUT_MS : upstream.timeoutMs(tries);
@@ -222,7 +214,7 @@ export class Forwarder {
 
   #timedOut(ask: Ask): void {
     ask.timer = undefined;
-    if (!ask.question.asks.has(ask)) return;
+    if (!ask.question.asks.includes(ask)) return;
     this.#count(COUNTER.timeouts);
     ask.upstream.noteFailure();
     // A datagram's answer may still come; a stream that stalls is given up.
@@ -232,7 +224,7 @@ export class Forwarder {
 
   /** Part of `StreamSink`: the connection broke before the answer came. */
   failed(ask: Ask): void {
-    if (!ask.question.asks.has(ask)) return;
+    if (!ask.question.asks.includes(ask)) return;
     ask.upstream.noteFailure();
     this.#release(ask);
     this.#goOn(ask);
@@ -276,8 +268,7 @@ export class Forwarder {
       this.#askOverStream(ask).afterLostCase = true;
       return;
     }
-    const allowPrivate = question.policy.allowsPrivate(question.name);
-    const outcome = this.#reader.read(bytes, offset, length, question.name, question.type, allowPrivate);
+    const outcome = this.#reader.read(bytes, offset, length, question.name, question.type, question.allowPrivate);
     if (!this.#checkCookie(ask, bytes, outcome)) return;
     upstream.noteAnswer(this.#clock.monotonicMs() - ask.sentMs);
     if (echo === "other-case") upstream.keepsCase = false;
@@ -349,7 +340,7 @@ export class Forwarder {
     if (failure === "invalid") this.#count(COUNTER["bad-answers"]);
     this.#release(ask);
     ask.question.failure = failure;
-    ask.question.tried.set(ask.upstream, Number.POSITIVE_INFINITY);
+    ask.question.noteIgnorance(ask.upstream);
     if (!ask.isProbe) this.#tryNext(ask.question);
   }
 
@@ -367,19 +358,21 @@ export class Forwarder {
   #release(ask: Ask): void {
     if (ask.timer !== undefined) this.#clock.cancel(ask.timer);
     ask.timer = undefined;
-    ask.question.asks.delete(ask);
+    const { asks } = ask.question;
+    const index = asks.indexOf(ask);
+    if (index >= 0) asks.splice(index, 1);
     if (ask.overStream) this.#streams.get(ask.upstream)?.release(ask);
-    else this.#ports.release(ask);
+    ask.port?.release(ask);
+    ask.port = undefined;
   }
 
   /** Stops all that was under way for a question; returns who waited. */
   #end(question: OpenQuestion): Waiter[] {
-    const waiters = this.#open.get(question.key)?.waiters ?? [];
     this.#open.delete(question.key);
-    for (const ask of [...question.asks]) this.#release(ask);
+    while (question.asks.length > 0) this.#release(question.asks[0]);
     if (question.staleTimer !== undefined) this.#clock.cancel(question.staleTimer);
     question.staleTimer = undefined;
-    return waiters;
+    return question.waiters;
   }
 
   #finish(question: OpenQuestion): void {
@@ -415,11 +408,10 @@ export class Forwarder {
 
   /** Gives those who wait the expired answer, if there is one that may still be served; the question goes on without them. */
   #serveStale(question: OpenQuestion): void {
-    const open = this.#open.get(question.key);
     const base = question.failure === "private-address" ? -1 : this.#findStale(question);
-    if (open === undefined || base < 0) return;
+    if (base < 0) return;
     const age = this.#nowSeconds() - readUint32(this.#cache.bytes, base + STORED.storedSeconds);
-    for (const waiter of open.waiters.splice(0)) waiter.answer(this.#cache.bytes, base, age, true);
+    for (const waiter of question.waiters.splice(0)) waiter.answer(this.#cache.bytes, base, age, true);
   }
 
   /** The cached answer, fresh or within the time for which an expired one may be served; -1 where there is none. */
@@ -445,18 +437,4 @@ export class Forwarder {
   #count(index: number): void {
     this.#counters.count(index);
   }
-}
-
-/** The healthy server that was asked least for this question, the preferred first; none where all have said that they do not know. */
-function pickUpstream(question: OpenQuestion): Upstream | undefined {
-  let best: Upstream | undefined;
-  let bestRank = Number.POSITIVE_INFINITY;
-  for (const upstream of question.group.upstreams) {
-    const rank = (question.tried.get(upstream) ?? 0) * 2 + (upstream.isHealthy ? 0 : 1);
-    if (rank < bestRank) {
-      best = upstream;
-      bestRank = rank;
-    }
-  }
-  return best;
 }

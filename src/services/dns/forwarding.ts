@@ -22,6 +22,7 @@ export class Forwarding {
   readonly #policies = new Map<string, ForwardPolicy>();
   #groups: ChangingGroup[] = [];
   #settings: ForwardingSettings = {};
+  #described = "";
   #host: readonly UpstreamAddress[] = [];
   #ours: ReadonlySet<Ipv4Address | Ipv6Address> = new Set();
   #partition = 0;
@@ -35,8 +36,11 @@ export class Forwarding {
     return this.#settings.upstreams === undefined;
   }
 
-  /** Other settings; every policy given out before is void. */
+  /** Other settings; every policy given out before is void. The same ones again change nothing, and keep what is cached. */
   configure(settings: ForwardingSettings): void {
+    const described = describeSettings(settings);
+    if (described === this.#described) return;
+    this.#described = described;
     this.#settings = settings;
     this.#policies.clear();
     this.#pool.drop(this.#groups);
@@ -89,4 +93,10 @@ export class Forwarding {
     const servers = this.#host.filter(({ address }) => !this.#ours.has(address));
     return this.#pool.assign(this.#resolvConf, servers);
   }
+}
+
+function describeSettings(settings: ForwardingSettings): string {
+  const { upstreams, domains = [], ...others } = settings;
+  const servers = (addresses: readonly UpstreamAddress[] | undefined) => addresses?.map(formatUpstream);
+  return JSON.stringify([servers(upstreams), domains.map((rule) => [rule.domain, servers(rule.upstreams)]), others]);
 }

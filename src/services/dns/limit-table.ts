@@ -48,7 +48,7 @@ export class LimitTable {
     if (on) this.#logged.add(name);
     else this.#logged.delete(name);
     for (const limits of this.#guests.values()) {
-      if (guest === "" ? limits.name.startsWith(name) : limits.name === name) limits.logsQueries = on;
+      if (limits.name.startsWith(name)) limits.logsQueries = this.#logged.has(limits.name) || this.#logged.has(`${network}/`);
     }
     if (guest === "") this.#clients.clear();
   }

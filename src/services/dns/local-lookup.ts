@@ -2,7 +2,7 @@ import type { FoldedName } from "../../wire/dns/folded-name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import type { NameNode, NameTree } from "./name-tree.js";
 import type { View } from "./views.js";
-import type { Zone } from "./zones.js";
+import type { Zone } from "./zone.js";
 
 /**
  * What we ourselves know about a name, as one network sees it (RFC 1034 §4.3.2, RFC 4592). A cursor, reused for each question.
@@ -68,7 +68,10 @@ export class LocalLookup {
     return (type === TYPE.A || type === TYPE.AAAA) && hasAddress(view, this.node);
   }
 
-  /** The type of the records that answer a question for `type`: itself, or CNAME; for ANY just one (RFC 8482 §4.1). 0 for none. */
+  /**
+   * The type of the records that answer a question for `type`: itself, or CNAME; for ANY just one (RFC 8482 §4.1). 0 for
+   * none.
+   */
   answerType(view: View, type: number): number {
     if (this.node === null) return 0;
     if (type === TYPE.ANY) return this.node.sets.find((set) => view.sees[set.network] === 1)?.type ?? 0;

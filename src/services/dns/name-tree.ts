@@ -2,7 +2,7 @@ import { readUint32 } from "../../wire/dns/bytes.js";
 import { combineHash, FoldedName } from "../../wire/dns/folded-name.js";
 import { finishHash } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
-import type { Zone } from "./zones.js";
+import type { Zone } from "./zone.js";
 
 /**
  * Theory of operation

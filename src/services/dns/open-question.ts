@@ -1,6 +1,6 @@
 import type { Timer } from "../../base/clock.js";
-import type { Ask } from "./ask.js";
-import type { ForwardPolicy, UpstreamGroup } from "./forward-policy.js";
+import type { Random } from "../../base/random.js";
+import type { ForwardPolicy, Route } from "./forward-policy.js";
 import type { Upstream } from "./upstream.js";
 
 /** Why a question got no answer from upstream. */
@@ -24,6 +24,13 @@ export interface Wanted {
   readonly policy: ForwardPolicy;
 }
 
+/** Who waits for an answer. Exactly one of the two is called, once. */
+export interface Waiter {
+  /** The stored answer at `base` is lent for the call; `stale` where it has expired. */
+  answer(stored: Uint8Array, base: number, ageSeconds: number, stale: boolean): void;
+  fail(failure: ForwardFailure): void;
+}
+
 /** A question that is being asked upstream, for everyone who waits for its answer. */
 export class OpenQuestion implements Wanted {
   readonly name: Uint8Array;
@@ -32,27 +39,60 @@ export class OpenQuestion implements Wanted {
   readonly keyFlags: number;
   readonly policy: ForwardPolicy;
   readonly key: string;
-  readonly group: UpstreamGroup;
+  readonly allowPrivate: boolean;
+  /** The servers that may know, as they were when the question came: the group may change meanwhile. */
+  readonly upstreams: readonly Upstream[];
   readonly startedMs: number;
-  /** What is still waited for; an answer to any of them ends the question. */
-  readonly asks = new Set<Ask>();
-  readonly tried = new Map<Upstream, number>();
-  /** Sent so far, probes not counted. */
+  readonly waiters: Waiter[];
+  /** What is still waited for, never many; an answer to any of them ends the question. */
+  readonly asks: Ask[] = [];
   attempts = 0;
   /** Datagrams that aimed at this question and were no answer to it. */
   strays = 0;
   failure: ForwardFailure = "unreachable";
   staleTimer: Timer | undefined = undefined;
+  /** How often each server was asked; infinity where it has said that it does not know. */
+  readonly #tries: number[];
 
-  constructor(wanted: Wanted, key: string, startedMs: number) {
+  constructor(wanted: Wanted, key: string, route: Route, startedMs: number, waiters: Waiter[]) {
     this.name = wanted.name;
     this.hash = wanted.hash;
     this.type = wanted.type;
     this.keyFlags = wanted.keyFlags;
     this.policy = wanted.policy;
     this.key = key;
-    this.group = wanted.policy.groupFor(wanted.name);
+    this.allowPrivate = route.allowPrivate;
+    this.upstreams = route.group.upstreams;
     this.startedMs = startedMs;
+    this.waiters = waiters;
+    this.#tries = Array.from(this.upstreams, () => 0);
+  }
+
+  /** The server that was asked least, the healthy and the preferred first; none where all have said that they do not know. */
+  pickUpstream(): Upstream | undefined {
+    let best: Upstream | undefined;
+    let bestRank = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.upstreams.length; index++) {
+      const upstream = this.upstreams[index];
+      const rank = this.#tries[index] * 2 + (upstream.isHealthy ? 0 : 1);
+      if (rank >= bestRank) continue;
+      best = upstream;
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  /** Notes that a server is asked; returns how often it was before. */
+  noteTry(upstream: Upstream): number {
+    const index = this.upstreams.indexOf(upstream);
+    const tries = this.#tries[index];
+    this.#tries[index] = tries + 1;
+    return tries;
+  }
+
+  /** Notes that a server has said that it does not know. */
+  noteIgnorance(upstream: Upstream): void {
+    this.#tries[this.upstreams.indexOf(upstream)] = Number.POSITIVE_INFINITY;
   }
 }
 
@@ -60,4 +100,50 @@ export class OpenQuestion implements Wanted {
 export function questionKey(wanted: Wanted): string {
   const name = Buffer.from(wanted.name.buffer, wanted.name.byteOffset, wanted.name.byteLength).toString("latin1");
   return `${wanted.policy.partition} ${wanted.type} ${wanted.keyFlags} ${name}`;
+}
+
+/** The socket that a question left from. */
+export interface AskPort {
+  send(ask: Ask, bytes: Uint8Array, length: number): void;
+  /** The question waits no longer. */
+  release(ask: Ask): void;
+}
+
+/** One question as it was sent to one upstream server. */
+export class Ask {
+  readonly question: OpenQuestion;
+  readonly upstream: Upstream;
+  readonly overStream: boolean;
+  readonly withEdns: boolean;
+  /** The name as sent: each letter capital or small at random (0x20), where the server keeps that. */
+  readonly name: Uint8Array;
+  readonly sentMs: number;
+  id = 0;
+  /** Sent over a stream because the answer to a datagram did not keep the case. */
+  afterLostCase = false;
+  /** Sent only to see whether a resting server is back. */
+  isProbe = false;
+  port: AskPort | undefined = undefined;
+  timer: Timer | undefined = undefined;
+
+  constructor(question: OpenQuestion, upstream: Upstream, overStream: boolean, random: Random, sentMs: number) {
+    this.question = question;
+    this.upstream = upstream;
+    this.overStream = overStream;
+    this.withEdns = upstream.usesEdns;
+    this.name = upstream.keepsCase ? scrambleCase(question.name, random) : question.name;
+    this.sentMs = sentMs;
+  }
+}
+
+function scrambleCase(name: Uint8Array, random: Random): Uint8Array {
+  const scrambled = new Uint8Array(name.length);
+  let bits = 0;
+  for (let index = 0; index < name.length; index++) {
+    if ((index & 31) === 0) bits = random.uint32();
+    const isLetter = name[index] >= 0x61 && name[index] <= 0x7a;
+    scrambled[index] = isLetter && (bits & 1) === 1 ? name[index] - 0x20 : name[index];
+    bits >>>= 1;
+  }
+  return scrambled;
 }

@@ -1,7 +1,6 @@
 import type { Asker, Delivery } from "./asker.js";
-import type { Waiter } from "./forward.js";
 import type { AskerLimits } from "./limits.js";
-import type { ForwardFailure } from "./open-question.js";
+import type { ForwardFailure, Waiter } from "./open-question.js";
 import type { ReplyTransport } from "./reply-writer.js";
 import type { View } from "./views.js";
 

@@ -16,7 +16,10 @@ function refusal(rcode: number, extendedError: number = NO_EXTENDED_ERROR, count
   return { rcode, extendedError, counter };
 }
 
-/** What to say to a message that is no question; undefined: nothing (answers are never answered, or two servers would talk forever). */
+/**
+ * What to say to a message that is no question; undefined: nothing (answers are never answered, or two servers would talk
+ * forever).
+ */
 export function refuseFault(fault: QueryFault): Refusal | undefined {
   switch (fault) {
     case "dns-short":

@@ -23,7 +23,7 @@ import { type CookieJar, FULL_COOKIE_BYTES } from "./cookies.js";
 import type { NameNode, RecordSet } from "./name-tree.js";
 import { flagsFor, NO_EXTENDED_ERROR, STORED, storedToMessage, writeStored } from "./stored-reply.js";
 import type { View } from "./views.js";
-import type { Zone } from "./zones.js";
+import type { Zone } from "./zone.js";
 
 const OPT_BYTES = 11;
 const OPTION_HEADER_BYTES = 4;
@@ -287,7 +287,10 @@ export class ReplyWriter {
     this.extendedError = this.rcode === RCODE.NXDOMAIN ? EXTENDED_ERROR.staleNxdomainAnswer : EXTENDED_ERROR.staleAnswer;
   }
 
-  /** Writes header and OPT; returns the length of the message. `recursionAvailable` says whether anything is forwarded for him. */
+  /**
+   * Writes header and OPT; returns the length of the message. `recursionAvailable` says whether anything is forwarded for
+   * him.
+   */
   finish(recursionAvailable: boolean): number {
     const writer = this.#writer;
     const query = this.#query;

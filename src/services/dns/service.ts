@@ -83,7 +83,10 @@ export interface DnsStats {
 
 const DEFAULT_UDP_BYTES = 1232;
 
-/** DNS as one thing: what the daemon builds, feeds with networks, guests and configuration, and connects to frames and sockets. */
+/**
+ * DNS as one thing: what the daemon builds, feeds with networks, guests and configuration, and connects to frames and
+ * sockets.
+ */
 export class DnsService {
   readonly counters: Counters<DnsCounter> = dnsCounters();
   /** Guests' names: set with a lease, removed with it. */

@@ -11,7 +11,8 @@ import type { MessageWriter } from "../../wire/dns/writer.js";
  * answer is a header, the asker's question as he spelled it, a copy of the body, and the age taken off each TTL. The offsets of
  * the TTLs stand behind the body; they are also where the records' ends are found when only some fit.
  *
- * Layout: fields as in `STORED`, the folded name, the body, two bytes for each TTL's offset in the body. All numbers are big-endian.
+ * Layout: fields as in `STORED`, the folded name, the body, two bytes for each TTL's offset in the body. All numbers are
+ * big-endian.
  */
 export const STORED = {
   /** Bytes of all of it, a multiple of 8. */

@@ -4,22 +4,29 @@ import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { Random } from "../../base/random.js";
 import { readUint16 } from "../../wire/dns/bytes.js";
 import { HEADER_BYTES } from "../../wire/dns/numbers.js";
-import type { Ask } from "./ask.js";
+import type { Ask, AskPort } from "./open-question.js";
 import type { DatagramPort, UpstreamTransport } from "./upstream-transport.js";
 
 /**
  * Theory of operation
  *
- * Who wants to forge an answer must know the port that the question left from and its id (RFC 5452 §4.5). So every question has
- * a socket of its own, on a random port, closed with its answer. Opening one costs more than asking, so there is an allowance
- * of fresh ports per second; when it is used up, questions share those that are open, each picked at random, and these stay open
- * a little while. Ids are random, and one socket never has two questions of the same id.
+ * Who wants to forge an answer must know the port that the question left from and its id (RFC 5452 §4.5). So a question has a
+ * socket of its own, on a random port, closed with its answer. Opening one costs more than asking, so there is an allowance of
+ * fresh ports per second; when it is used up, questions share those that are open, each picked at random, until they have
+ * served so many that they are replaced. That takes nothing away from the forger's task: he sees neither port nor id, and must
+ * hit both. And few shared ports mean that what is sent and received gathers. Ids are random, and one socket never has two
+ * questions of the same id.
  */
-const PORTS_MOST = 128;
+const PORTS_MOST = 16;
 const FRESH_PER_SECOND = 500;
 const FRESH_BURST = 100;
 const LINGER_MS = 100;
-/** Ports under this are where people put services; a question that sits on one for a moment could keep a service from starting. */
+/** Questions that one port serves. */
+const USES_MOST = 2000;
+/**
+ * Ports under this are where people put services; a question that sits on one for a moment could keep a service from
+ * starting.
+ */
 const PORT_LEAST = 10_000;
 const ID_TRIES = 16;
 
@@ -31,17 +38,20 @@ export interface AnswerSink {
 }
 
 /** One open socket and the questions that wait on it. */
-export class SourcePort {
+class SourcePort implements AskPort {
   readonly asks = new Map<number, Ask>();
   readonly key: string;
+  uses = 0;
+  closing: Timer | undefined = undefined;
   readonly #port: DatagramPort;
   readonly #sink: AnswerSink;
-  closing: Timer | undefined = undefined;
-  closed = false;
+  readonly #idle: (port: SourcePort) => void;
 
-  constructor(key: string, open: (receiver: SourcePort) => DatagramPort, sink: AnswerSink) {
+  /** `idle` is called when the last question is gone. */
+  constructor(key: string, open: (receiver: SourcePort) => DatagramPort, sink: AnswerSink, idle: (port: SourcePort) => void) {
     this.key = key;
     this.#sink = sink;
+    this.#idle = idle;
     this.#port = open(this);
   }
 
@@ -56,8 +66,12 @@ export class SourcePort {
     else this.#sink.answered(ask, bytes, offset, length);
   }
 
+  release(ask: Ask): void {
+    this.asks.delete(ask.id);
+    if (this.asks.size === 0) this.#idle(this);
+  }
+
   close(): void {
-    this.closed = true;
     this.#port.close();
   }
 }
@@ -67,9 +81,8 @@ export class SourcePorts {
   readonly #random: Random;
   readonly #clock: Clock;
   readonly #sink: AnswerSink;
-  /** Open sockets, by family and interface. */
+  /** Sockets that may be given questions, by family and interface. */
   readonly #open = new Map<string, SourcePort[]>();
-  #count = 0;
   #allowance = FRESH_BURST;
   #allowanceMs: number;
 
@@ -81,33 +94,28 @@ export class SourcePorts {
     this.#allowanceMs = clock.monotonicMs();
   }
 
-  /** A port for a question, with the id that the question must have; registers the question there. Throws where none opens. */
+  /** Gives a question a port and an id; the port is given back with `ask.port.release`. Throws where none opens. */
   take(ask: Ask): void {
     const { family, interface: interfaceName } = ask.upstream.address;
-    const key = `${family}${interfaceName ?? ""}`;
+    const key = interfaceName === undefined ? FAMILY_KEY[family] : `${family}${interfaceName}`;
     const open = this.#open.get(key) ?? [];
-    const fresh = open.length === 0 || (this.#count < PORTS_MOST && this.#takeAllowance());
-    const port = fresh ? this.#openPort(key, open, family, interfaceName) : open[this.#random.uint32() % open.length];
+    const fresh = open.length === 0 || (open.length < PORTS_MOST && this.#takeAllowance());
+    const port = fresh ? this.#openPort(key, family, interfaceName) : open[this.#random.uint32() % open.length];
     if (port.closing !== undefined) this.#clock.cancel(port.closing);
     port.closing = undefined;
+    if (++port.uses === USES_MOST) this.#retire(port);
     ask.id = this.#freeId(port);
     ask.port = port;
     port.asks.set(ask.id, ask);
   }
 
-  /** The question waits no longer. */
-  release(ask: Ask): void {
-    const port = ask.port;
-    if (port === undefined) return;
-    ask.port = undefined;
-    port.asks.delete(ask.id);
-    if (port.asks.size > 0 || port.closed) return;
-    if (this.#allowance >= 1) this.#close(port);
-    else port.closing = this.#clock.after(LINGER_MS, () => this.#close(port));
-  }
-
+  /** Closes the sockets that wait for nothing; the others close with their last question. */
   closeAll(): void {
-    for (const ports of [...this.#open.values()]) for (const port of [...ports]) this.#close(port);
+    for (const port of [...this.#open.values()].flat()) {
+      if (port.closing !== undefined) this.#clock.cancel(port.closing);
+      this.#retire(port);
+      if (port.asks.size === 0) port.close();
+    }
   }
 
   #takeAllowance(): boolean {
@@ -119,16 +127,11 @@ export class SourcePorts {
     return true;
   }
 
-  #openPort(key: string, open: SourcePort[], family: 4 | 6, interfaceName: string | undefined): SourcePort {
+  #openPort(key: string, family: 4 | 6, interfaceName: string | undefined): SourcePort {
     const randomPort = () => PORT_LEAST + (this.#random.uint32() % (0x1_0000 - PORT_LEAST));
-    const port = new SourcePort(
-      key,
-      (receiver) => this.#transport.openDatagram(family, interfaceName, randomPort, receiver),
-      this.#sink,
-    );
-    open.push(port);
-    this.#open.set(key, open);
-    this.#count++;
+    const open = (receiver: SourcePort) => this.#transport.openDatagram(family, interfaceName, randomPort, receiver);
+    const port = new SourcePort(key, open, this.#sink, (idle) => this.#idle(idle));
+    this.#open.set(key, [...(this.#open.get(key) ?? []), port]);
     return port;
   }
 
@@ -139,13 +142,27 @@ export class SourcePorts {
     return id;
   }
 
+  /** Nothing waits on a port: it is closed, or stays a moment where fresh ones are scarce. */
+  #idle(port: SourcePort): void {
+    const isOpen = this.#open.get(port.key)?.includes(port) === true;
+    if (isOpen && this.#allowance < 1) {
+      port.closing = this.#clock.after(LINGER_MS, () => this.#close(port));
+    } else {
+      this.#close(port);
+    }
+  }
+
   #close(port: SourcePort): void {
-    if (port.closed) return;
-    port.closing = undefined;
+    this.#retire(port);
     port.close();
-    this.#count--;
+  }
+
+  /** No question is given to this port any more. */
+  #retire(port: SourcePort): void {
     const open = this.#open.get(port.key)?.filter((other) => other !== port) ?? [];
     if (open.length > 0) this.#open.set(port.key, open);
     else this.#open.delete(port.key);
   }
 }
+
+const FAMILY_KEY = { 4: "4", 6: "6" } as const;

@@ -237,7 +237,8 @@ function emitName(text: string): boolean {
 /** One record as in a master file. */
 export function describeRecord(record: ResourceRecord): string {
   const owner = record.name === "." ? "." : `${record.name}.`;
-  return `${owner} ${record.ttlSeconds} ${formatClass(record.class)} ${formatType(record.type)} ${formatRdata(record.type, record.data)}`;
+  const kind = `${formatClass(record.class)} ${formatType(record.type)}`;
+  return `${owner} ${record.ttlSeconds} ${kind} ${formatRdata(record.type, record.data)}`;
 }
 
 /** One line as tcpdump prints it: `4711+ [1au] A? web1.tapnet.internal. (49)`, `4711* 1/0/0 A 10.77.0.10 (54)`. */

@@ -79,8 +79,8 @@ export interface Redirect extends WithOptions {
 export type Message = RouterSolicitation | RouterAdvertisement | NeighbourSolicitation | NeighbourAdvertisement | Redirect;
 
 /**
- * What RFC 4861 §6.1 and §7.1 ask of the message itself: code, length, options, a target that is no group. The rules that need the
- * IPv6 header (hop limit, addresses) are the caller's.
+ * What RFC 4861 §6.1 and §7.1 ask of the message itself: code, length, options, a target that is no group. The rules that need
+ * the IPv6 header (hop limit, addresses) are the caller's.
  */
 export function check(view: DataView, offset: number, length: number): NdpFault | undefined {
   if (length < HEADER_BYTES.routerSolicitation) return "ndp-truncated";

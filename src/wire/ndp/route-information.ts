@@ -1,4 +1,7 @@
-/** Route Information option (RFC 4191 §2.3): a more specific route through this router. The prefix is written as short as it may be. */
+/**
+ * Route Information option (RFC 4191 §2.3): a more specific route through this router. The prefix is written as short as it
+ * may be.
+ */
 
 import { type Ipv6Address, readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import { OPTION, PREFERENCE, type Preference, preferenceOf } from "./codes.js";

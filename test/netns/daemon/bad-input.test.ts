@@ -42,7 +42,7 @@ const BAD_STARTS: readonly BadStart[] = [
   {
     name: "a configuration with two mistakes: both, with line and column",
     status: 2,
-    says: /tapnet\.yaml:3:11: .*\/33 is too long[^]*tapnet\.yaml:4:5: .*did you mean kind\?/,
+    says: /tapnet\.yaml:3:11: .*\/33 is too long[\s\S]*tapnet\.yaml:4:5: .*did you mean kind\?/,
     start: (daemon, folder) => withConfiguration("networks:\n  lan:\n    ipv4: 10.0.0.0/33\n    knid: nat\n", daemon, folder),
   },
   {

@@ -89,7 +89,8 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
   test("names are found by IPv6, and addresses lead back to them", async () => {
     const lease = await leaseOf(web);
     assert.deepEqual((await dig("AAAA", "db1.tapnet.internal")).trim(), DB.slaac);
-    assert.deepEqual((await dig("AAAA", "web1.tapnet.internal")).trim().split("\n").toSorted(), [WEB.slaac, lease].toSorted());
+    const both = (await dig("AAAA", "web1.tapnet.internal")).trim().split("\n");
+    assert.deepEqual(new Set(both), new Set([WEB.slaac, lease]));
     assert.equal((await dig("-x", DB.slaac)).trim(), "db1.tapnet.internal.");
     assert.equal((await dig("+tcp", "AAAA", "world.example")).trim(), "2001:db8::1");
   });
@@ -127,7 +128,8 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
       assert.match(stdout, /30 packets transmitted, 30 received/, `${stdout}\n${site.daemon.log}`);
     }
     assert.equal(await site.host.must("cat", `${site.daemon.stateFolder}/identity`), identity);
-    assert.deepEqual((await dig("AAAA", "web1.tapnet.internal")).trim().split("\n").toSorted(), [WEB.slaac, lease].toSorted());
+    const both = (await dig("AAAA", "web1.tapnet.internal")).trim().split("\n");
+    assert.deepEqual(new Set(both), new Set([WEB.slaac, lease]));
     await ping(web, GATEWAY);
   });
 

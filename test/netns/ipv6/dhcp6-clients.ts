@@ -1,4 +1,7 @@
-/** The DHCPv6 clients that people run, each brought up by hand on eth0 of a lab host, without touching the machine's own files. */
+/**
+ * The DHCPv6 clients that people run, each brought up by hand on eth0 of a lab host, without touching the machine's own
+ * files.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Host } from "../../support/lab.js";

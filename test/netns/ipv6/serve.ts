@@ -1,6 +1,7 @@
 /**
  * A whole IPv6 network served on one link: `node serve.js IFNAME GUEST|- [LEASE-SECONDS]`. With a guest's name the link is its
- * port, with `-` it is shared. Prints a line for whatever the wiring would have to do: `bound`, `unbound`, `learned`, `forgotten`.
+ * port, with `-` it is shared. Prints a line for whatever the wiring would have to do: `bound`, `unbound`, `learned`,
+ * `forgotten`.
  */
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../../src/base/clock.js";

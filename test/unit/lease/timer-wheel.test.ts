@@ -36,7 +36,7 @@ test("every entry fires once, never early, at most a second after its time as th
         nowMs += step;
         runTo(wheel, nowMs);
         for (const entry of entries) {
-          if (entry.firedMs === nowMs) assert.ok(entry.untilMs <= nowMs && entry.untilMs > beforeMs - 1000);
+          if (step > 0 && entry.firedMs === nowMs) assert.ok(entry.untilMs <= nowMs && entry.untilMs > beforeMs - 1000);
           if (entry.untilMs <= nowMs - 1000) assert.notEqual(entry.firedMs, undefined);
         }
       }

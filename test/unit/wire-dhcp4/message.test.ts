@@ -37,7 +37,7 @@ function read(bytes: Uint8Array): Dhcp4Request | string {
   return request.read(bytes, viewOf(bytes), 0, bytes.length) ?? request;
 }
 
-function valueOf(request: Dhcp4Request | string, code: number): string | undefined {
+function hexValueOf(request: Dhcp4Request | string, code: number): string | undefined {
   if (typeof request === "string") throw new Error(request);
   if (!request.has(code)) return undefined;
   const start = request.offsetOf(code);
@@ -126,7 +126,7 @@ const TOLERATED: readonly (readonly [name: string, bytes: Uint8Array])[] = [
 ];
 
 for (const [name, bytes] of TOLERATED) {
-  test(`tolerated: ${name}`, () => assert.equal(valueOf(read(bytes), OPTION.messageType), "01"));
+  test(`tolerated: ${name}`, () => assert.equal(hexValueOf(read(bytes), OPTION.messageType), "01"));
 }
 
 test("BOOTP without the cookie has no options, and survives", () => {
@@ -151,9 +151,9 @@ test("an option in parts is one option (RFC 3396), in the order of its parts, be
       ["end", "ff"],
     ),
   );
-  assert.equal(valueOf(request, OPTION.hostName), "616263");
-  assert.equal(valueOf(request, OPTION.clientIdentifier), "0708");
-  assert.equal(valueOf(request, OPTION.messageType), "01");
+  assert.equal(hexValueOf(request, OPTION.hostName), "616263");
+  assert.equal(hexValueOf(request, OPTION.clientIdentifier), "0708");
+  assert.equal(hexValueOf(request, OPTION.messageType), "01");
 });
 
 test("options in file and sname count when option 52 says so, file first", () => {
@@ -171,7 +171,7 @@ test("options in file and sname count when option 52 says so, file first", () =>
   ];
   for (const [overload, expected] of rows) {
     const bytes = overloaded("0c 01 63 ff", "0c 01 62 ff", ...options, ["overload", overload], ["end", "ff"]);
-    assert.equal(valueOf(read(bytes), OPTION.hostName), expected, overload);
+    assert.equal(hexValueOf(read(bytes), OPTION.hostName), expected, overload);
     const parsed = message.parse(viewOf(bytes), 0, bytes.length);
     const found = typeof parsed === "string" ? undefined : parsed.options?.find(({ code }) => code === OPTION.hostName);
     assert.equal(found?.kind === "text" ? hexOf(Buffer.from(found.text, "latin1")) : "", expected);

@@ -1,58 +1,15 @@
-import type { Timer } from "../../base/clock.js";
-import type { Random } from "../../base/random.js";
 import { readUint16 } from "../../wire/dns/bytes.js";
 import { beginOpt, writeOption } from "../../wire/dns/edns.js";
 import { FOLD } from "../../wire/dns/name.js";
 import { CLASS, DNSSEC_OK, EDNS_OPTION, FIELD, FLAG, HEADER_BYTES, SAFE_UDP_BYTES } from "../../wire/dns/numbers.js";
 import { MessageWriter } from "../../wire/dns/writer.js";
-import type { OpenQuestion } from "./open-question.js";
+import type { Ask } from "./open-question.js";
 import { KEY_FLAG } from "./stored-reply.js";
-import type { Upstream } from "./upstream.js";
-import type { SourcePort } from "./upstream-ports.js";
 
 /** Questions over TLS are all as long as this or a multiple, so that their length tells nothing (RFC 8467 §4.1). */
 const PADDING_BLOCK_BYTES = 128;
 const OPTION_HEADER_BYTES = 4;
 const ZEROS = new Uint8Array(PADDING_BLOCK_BYTES);
-
-/** One question as it was sent to one upstream server. */
-export class Ask {
-  readonly question: OpenQuestion;
-  readonly upstream: Upstream;
-  readonly overStream: boolean;
-  readonly withEdns: boolean;
-  /** The name as sent: each letter capital or small at random (0x20), where the server keeps that. */
-  readonly name: Uint8Array;
-  readonly sentMs: number;
-  id = 0;
-  /** Sent over a stream because the answer to a datagram did not keep the case. */
-  afterLostCase = false;
-  /** Sent only to see whether a resting server is back. */
-  isProbe = false;
-  port: SourcePort | undefined = undefined;
-  timer: Timer | undefined = undefined;
-
-  constructor(question: OpenQuestion, upstream: Upstream, overStream: boolean, random: Random, sentMs: number) {
-    this.question = question;
-    this.upstream = upstream;
-    this.overStream = overStream;
-    this.withEdns = upstream.usesEdns;
-    this.name = upstream.keepsCase ? scrambleCase(question.name, random) : question.name;
-    this.sentMs = sentMs;
-  }
-}
-
-function scrambleCase(name: Uint8Array, random: Random): Uint8Array {
-  const scrambled = new Uint8Array(name.length);
-  let bits = 0;
-  for (let index = 0; index < name.length; index++) {
-    if ((index & 31) === 0) bits = random.uint32();
-    const isLetter = name[index] >= 0x61 && name[index] <= 0x7a;
-    scrambled[index] = isLetter && (bits & 1) === 1 ? name[index] - 0x20 : name[index];
-    bits >>>= 1;
-  }
-  return scrambled;
-}
 
 const writer = new MessageWriter(false);
 
