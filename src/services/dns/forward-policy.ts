@@ -23,8 +23,14 @@ export interface ForwardSettings {
 /** Domains that are private by what they are: RFC 8375, and the one that ICANN set aside. */
 const PRIVATE_DOMAINS = ["home.arpa", "internal"];
 
+/** What is set for a domain. Wherever anything is, private addresses are fine. */
 interface Rule {
   readonly group: UpstreamGroup | undefined;
+}
+
+/** Where a question goes, and whether the answer may name private addresses. */
+export interface Route {
+  readonly group: UpstreamGroup;
   readonly allowPrivate: boolean;
 }
 
@@ -46,40 +52,41 @@ export class ForwardPolicy {
     this.#default = settings.upstreams;
     this.#protects = settings.rebindProtection ?? true;
     for (const domain of [...PRIVATE_DOMAINS, ...(settings.rebindExceptions ?? [])]) {
-      this.#rules.set(domainKey(domain), { group: undefined, allowPrivate: true });
+      this.#rules.set(domainKey(domain), { group: undefined });
     }
     for (const { domain, upstreams } of settings.domains ?? []) {
-      this.#rules.set(domainKey(domain), { group: upstreams, allowPrivate: true });
+      this.#rules.set(domainKey(domain), { group: upstreams });
     }
   }
 
-  /** Who is asked for a name (folded, on the wire): the servers of the longest domain that it is in. */
-  groupFor(name: Uint8Array): UpstreamGroup {
-    return this.#ruleFor(name, (rule) => rule.group !== undefined)?.group ?? this.#default;
+  /** Where a question for a name (folded, on the wire) goes: to the servers of the longest domain that it is in. */
+  routeFor(name: Uint8Array): Route {
+    let group: UpstreamGroup | undefined;
+    let allowPrivate = !this.#protects;
+    const text = latin1(name);
+    for (let at = 0; ; at += name[at] + 1) {
+      const rule = this.#rules.get(at === 0 ? text : text.slice(at));
+      if (rule !== undefined) {
+        allowPrivate = true;
+        group ??= rule.group;
+      }
+      if (name[at] === 0) return { group: group ?? this.#default, allowPrivate };
+    }
   }
 
   /** Whether servers were set for a domain that the name is in: they know even special-use names. */
   claims(name: Uint8Array): boolean {
-    return this.#ruleFor(name, (rule) => rule.group !== undefined) !== undefined;
+    return this.routeFor(name).group !== this.#default;
   }
+}
 
-  allowsPrivate(name: Uint8Array): boolean {
-    return !this.#protects || this.#ruleFor(name, (rule) => rule.allowPrivate) !== undefined;
-  }
-
-  #ruleFor(name: Uint8Array, wanted: (rule: Rule) => boolean): Rule | undefined {
-    const text = Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString("latin1");
-    for (let at = 0; ; at += name[at] + 1) {
-      const rule = this.#rules.get(text.slice(at));
-      if (rule !== undefined && wanted(rule)) return rule;
-      if (name[at] === 0) return undefined;
-    }
-  }
+function latin1(name: Uint8Array): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString("latin1");
 }
 
 /** Wire names as latin1 text are what the rules are kept by. */
 function domainKey(domain: string): string {
   const name = parseName(domain);
   if (name === undefined) throw new TapnetError("DNS_DOMAIN", `${domain} is not a domain name: write one like corp.example`);
-  return Buffer.from(foldName(name)).toString("latin1");
+  return latin1(foldName(name));
 }

@@ -20,9 +20,10 @@ import type { UpstreamTransport } from "./upstream-transport.js";
 /**
  * Theory of operation
  *
- * A question that is not answered here becomes an `OpenQuestion`; whoever asks the same meanwhile joins it, so upstream sees it
- * once. It is sent to the first healthy server of its group as an `Ask`; if no answer comes in time, or the server cannot answer,
- * to the next, while earlier asks stay open for late answers. The first good answer goes to everyone who waits and into the cache.
+ * A question that is not answered here becomes an `OpenQuestion`; whoever asks the same meanwhile joins it, so upstream sees
+ * it once. It is sent to the first healthy server of its group as an `Ask`; if no answer comes in time, or the server cannot
+ * answer, to the next, while earlier asks stay open for late answers. The first good answer goes to everyone who waits and into
+ * the cache.
  *
  * An answer counts only if it comes from where the question went, to the port it left from, with its id and its question, letter
  * case included (RFC 5452 §9). What does not is ignored; many such for one question mean that somebody guesses, and it is asked

@@ -111,7 +111,7 @@ export class UdpService {
     if (length <= 0) return;
     sending.offset[target] = at;
     sending.length[target] = length;
-    copyAddresses(received, row, sending, target);
+    copyAddresses(received, row, sending, target, this.#family);
     sending.count = target + 1;
   }
 
@@ -138,7 +138,7 @@ export class UdpService {
   }
 
   #retain(): Delivery {
-    const path = new KeptRow(this.#received, this.#row);
+    const path = new KeptRow(this.#received, this.#row, this.#family);
     return { deliver: (message) => this.#deliver(path, message) };
   }
 
@@ -149,7 +149,7 @@ export class UdpService {
     batch.offset[row] = row * this.#slotBytes;
     batch.length[row] = message.length;
     batch.bytes.set(message, batch.offset[row]);
-    copyAddresses(path, 0, batch, row);
+    path.copyTo(batch, row);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.#flush());
@@ -162,37 +162,46 @@ export class UdpService {
   }
 }
 
-type AddressColumns = Pick<
-  DatagramBatch,
-  "flags" | "remotePort" | "remoteIpv4" | "localIpv4" | "remoteIpv6" | "localIpv6" | "ifindex"
->;
-
 /** The addresses of one received row, kept after its batch is gone. */
-class KeptRow implements AddressColumns {
-  readonly flags = new Uint8Array(1);
-  readonly remotePort: Uint16Array;
-  readonly remoteIpv4: Uint32Array;
-  readonly localIpv4: Uint32Array;
-  readonly remoteIpv6: Uint8Array;
-  readonly localIpv6: Uint8Array;
-  readonly ifindex: Uint32Array;
+class KeptRow {
+  readonly #remotePort: number;
+  readonly #remoteIpv4: number;
+  readonly #localIpv4: number;
+  readonly #ifindex: number;
+  /** Remote, then local; undefined where the socket is for IPv4. */
+  readonly #ipv6: Uint8Array | undefined;
 
-  constructor(batch: DatagramBatch, row: number) {
-    this.remotePort = batch.remotePort.slice(row, row + 1);
-    this.remoteIpv4 = batch.remoteIpv4.slice(row, row + 1);
-    this.localIpv4 = batch.localIpv4.slice(row, row + 1);
-    this.remoteIpv6 = batch.remoteIpv6.slice(row * IPV6_BYTES, (row + 1) * IPV6_BYTES);
-    this.localIpv6 = batch.localIpv6.slice(row * IPV6_BYTES, (row + 1) * IPV6_BYTES);
-    this.ifindex = batch.ifindex.slice(row, row + 1);
+  constructor(batch: DatagramBatch, row: number, family: 4 | 6) {
+    this.#remotePort = batch.remotePort[row];
+    this.#remoteIpv4 = batch.remoteIpv4[row];
+    this.#localIpv4 = batch.localIpv4[row];
+    this.#ifindex = batch.ifindex[row];
+    if (family === 4) return;
+    this.#ipv6 = new Uint8Array(2 * IPV6_BYTES);
+    this.#ipv6.set(batch.remoteIpv6.subarray(row * IPV6_BYTES, (row + 1) * IPV6_BYTES));
+    this.#ipv6.set(batch.localIpv6.subarray(row * IPV6_BYTES, (row + 1) * IPV6_BYTES), IPV6_BYTES);
+  }
+
+  copyTo(batch: DatagramBatch, row: number): void {
+    batch.flags[row] = 0;
+    batch.remotePort[row] = this.#remotePort;
+    batch.remoteIpv4[row] = this.#remoteIpv4;
+    batch.localIpv4[row] = this.#localIpv4;
+    batch.ifindex[row] = this.#ifindex;
+    if (this.#ipv6 === undefined) return;
+    batch.remoteIpv6.set(this.#ipv6.subarray(0, IPV6_BYTES), row * IPV6_BYTES);
+    batch.localIpv6.set(this.#ipv6.subarray(IPV6_BYTES), row * IPV6_BYTES);
   }
 }
 
-function copyAddresses(from: AddressColumns, row: number, to: AddressColumns, target: number): void {
+/** A received row's addresses are those of its answer. */
+function copyAddresses(from: DatagramBatch, row: number, to: DatagramBatch, target: number, family: 4 | 6): void {
   to.flags[target] = 0;
   to.remotePort[target] = from.remotePort[row];
   to.remoteIpv4[target] = from.remoteIpv4[row];
   to.localIpv4[target] = from.localIpv4[row];
   to.ifindex[target] = from.ifindex[row];
+  if (family === 4) return;
   for (let index = 0; index < IPV6_BYTES; index++) {
     to.remoteIpv6[target * IPV6_BYTES + index] = from.remoteIpv6[row * IPV6_BYTES + index];
     to.localIpv6[target * IPV6_BYTES + index] = from.localIpv6[row * IPV6_BYTES + index];
