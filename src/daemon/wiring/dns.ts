@@ -21,7 +21,7 @@ export function makeDns(configuration: DnsConfiguration, parts: { clock: Clock; 
     ...parts,
     transport: batchTransport({
       open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
-      makeBatch: () => new UdpBatch(),
+      makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
       streams: nodeTransport(),
     }),
     files: systemFiles,

@@ -1,5 +1,4 @@
-import type { Ipv4Address } from "../../base/ipv4-address.js";
-import { type Ipv6Address, readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
+import { readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import type { BatchSocket, DatagramBatch } from "./udp.js";
 import type { UpstreamAddress } from "./upstream.js";
 import type { DatagramPort, DatagramReceiver, UpstreamTransport } from "./upstream-transport.js";
@@ -15,67 +14,95 @@ export interface BatchTransportOptions {
    * wait.
    */
   open(options: { family: 4 | 6; port: number; device: string | undefined }, onReadable: () => void): OpenSocket;
-  /** Makes a batch as these sockets want it; slots of at least 2,048 bytes. */
-  makeBatch(): DatagramBatch;
+  /** Makes a batch as these sockets want it: so many rows, each with room for so many bytes. */
+  makeBatch(capacity: number, slotBytes: number): DatagramBatch;
   /** For everything over TCP and TLS. */
   readonly streams: Pick<UpstreamTransport, "openStream">;
 }
 
 const OPEN_TRIES = 8;
 const IPV6_BYTES = 16;
+/** Questions are short; answers are at most what we say that we take, and longer ones are cut off by the socket. */
+const SEND = { rows: 16, slotBytes: 512 } as const;
+const RECEIVE = { rows: 64, slotBytes: 2048 } as const;
 
 /**
- * Upstream questions over batch sockets, which can be bound to a device. All sockets share one batch to receive into and one to
- * send from: each is emptied before the next has its turn.
+ * Upstream questions over batch sockets, which can be bound to a device. What a socket sends gathers until the end of the event
+ * loop's turn; all sockets share one batch to receive into, each emptied before the next has its turn.
  */
 export function batchTransport(options: BatchTransportOptions): UpstreamTransport {
-  const received = options.makeBatch();
-  const sending = options.makeBatch();
+  const received = options.makeBatch(RECEIVE.rows, RECEIVE.slotBytes);
+  const flush = new TurnEnd();
   return {
     openDatagram: (family, device, randomPort, receiver) => {
-      return new BatchDatagramPort(options, { received, sending }, family, device, randomPort, receiver);
+      const open = (port: number, onReadable: () => void) => options.open({ family, port, device }, onReadable);
+      const sending = options.makeBatch(SEND.rows, SEND.slotBytes);
+      return new BatchDatagramPort(
+        family,
+        { received, sending, flush },
+        (onReadable) => openOnRandomPort(randomPort, open, onReadable),
+        receiver,
+      );
     },
     openStream: (address, receiver) => options.streams.openStream(address, receiver),
   };
+}
+
+/** Runs what was put off until the end of this turn. */
+class TurnEnd {
+  #waiting: (() => void)[] = [];
+
+  add(run: () => void): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.#run());
+    this.#waiting.push(run);
+  }
+
+  #run(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) run();
+  }
 }
 
 class BatchDatagramPort implements DatagramPort {
   readonly #socket: OpenSocket;
   readonly #received: DatagramBatch;
   readonly #sending: DatagramBatch;
+  readonly #turnEnd: TurnEnd;
   readonly #family: 4 | 6;
   readonly #receiver: DatagramReceiver;
+  readonly #flush = () => {
+    if (this.#sending.count > 0 && !this.#closed) this.#socket.send(this.#sending);
+    this.#sending.count = 0;
+  };
   #closed = false;
 
   constructor(
-    options: BatchTransportOptions,
-    batches: { received: DatagramBatch; sending: DatagramBatch },
     family: 4 | 6,
-    device: string | undefined,
-    randomPort: () => number,
+    shared: { received: DatagramBatch; sending: DatagramBatch; flush: TurnEnd },
+    open: (onReadable: () => void) => OpenSocket,
     receiver: DatagramReceiver,
   ) {
-    this.#received = batches.received;
-    this.#sending = batches.sending;
+    this.#received = shared.received;
+    this.#sending = shared.sending;
+    this.#turnEnd = shared.flush;
     this.#family = family;
     this.#receiver = receiver;
-    this.#socket = openOnRandomPort(randomPort, (port) => options.open({ family, port, device }, () => this.#onReadable()));
+    this.#socket = open(() => this.#onReadable());
   }
 
   send(bytes: Uint8Array, offset: number, length: number, to: UpstreamAddress): void {
     const batch = this.#sending;
-    batch.offset[0] = 0;
-    batch.length[0] = length;
-    batch.flags[0] = 0;
-    batch.remotePort[0] = to.port;
-    batch.localIpv4[0] = 0;
-    batch.localIpv6.fill(0, 0, IPV6_BYTES);
-    batch.ifindex[0] = 0;
-    if (typeof to.address === "number") batch.remoteIpv4[0] = to.address;
-    else writeIpv6(viewOf(batch.remoteIpv6), 0, to.address);
-    for (let index = 0; index < length; index++) batch.bytes[index] = bytes[offset + index];
-    batch.count = 1;
-    this.#socket.send(batch);
+    if (batch.count === batch.capacity) this.#flush();
+    if (batch.count === 0) this.#turnEnd.add(this.#flush);
+    const row = batch.count++;
+    const at = row * SEND.slotBytes;
+    batch.offset[row] = at;
+    batch.length[row] = length;
+    batch.remotePort[row] = to.port;
+    if (typeof to.address === "number") batch.remoteIpv4[row] = to.address;
+    else writeIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES, to.address);
+    for (let index = 0; index < length; index++) batch.bytes[at + index] = bytes[offset + index];
   }
 
   #onReadable(): void {
@@ -84,8 +111,7 @@ class BatchDatagramPort implements DatagramPort {
     while (count === batch.capacity && !this.#closed) {
       count = this.#socket.receive(batch);
       for (let row = 0; row < count && !this.#closed; row++) {
-        const address: Ipv4Address | Ipv6Address =
-          this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
+        const address = this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
         this.#receiver.receive(batch.bytes, batch.offset[row], batch.length[row], address, batch.remotePort[row]);
       }
     }
@@ -97,10 +123,14 @@ class BatchDatagramPort implements DatagramPort {
   }
 }
 
-function openOnRandomPort(randomPort: () => number, open: (port: number) => OpenSocket): OpenSocket {
+function openOnRandomPort(
+  randomPort: () => number,
+  open: (port: number, onReadable: () => void) => OpenSocket,
+  onReadable: () => void,
+): OpenSocket {
   for (let tries = 1; ; tries++) {
     try {
-      return open(randomPort());
+      return open(randomPort(), onReadable);
     } catch (error) {
       const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       if (!taken || tries === OPEN_TRIES) throw error;

@@ -9,7 +9,7 @@ import { compareEcho, composeAsk } from "./ask-message.js";
 import type { AnswerCache } from "./cache.js";
 import { CLIENT_COOKIE_BYTES } from "./cookies.js";
 import { COUNTER, type DnsCounter } from "./dns-counters.js";
-import { Ask, type ForwardFailure, OpenQuestion, questionKey, type Waiter, type Wanted } from "./open-question.js";
+import { Ask, type ForwardFailure, OpenQuestion, OpenQuestions, questionKey, type Waiter, type Wanted } from "./open-question.js";
 import { STORED } from "./stored-reply.js";
 import type { Upstream } from "./upstream.js";
 import { AnswerReader, type Outcome } from "./upstream-answer.js";
@@ -70,7 +70,7 @@ export class Forwarder {
   readonly #reader = new AnswerReader();
   readonly #ports: SourcePorts;
   readonly #streams = new Map<Upstream, UpstreamStream>();
-  readonly #open = new Map<string, OpenQuestion>();
+  readonly #open = new OpenQuestions();
   /** When each failed question may be asked again, the oldest first. */
   readonly #failed = new Map<string, { untilMs: number; failure: ForwardFailure }>();
   readonly #scratch = new Uint8Array(ASK_BYTES_MOST);
@@ -95,8 +95,7 @@ export class Forwarder {
    * wait for, the failure is returned instead. `from` is the asker's address: a server that asks us what we ask it is a loop.
    */
   ask(wanted: Wanted, waiter: Waiter, from: Uint8Array): ForwardFailure | undefined {
-    const key = questionKey(wanted);
-    const open = this.#open.get(key);
+    const open = this.#open.find(wanted);
     if (open !== undefined) {
       if (this.#isLoop(open, from)) return "loop";
       if (open.waiters.length >= WAITERS_MOST) return "busy";
@@ -104,18 +103,15 @@ export class Forwarder {
       open.waiters.push(waiter);
       return undefined;
     }
-    const failed = this.#failed.get(key);
-    if (failed !== undefined && failed.untilMs > this.#clock.monotonicMs()) return failed.failure;
-    this.#failed.delete(key);
-    return this.#begin(wanted, key, [waiter]);
+    return this.#recentFailure(wanted) ?? this.#begin(wanted, [waiter]);
   }
 
   /** Asks again, early, for what the cache still has. */
   prefetch(wanted: Wanted): void {
-    const key = questionKey(wanted);
-    if (this.#open.has(key) || this.#failed.has(key) || this.#open.size > QUESTIONS_MOST / 4) return;
+    const isBusy = this.#open.size > QUESTIONS_MOST / 4;
+    if (isBusy || this.#open.find(wanted) !== undefined || this.#recentFailure(wanted) !== undefined) return;
     this.#count(COUNTER.prefetched);
-    this.#begin(wanted, key, []);
+    this.#begin(wanted, []);
   }
 
   /** Forgets failures, so that everything is asked anew. */
@@ -125,19 +121,29 @@ export class Forwarder {
 
   /** Fails everything that is open and closes every socket. */
   close(): void {
-    for (const question of [...this.#open.values()]) {
+    for (const question of this.#open.all()) {
       for (const waiter of this.#end(question)) waiter.fail("unreachable");
     }
     this.#ports.closeAll();
     for (const stream of [...this.#streams.values()]) stream.close();
   }
 
-  #begin(wanted: Wanted, key: string, waiters: Waiter[]): ForwardFailure | undefined {
+  /** Why this question failed a moment ago; undefined where it did not, or may be asked again. */
+  #recentFailure(wanted: Wanted): ForwardFailure | undefined {
+    if (this.#failed.size === 0) return undefined;
+    const key = questionKey(wanted);
+    const failed = this.#failed.get(key);
+    if (failed !== undefined && failed.untilMs > this.#clock.monotonicMs()) return failed.failure;
+    this.#failed.delete(key);
+    return undefined;
+  }
+
+  #begin(wanted: Wanted, waiters: Waiter[]): ForwardFailure | undefined {
     if (this.#open.size >= QUESTIONS_MOST) return "busy";
     const route = wanted.policy.routeFor(wanted.name);
     if (route.group.upstreams.length === 0) return "no-upstream";
-    const question = new OpenQuestion(wanted, key, route, this.#clock.monotonicMs(), waiters);
-    this.#open.set(key, question);
+    const question = new OpenQuestion(wanted, route, this.#clock.monotonicMs(), waiters);
+    this.#open.add(question);
     if (this.#findStale(question) >= 0) {
       question.staleTimer = this.#clock.after(STALE_AFTER_MS, () => this.#serveStale(question));
     }
@@ -369,7 +375,7 @@ export class Forwarder {
 
   /** Stops all that was under way for a question; returns who waited. */
   #end(question: OpenQuestion): Waiter[] {
-    this.#open.delete(question.key);
+    this.#open.remove(question);
     while (question.asks.length > 0) this.#release(question.asks[0]);
     if (question.staleTimer !== undefined) this.#clock.cancel(question.staleTimer);
     question.staleTimer = undefined;
@@ -398,13 +404,16 @@ export class Forwarder {
     this.#serveStale(question);
     const waiters = this.#end(question);
     this.#count(COUNTER.failed);
-    if (this.#failed.size >= FAILURES_MOST)
-      for (const [oldest] of this.#failed) {
-        this.#failed.delete(oldest);
-        break;
-      }
-    this.#failed.set(question.key, { untilMs: this.#clock.monotonicMs() + FAILURE_MS, failure: question.failure });
+    this.#rememberFailure(question);
     for (const waiter of waiters) waiter.fail(question.failure);
+  }
+
+  #rememberFailure(question: OpenQuestion): void {
+    for (const oldest of this.#failed.keys()) {
+      if (this.#failed.size < FAILURES_MOST) break;
+      this.#failed.delete(oldest);
+    }
+    this.#failed.set(questionKey(question), { untilMs: this.#clock.monotonicMs() + FAILURE_MS, failure: question.failure });
   }
 
   /** Gives those who wait the expired answer, if there is one that may still be served; the question goes on without them. */

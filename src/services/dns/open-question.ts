@@ -38,7 +38,6 @@ export class OpenQuestion implements Wanted {
   readonly type: number;
   readonly keyFlags: number;
   readonly policy: ForwardPolicy;
-  readonly key: string;
   readonly allowPrivate: boolean;
   /** The servers that may know, as they were when the question came: the group may change meanwhile. */
   readonly upstreams: readonly Upstream[];
@@ -51,16 +50,17 @@ export class OpenQuestion implements Wanted {
   strays = 0;
   failure: ForwardFailure = "unreachable";
   staleTimer: Timer | undefined = undefined;
+  /** The next question of the same bucket of `OpenQuestions`. */
+  next: OpenQuestion | null = null;
   /** How often each server was asked; infinity where it has said that it does not know. */
   readonly #tries: number[];
 
-  constructor(wanted: Wanted, key: string, route: Route, startedMs: number, waiters: Waiter[]) {
+  constructor(wanted: Wanted, route: Route, startedMs: number, waiters: Waiter[]) {
     this.name = wanted.name;
     this.hash = wanted.hash;
     this.type = wanted.type;
     this.keyFlags = wanted.keyFlags;
     this.policy = wanted.policy;
-    this.key = key;
     this.allowPrivate = route.allowPrivate;
     this.upstreams = route.group.upstreams;
     this.startedMs = startedMs;
@@ -100,6 +100,70 @@ export class OpenQuestion implements Wanted {
 export function questionKey(wanted: Wanted): string {
   const name = Buffer.from(wanted.name.buffer, wanted.name.byteOffset, wanted.name.byteLength).toString("latin1");
   return `${wanted.policy.partition} ${wanted.type} ${wanted.keyFlags} ${name}`;
+}
+
+const BUCKETS = 4096;
+
+/**
+ * The questions that are open, found by what they want.
+ *
+ * Not a Map: questions come and go by the ten thousands each second, and the tables that a Map leaves behind whenever it makes
+ * itself anew keep each other, and all that was in them, from being collected in time.
+ */
+export class OpenQuestions {
+  readonly #buckets = new Array<OpenQuestion | null>(BUCKETS).fill(null);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  find(wanted: Wanted): OpenQuestion | undefined {
+    for (let question = this.#buckets[wanted.hash % BUCKETS]; question !== null; question = question.next) {
+      if (isSame(question, wanted)) return question;
+    }
+    return undefined;
+  }
+
+  add(question: OpenQuestion): void {
+    const bucket = question.hash % BUCKETS;
+    question.next = this.#buckets[bucket];
+    this.#buckets[bucket] = question;
+    this.#size++;
+  }
+
+  /** Takes a question out; one that is not there is left alone. */
+  remove(question: OpenQuestion): void {
+    const bucket = question.hash % BUCKETS;
+    let before: OpenQuestion | null = null;
+    let at = this.#buckets[bucket];
+    while (at !== null && at !== question) {
+      before = at;
+      at = at.next;
+    }
+    if (at === null) return;
+    if (before === null) this.#buckets[bucket] = question.next;
+    else before.next = question.next;
+    question.next = null;
+    this.#size--;
+  }
+
+  all(): OpenQuestion[] {
+    const questions: OpenQuestion[] = [];
+    for (const bucket of this.#buckets) {
+      for (let question = bucket; question !== null; question = question.next) questions.push(question);
+    }
+    return questions;
+  }
+}
+
+function isSame(question: OpenQuestion, wanted: Wanted): boolean {
+  const { hash, type, keyFlags, policy, name } = wanted;
+  if (question.hash !== hash || question.type !== type || question.keyFlags !== keyFlags || question.policy !== policy)
+    return false;
+  if (question.name.length !== name.length) return false;
+  for (let index = 0; index < name.length; index++) if (question.name[index] !== name[index]) return false;
+  return true;
 }
 
 /** The socket that a question left from. */

@@ -39,20 +39,39 @@ export interface AnswerSink {
 
 /** One open socket and the questions that wait on it. */
 class SourcePort implements AskPort {
-  readonly asks = new Map<number, Ask>();
-  readonly key: string;
+  readonly group: PortGroup;
   uses = 0;
   closing: Timer | undefined = undefined;
+  /** A list, and not a Map by id: see `OpenQuestions`. It is seldom long. */
+  readonly #asks: Ask[] = [];
   readonly #port: DatagramPort;
   readonly #sink: AnswerSink;
   readonly #idle: (port: SourcePort) => void;
 
   /** `idle` is called when the last question is gone. */
-  constructor(key: string, open: (receiver: SourcePort) => DatagramPort, sink: AnswerSink, idle: (port: SourcePort) => void) {
-    this.key = key;
+  constructor(
+    group: PortGroup,
+    open: (receiver: SourcePort) => DatagramPort,
+    sink: AnswerSink,
+    idle: (port: SourcePort) => void,
+  ) {
+    this.group = group;
     this.#sink = sink;
     this.#idle = idle;
     this.#port = open(this);
+  }
+
+  get isIdle(): boolean {
+    return this.#asks.length === 0;
+  }
+
+  find(id: number): Ask | undefined {
+    for (const ask of this.#asks) if (ask.id === id) return ask;
+    return undefined;
+  }
+
+  add(ask: Ask): void {
+    this.#asks.push(ask);
   }
 
   send(ask: Ask, bytes: Uint8Array, length: number): void {
@@ -60,19 +79,33 @@ class SourcePort implements AskPort {
   }
 
   receive(bytes: Uint8Array, offset: number, length: number, address: Ipv4Address | Ipv6Address, port: number): void {
-    const ask = length < HEADER_BYTES ? undefined : this.asks.get(readUint16(bytes, offset));
+    const ask = length < HEADER_BYTES ? undefined : this.find(readUint16(bytes, offset));
     const from = ask?.upstream.address;
     if (ask === undefined || from === undefined || from.address !== address || from.port !== port) this.#sink.stray(ask);
     else this.#sink.answered(ask, bytes, offset, length);
   }
 
   release(ask: Ask): void {
-    this.asks.delete(ask.id);
-    if (this.asks.size === 0) this.#idle(this);
+    const index = this.#asks.indexOf(ask);
+    const last = this.#asks.pop();
+    if (last !== undefined && last !== ask) this.#asks[index] = last;
+    if (this.#asks.length === 0) this.#idle(this);
   }
 
   close(): void {
     this.#port.close();
+  }
+}
+
+/** The sockets of one family and interface that may be given questions. */
+class PortGroup {
+  readonly family: 4 | 6;
+  readonly interfaceName: string | undefined;
+  ports: readonly SourcePort[] = [];
+
+  constructor(family: 4 | 6, interfaceName: string | undefined) {
+    this.family = family;
+    this.interfaceName = interfaceName;
   }
 }
 
@@ -81,8 +114,8 @@ export class SourcePorts {
   readonly #random: Random;
   readonly #clock: Clock;
   readonly #sink: AnswerSink;
-  /** Sockets that may be given questions, by family and interface. */
-  readonly #open = new Map<string, SourcePort[]>();
+  /** As many as there are families and interfaces in upstream addresses. */
+  readonly #groups: PortGroup[] = [];
   #allowance = FRESH_BURST;
   #allowanceMs: number;
 
@@ -97,25 +130,32 @@ export class SourcePorts {
   /** Gives a question a port and an id; the port is given back with `ask.port.release`. Throws where none opens. */
   take(ask: Ask): void {
     const { family, interface: interfaceName } = ask.upstream.address;
-    const key = interfaceName === undefined ? FAMILY_KEY[family] : `${family}${interfaceName}`;
-    const open = this.#open.get(key) ?? [];
-    const fresh = open.length === 0 || (open.length < PORTS_MOST && this.#takeAllowance());
-    const port = fresh ? this.#openPort(key, family, interfaceName) : open[this.#random.uint32() % open.length];
+    const group = this.#groupFor(family, interfaceName);
+    const { ports } = group;
+    const fresh = ports.length === 0 || (ports.length < PORTS_MOST && this.#takeAllowance());
+    const port = fresh ? this.#openPort(group) : ports[this.#random.uint32() % ports.length];
     if (port.closing !== undefined) this.#clock.cancel(port.closing);
     port.closing = undefined;
-    if (++port.uses === USES_MOST) this.#retire(port);
+    if (++port.uses === USES_MOST) retire(port);
     ask.id = this.#freeId(port);
     ask.port = port;
-    port.asks.set(ask.id, ask);
+    port.add(ask);
   }
 
   /** Closes the sockets that wait for nothing; the others close with their last question. */
   closeAll(): void {
-    for (const port of [...this.#open.values()].flat()) {
+    for (const port of this.#groups.flatMap(({ ports }) => ports)) {
       if (port.closing !== undefined) this.#clock.cancel(port.closing);
-      this.#retire(port);
-      if (port.asks.size === 0) port.close();
+      retire(port);
+      if (port.isIdle) port.close();
     }
+  }
+
+  #groupFor(family: 4 | 6, interfaceName: string | undefined): PortGroup {
+    for (const group of this.#groups) if (group.family === family && group.interfaceName === interfaceName) return group;
+    const group = new PortGroup(family, interfaceName);
+    this.#groups.push(group);
+    return group;
   }
 
   #takeAllowance(): boolean {
@@ -127,42 +167,38 @@ export class SourcePorts {
     return true;
   }
 
-  #openPort(key: string, family: 4 | 6, interfaceName: string | undefined): SourcePort {
+  #openPort(group: PortGroup): SourcePort {
+    const { family, interfaceName } = group;
     const randomPort = () => PORT_LEAST + (this.#random.uint32() % (0x1_0000 - PORT_LEAST));
     const open = (receiver: SourcePort) => this.#transport.openDatagram(family, interfaceName, randomPort, receiver);
-    const port = new SourcePort(key, open, this.#sink, (idle) => this.#idle(idle));
-    this.#open.set(key, [...(this.#open.get(key) ?? []), port]);
+    const port = new SourcePort(group, open, this.#sink, (idle) => this.#idle(idle));
+    group.ports = [...group.ports, port];
     return port;
   }
 
   #freeId(port: SourcePort): number {
     let id = this.#random.uint32() & 0xffff;
-    for (let tries = 0; port.asks.has(id) && tries < ID_TRIES; tries++) id = this.#random.uint32() & 0xffff;
-    while (port.asks.has(id)) id = (id + 1) & 0xffff;
+    for (let tries = 0; port.find(id) !== undefined && tries < ID_TRIES; tries++) id = this.#random.uint32() & 0xffff;
+    while (port.find(id) !== undefined) id = (id + 1) & 0xffff;
     return id;
   }
 
   /** Nothing waits on a port: it is closed, or stays a moment where fresh ones are scarce. */
   #idle(port: SourcePort): void {
-    const isOpen = this.#open.get(port.key)?.includes(port) === true;
-    if (isOpen && this.#allowance < 1) {
-      port.closing = this.#clock.after(LINGER_MS, () => this.#close(port));
+    if (port.group.ports.includes(port) && this.#allowance < 1) {
+      port.closing = this.#clock.after(LINGER_MS, () => close(port));
     } else {
-      this.#close(port);
+      close(port);
     }
-  }
-
-  #close(port: SourcePort): void {
-    this.#retire(port);
-    port.close();
-  }
-
-  /** No question is given to this port any more. */
-  #retire(port: SourcePort): void {
-    const open = this.#open.get(port.key)?.filter((other) => other !== port) ?? [];
-    if (open.length > 0) this.#open.set(port.key, open);
-    else this.#open.delete(port.key);
   }
 }
 
-const FAMILY_KEY = { 4: "4", 6: "6" } as const;
+/** No question is given to this port any more. */
+function retire(port: SourcePort): void {
+  port.group.ports = port.group.ports.filter((other) => other !== port);
+}
+
+function close(port: SourcePort): void {
+  retire(port);
+  port.close();
+}

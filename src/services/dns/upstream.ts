@@ -24,8 +24,8 @@ export function formatUpstream(upstream: UpstreamAddress): string {
   return tlsName === undefined ? where : `tls://${where}#${tlsName}`;
 }
 
-/** First wait for an answer where nothing is known, and the least and most of what is learnt. */
-const TIMEOUT_MS = { unknown: 800, least: 300, most: 1600 } as const;
+/** First wait for an answer where nothing is known, the least and most of what is learnt; in steps, which timers like. */
+const TIMEOUT_MS = { unknown: 800, least: 300, most: 1600, step: 50 } as const;
 /** So many unanswered questions in a row, and a server is left alone, at first this long and each time twice as long. */
 const FAILURES_TO_REST = 2;
 const REST_MS = { first: 2000, most: 60_000 } as const;
@@ -85,7 +85,8 @@ export class Upstream {
   /** How long to wait for its answer; `attempt` counts from 0. */
   timeoutMs(attempt: number): number {
     const learnt = this.smoothedMs === 0 ? TIMEOUT_MS.unknown : this.smoothedMs + 4 * this.#variationMs;
-    return Math.min(TIMEOUT_MS.most, Math.max(TIMEOUT_MS.least, learnt) * 2 ** attempt);
+    const waited = Math.min(TIMEOUT_MS.most, Math.max(TIMEOUT_MS.least, learnt) * 2 ** attempt);
+    return Math.ceil(waited / TIMEOUT_MS.step) * TIMEOUT_MS.step;
   }
 
   noteAnswer(elapsedMs: number): void {

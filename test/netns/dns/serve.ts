@@ -29,7 +29,7 @@ const dns = new DnsService({
   log: silentLogger,
   transport: batchTransport({
     open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
-    makeBatch: () => new UdpBatch(),
+    makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
     streams: nodeTransport(),
   }),
   files: systemFiles,

@@ -254,7 +254,7 @@ const transports: readonly [string, () => UpstreamTransport][] = [
     () =>
       batchTransport({
         open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
-        makeBatch: () => new UdpBatch(),
+        makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
         streams: nodeTransport(),
       }),
   ],
