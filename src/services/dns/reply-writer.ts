@@ -16,7 +16,7 @@ import {
   TYPE,
 } from "../../wire/dns/numbers.js";
 import type { Query } from "../../wire/dns/query.js";
-import { COPY, copyRdata } from "../../wire/dns/rdata.js";
+import { COPY, copyRdata } from "../../wire/dns/rdata-copy.js";
 import { RecordCursor } from "../../wire/dns/record-cursor.js";
 import { MessageWriter } from "../../wire/dns/writer.js";
 import { type CookieJar, FULL_COOKIE_BYTES } from "./cookies.js";

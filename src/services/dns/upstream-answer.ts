@@ -2,7 +2,7 @@ import { readUint16, readUint32, writeUint16, writeUint32 } from "../../wire/dns
 import { isOpt } from "../../wire/dns/edns.js";
 import { expandName, NAME_LIMIT, nameLength, sameName } from "../../wire/dns/name.js";
 import { CLASS, EDNS_OPTION, FIELD, FLAG, HEADER_BYTES, MESSAGE_BYTES_MOST, RCODE, TYPE } from "../../wire/dns/numbers.js";
-import { COPY, copyRdata } from "../../wire/dns/rdata.js";
+import { COPY, copyRdata } from "../../wire/dns/rdata-copy.js";
 import { RecordCursor, SECTION } from "../../wire/dns/record-cursor.js";
 import { MessageWriter } from "../../wire/dns/writer.js";
 import { namesPrivateAddress } from "./private-addresses.js";

@@ -1,10 +1,9 @@
-import { expandName, NAME_LIMIT, skipName } from "./name.js";
 import { CLASS, TYPE } from "./numbers.js";
 import { FIELD_CODEC, type FieldCodec, type FieldKind, type FieldValue, readHex, tokenize } from "./rdata-fields.js";
 import type { MessageWriter } from "./writer.js";
 
 type Fields = Readonly<Record<string, FieldKind>>;
-interface Layout {
+export interface Layout {
   readonly fields: Fields;
   /** Names in the data may be compressed: only in the types of RFC 1035 (RFC 3597 §4). */
   readonly compress?: true;
@@ -12,8 +11,11 @@ interface Layout {
   readonly internetOnly?: true;
 }
 
-/** The record types that are taken apart; the data of all others is opaque bytes (RFC 3597). One row drives everything. */
-const LAYOUT = {
+/**
+ * The record types that are taken apart; the data of all others is opaque bytes (RFC 3597). One row drives everything, also the
+ * copying in `rdata-copy.ts`.
+ */
+export const LAYOUT = {
   A: { fields: { address: "ipv4" }, internetOnly: true },
   NS: { fields: { target: "name" }, compress: true },
   CNAME: { fields: { target: "name" }, compress: true },
@@ -177,72 +179,4 @@ export function readRdata(type: number, text: string): AnyRdata | undefined {
 function readOpaque(words: readonly string[]): Uint8Array | undefined {
   const bytes = readHex(words.slice(1).join(""));
   return bytes !== undefined && /^\d{1,5}$/.test(words[0] ?? "") && bytes.length === Number(words[0]) ? bytes : undefined;
-}
-
-/**
- * What `copyRdata` has to look at in the data of a type: for each name, how many bytes of fixed width and how many strings stand
- * in front of it. Names are few, so all of it fits into arrays that are made once.
- */
-interface NamePath {
-  readonly skip: readonly ("fixed" | "string" | "name")[];
-  readonly width: readonly number[];
-  readonly compress: boolean;
-}
-
-const FIXED_WIDTH: Partial<Record<FieldKind, number>> = { u8: 1, u16: 2, u32: 4, time: 4, type: 2, ipv4: 4, ipv6: 16 };
-
-const namePathOfType: readonly (NamePath | undefined)[] = Array.from({ length: 256 }, (_, type) => {
-  const layout = layoutOfType.get(type);
-  if (layout === undefined) return undefined;
-  const kinds = Object.values(layout.fields);
-  const lastName = kinds.lastIndexOf("name");
-  if (lastName < 0) return undefined;
-  const walked = kinds.slice(0, lastName + 1);
-  return {
-    skip: walked.map((kind) => (kind === "name" ? "name" : kind === "string" ? "string" : "fixed")),
-    width: walked.map((kind) => FIXED_WIDTH[kind] ?? 0),
-    compress: layout.compress === true,
-  };
-});
-
-const expanded = new Uint8Array(NAME_LIMIT.nameBytes);
-
-/** How `copyRdata` ended. */
-export const COPY = { done: 0, malformed: 1, full: 2 } as const;
-
-/**
- * Writes the data of a record of another message, its names expanded and, where the type allows it, compressed anew.
- * Allocates nothing. Addresses are checked for their length; what no name follows is copied as it is.
- */
-export function copyRdata(
-  writer: MessageWriter,
-  type: number,
-  classNumber: number,
-  bytes: Uint8Array,
-  start: number,
-  offset: number,
-  length: number,
-): (typeof COPY)[keyof typeof COPY] {
-  const internet = classNumber === CLASS.IN;
-  if (internet && ((type === TYPE.A && length !== 4) || (type === TYPE.AAAA && length !== 16))) return COPY.malformed;
-  const path = type < namePathOfType.length ? namePathOfType[type] : undefined;
-  const end = offset + length;
-  let at = offset;
-  if (path !== undefined && (internet || layoutOf(type, classNumber) !== undefined)) {
-    for (let step = 0; step < path.skip.length; step++) {
-      const kind = path.skip[step];
-      if (kind === "name") {
-        const next = skipName(bytes, at, end);
-        if (next === 0 || expandName(bytes, start, end, at, expanded) === 0) return COPY.malformed;
-        if (!(path.compress ? writer.writeName(expanded) : writer.writePlainName(expanded))) return COPY.full;
-        at = next;
-        continue;
-      }
-      const width = kind === "string" ? 1 + bytes[at] : path.width[step];
-      if (at + width > end) return COPY.malformed;
-      if (!writer.writeBytes(bytes, at, width)) return COPY.full;
-      at += width;
-    }
-  }
-  return writer.writeBytes(bytes, at, end - at) ? COPY.done : COPY.full;
 }

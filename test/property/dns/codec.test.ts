@@ -6,7 +6,8 @@ import { describe, emit, type Message, makeMessage, parse } from "../../../src/w
 import { formatName, parseName } from "../../../src/wire/dns/name.js";
 import { CLASS, HEADER_BYTES } from "../../../src/wire/dns/numbers.js";
 import { Query } from "../../../src/wire/dns/query.js";
-import { COPY, copyRdata, formatRdata, readRdata } from "../../../src/wire/dns/rdata.js";
+import { formatRdata, parseRdata, readRdata } from "../../../src/wire/dns/rdata.js";
+import { COPY, copyRdata } from "../../../src/wire/dns/rdata-copy.js";
 import { RecordCursor } from "../../../src/wire/dns/record-cursor.js";
 import { MessageWriter } from "../../../src/wire/dns/writer.js";
 import { fuzz } from "../../support/fuzz.js";
@@ -136,6 +137,28 @@ test("records copied from one message to another stay what they are, whatever wa
       assert.deepEqual(dirty, clean);
     }),
     fuzz(200),
+  );
+});
+
+test("what is copied is what can be read: malformed data of a known type goes no further", () => {
+  const writer = new MessageWriter(false);
+  const out = new Uint8Array(0x1_0000);
+  fc.assert(
+    fc.property(mutated(message.map(emit)), (bytes) => {
+      const cursor = new RecordCursor();
+      if (!cursor.begin(bytes, 0, bytes.length)) return;
+      while (cursor.next()) {
+        const { type, class: classNumber, dataOffset, dataLength } = cursor;
+        writer.begin(out, 0, out.length);
+        const copied = copyRdata(writer, type, classNumber, bytes, 0, dataOffset, dataLength);
+        const read = parseRdata(type, classNumber, bytes, 0, dataOffset, dataLength);
+        assert.equal(copied, read === undefined ? COPY.malformed : COPY.done, `type ${type}`);
+        if (read === undefined) continue;
+        const again = parseRdata(type, classNumber, out, 0, HEADER_BYTES, writer.position - HEADER_BYTES);
+        assert.deepEqual(again, read);
+      }
+    }),
+    fuzz(1000),
   );
 });
 

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { seededRandom } from "../../../src/base/random.js";
 import { emit, type Message } from "../../../src/wire/dns/message.js";
 import { formatName } from "../../../src/wire/dns/name.js";
-import { formatRcode, RCODE } from "../../../src/wire/dns/numbers.js";
+import { formatRcode, RCODE, type TypeName } from "../../../src/wire/dns/numbers.js";
 import { type Asked, answerTo, extendedErrors, ipv4, Laboratory, linkOf, record, SOA, upstream, wordsOf } from "./laboratory.js";
 
 const NAME = "www.example.com";
@@ -188,6 +188,31 @@ describe("upstream servers that lie", () => {
         lab.internet.asked.map(({ server }) => server),
         ["192.0.2.1", "192.0.2.2"],
       );
+      assert.equal(lab.dns.stats().counters["bad-answers"], 1);
+    });
+  }
+
+  /** Data of a known type that ends too soon or too late; behind a good answer, as an additional record. */
+  const brokenData: readonly [string, TypeName, readonly number[]][] = [
+    [
+      "a text that runs past its data (found by the property, seed -686761066)",
+      "TXT",
+      [0, 1, 0, 7, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0],
+    ],
+    ["no text at all", "TXT", []],
+    ["a start of authority without its numbers", "SOA", [0, 0, 0, 0, 0, 1]],
+    ["bytes behind a mail exchange", "MX", [0, 1, 0, 9]],
+    ["a mail exchange without its name", "MX", [0, 1]],
+    ["service parameters that descend", "HTTPS", [0, 1, 0, 0, 4, 0, 0, 0, 1, 0, 0]],
+    ["a service parameter past the end", "HTTPS", [0, 1, 0, 0, 1, 0, 9]],
+    ["a type bitmap of no bytes", "NSEC", [0, 0, 0]],
+  ];
+  for (const [name, type, data] of brokenData) {
+    test(`${name}: the next server is asked`, () => {
+      const lab = withBytes((_bytes, asked) =>
+        emit({ ...good(asked), additionals: [record("x.example", type, Uint8Array.from(data))] }),
+      );
+      assert.deepEqual(lab.words(NAME), GOOD);
       assert.equal(lab.dns.stats().counters["bad-answers"], 1);
     });
   }
