@@ -89,6 +89,8 @@ export interface DhcpConfiguration {
   readonly rapidCommit: boolean;
   /** Probes an address by ARP before it is offered. */
   readonly probe: boolean;
+  /** Gives its addresses to clients that a relay, or the client itself, names this network for on another's shared link. */
+  readonly relay: boolean;
   /** Further classless routes for options 121 and 249 (RFC 3442). */
   readonly routes: readonly DhcpRoute[];
   readonly options: readonly DhcpOption[];

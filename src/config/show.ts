@@ -113,6 +113,7 @@ function describeDhcp(dhcp: DhcpConfiguration): Tree {
     authoritative: dhcp.authoritative,
     "rapid-commit": dhcp.rapidCommit,
     probe: dhcp.probe,
+    relay: dhcp.relay,
     routes: dhcp.routes.map((route) => pruned({ to: formatPrefix(route.to), via: maybe(route.via, formatIpv4) })),
     options: describeOptions(dhcp.options),
     classes: dhcp.classes.map(describeClass),

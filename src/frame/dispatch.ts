@@ -26,6 +26,7 @@ import { composeArp, composeIcmpv6, composeUdpv4, composeUdpv6, PAYLOAD_LIMIT, p
 import { type Datagram, type DatagramService, Reply, VERDICT, type Verdict } from "./datagram.js";
 import { type Commit, HeldReplies } from "./held-replies.js";
 import { copyAddress, isLinkLocal, isMulticast } from "./ipv6-bytes.js";
+import type { Link } from "./link.js";
 import type { LinkTable } from "./link-table.js";
 import type { FirstFrameObserver, Packet, PacketService } from "./packet.js";
 
@@ -44,6 +45,11 @@ export interface DatagramBinding {
 export interface PacketBinding {
   readonly message: "arp" | IcmpMessage;
   readonly service: PacketService;
+  /**
+   * Whether such messages come up from this link; from all unless said. Asked when a link is added or changes, so that the kernel
+   * keeps the others away.
+   */
+  readonly wants?: (link: Link) => boolean;
   readonly budget?: Budget;
 }
 

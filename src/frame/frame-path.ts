@@ -13,8 +13,9 @@ import type { Logger } from "../base/log.js";
 import type { Mac } from "../base/mac.js";
 import { FrameSocket } from "../os/frame-socket.js";
 import { ReceiveBatch, type SendBatch, type Transmitter } from "./batch.js";
+import type { BpfProgram } from "./bpf.js";
 import { type DatagramBinding, Dispatcher, type PacketBinding } from "./dispatch.js";
-import { controlFilter, type FilterBindings, firstFrameFilter } from "./filter.js";
+import { controlFilter, firstFrameFilter } from "./filter.js";
 import type { Commit } from "./held-replies.js";
 import type { Link } from "./link.js";
 import { LinkTable } from "./link-table.js";
@@ -50,7 +51,7 @@ export class FramePath implements Transmitter {
   readonly sender = new FrameSender(this);
   readonly #options: FramePathOptions;
   readonly #batch = new ReceiveBatch();
-  #bindings: FilterBindings = { datagrams: [] };
+  #bindings: FrameBindings = { datagrams: [] };
   #socket: FrameSocket | undefined;
   #dispatcher: Dispatcher | undefined;
 
@@ -85,7 +86,7 @@ export class FramePath implements Transmitter {
   addLink(link: Link, kind: "port" | "shared"): void {
     const shared = kind === "shared";
     const known = shared || link.guest !== undefined;
-    this.#opened().add(link.slot, link.ifindex, known ? controlFilter(link, this.#bindings) : firstFrameFilter(), {
+    this.#opened().add(link.slot, link.ifindex, known ? this.#filterOf(link) : firstFrameFilter(), {
       receiveBytes: shared ? SHARED_LINK_RECEIVE_BYTES : undefined,
       allMulticast: shared,
     });
@@ -97,7 +98,7 @@ export class FramePath implements Transmitter {
   /** Replaces what is known of a link (its guest was recognised, its network changed). */
   updateLink(link: Link): void {
     this.links.set(link);
-    this.#opened().setFilter(link.slot, controlFilter(link, this.#bindings));
+    this.#opened().setFilter(link.slot, this.#filterOf(link));
   }
 
   /** Ends serving a link. May be called again. */
@@ -131,6 +132,11 @@ export class FramePath implements Transmitter {
     const socket = this.#socket;
     this.#socket = undefined;
     await socket?.closeLater();
+  }
+
+  #filterOf(link: Link): BpfProgram {
+    const { datagrams, packets = [] } = this.#bindings;
+    return controlFilter(link, { datagrams, packets: packets.filter(({ wants }) => wants?.(link) ?? true) });
   }
 
   #pump(): void {

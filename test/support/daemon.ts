@@ -32,6 +32,12 @@ export class Daemon {
     }
   }
 
+  /** Another configuration, for its next start or SIGHUP. */
+  configure(config: string): void {
+    if (this.#config === undefined) throw new Error("tapnetd runs without a configuration file");
+    writeFileSync(this.#config, config);
+  }
+
   /** Starts it and waits until it answers. */
   async start(): Promise<this> {
     const config = this.#config === undefined ? [] : ["--config", this.#config];

@@ -45,6 +45,7 @@ export function checkDhcp(input: DhcpInput, context: DhcpContext): DhcpConfigura
     authoritative: input.authoritative,
     rapidCommit: input["rapid-commit"],
     probe: input.probe,
+    relay: input.relay,
     routes: input.routes.map((route) => ({ to: route.to, via: route.via })),
     options: input.options,
     classes: input.classes.map((entry, index) => completeClass(entry, index, holes, input.netmask, context)),

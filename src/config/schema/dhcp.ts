@@ -71,6 +71,7 @@ export const dhcp = section({
   authoritative: flag("answers NAK to clients that ask for what they cannot have").default(true),
   "rapid-commit": flag("two messages instead of four, RFC 4039").default(true),
   probe: flag("probes an address by ARP before it is offered").default(false),
+  relay: flag("gives addresses through relays on other networks' interfaces").default(false),
   routes: list(route, "{ to: 192.0.2.0/24 }").default([]),
   options: dhcpOptions.default([]),
   classes: list(dhcpClass, "{ name: pxe, match: { vendor: PXEClient* } }").default([]),

@@ -36,7 +36,7 @@ function dhcp4Network(configuration: Configuration, network: ServedNetwork): Dhc
     authoritative: dhcp.authoritative,
     rapidCommit: dhcp.rapidCommit,
     probe: dhcp.probe,
-    relayed: true,
+    relayed: dhcp.relay,
     routes: dhcp.routes,
     options: dhcp.options,
     classes: dhcp.classes,

@@ -1,5 +1,6 @@
 import type { DatagramService } from "../../frame/datagram.js";
 import type { FrameBindings } from "../../frame/frame-path.js";
+import type { Link } from "../../frame/link.js";
 import type { PacketService } from "../../frame/packet.js";
 import { DHCP6_PORT } from "../../wire/dhcp6/codes.js";
 import { DNS_PORT } from "./dns.js";
@@ -25,8 +26,10 @@ export interface FrameServices {
   readonly advertiser: PacketService;
   /** Takes everything else of neighbour discovery, and what guests listen to. */
   readonly learner: PacketService;
-  /** Hears the answers to address probes. Undefined: nobody probes, so ARP need not come up at all. */
-  readonly arp: PacketService | undefined;
+  /** Hears the answers to address probes. */
+  readonly arp: PacketService;
+  /** Whether addresses are probed on a link: from no other does ARP come up. */
+  readonly probes: (link: Link) => boolean;
 }
 
 const NEIGHBOUR_MESSAGES = [
@@ -39,7 +42,7 @@ const NEIGHBOUR_MESSAGES = [
 ] as const;
 
 /** Which frames go to which service. */
-export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner, arp }: FrameServices): FrameBindings {
+export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner, arp, probes }: FrameServices): FrameBindings {
   return {
     datagrams: [
       { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp },
@@ -49,7 +52,7 @@ export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner, arp }: F
     ],
     packets: [
       { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },
-      ...(arp === undefined ? [] : [{ message: "arp" as const, service: arp, budget: BUDGET.neighbours }]),
+      { message: "arp", service: arp, budget: BUDGET.neighbours, wants: probes },
       ...NEIGHBOUR_MESSAGES.map((message) => ({ message, service: learner, budget: BUDGET.neighbours })),
     ],
   };

@@ -64,14 +64,16 @@ export class ClientClass {
     this.#remoteId = octetsOf(match.remoteId);
   }
 
-  matches(request: Dhcp4Request): boolean {
+  /** `isRelayTrusted`: whether option 82 counts; false where the client itself may have written it. */
+  matches(request: Dhcp4Request, isRelayTrusted: boolean): boolean {
     return (
       (this.#vendor === undefined || matchesOption(request, OPTION.vendorClass, this.#vendor)) &&
       (this.#user === undefined || matchesUserClass(request, this.#user)) &&
       (this.#architectures === undefined || hasArchitecture(request, this.#architectures)) &&
       (this.#macPrefix === undefined || startsWith(request, this.#macPrefix)) &&
-      (this.#circuitId === undefined || hasRelaySuboption(request, RELAY_SUBOPTION.circuitId, this.#circuitId)) &&
-      (this.#remoteId === undefined || hasRelaySuboption(request, RELAY_SUBOPTION.remoteId, this.#remoteId))
+      (this.#circuitId === undefined ||
+        (isRelayTrusted && hasRelaySuboption(request, RELAY_SUBOPTION.circuitId, this.#circuitId))) &&
+      (this.#remoteId === undefined || (isRelayTrusted && hasRelaySuboption(request, RELAY_SUBOPTION.remoteId, this.#remoteId)))
     );
   }
 }

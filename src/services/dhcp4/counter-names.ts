@@ -28,6 +28,7 @@ export const COUNTER_NAMES = [
   "silent-other-server",
   "silent-unknown-client",
   "silent-no-address",
+  "silent-foreign-address",
   "silent-pool-full",
   "silent-not-its-lease",
   "silent-probing",

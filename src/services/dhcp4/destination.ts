@@ -24,7 +24,8 @@ export type ReplyKind = "lease" | "nak" | "inform";
  * | inform | set    | 0      |                | the relay (with the flag set: it has no address to send to) |
  * | inform | 0      | 0      |                | where the request came from |
  *
- * Frames to a relay, and to a ciaddr from which the request came, go back to the station that sent it: it may be a router.
+ * Frames to a relay, to a ciaddr from which the request came, and to one behind a relay go back to the station that sent it: it
+ * may be a router.
  */
 export function setDestination(exchange: Exchange, kind: ReplyKind, yiaddr: number): void {
   const { request, datagram, reply } = exchange;
@@ -58,7 +59,8 @@ function toStation(exchange: Exchange, yiaddr: number): void {
 function toAddress(exchange: Exchange, address: number): void {
   const { request, datagram, reply } = exchange;
   reply.ipDestination = address;
-  reply.etherDestination = datagram.ipSource === address || !request.isEthernet ? datagram.etherSource : request.mac;
+  const isBehindSender = datagram.ipSource === address || request.giaddr !== 0 || !request.isEthernet;
+  reply.etherDestination = isBehindSender ? datagram.etherSource : request.mac;
 }
 
 function toEverybody(exchange: Exchange): void {

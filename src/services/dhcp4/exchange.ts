@@ -1,4 +1,5 @@
 import type { Ipv4Address } from "../../base/ipv4-address.js";
+import type { Mac } from "../../base/mac.js";
 import type { Datagram, Reply } from "../../frame/datagram.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { AddressPool } from "../../lease/pool.js";
@@ -38,6 +39,21 @@ export class Exchange {
   get ifindex(): number {
     const { link } = this.datagram;
     return link.guest !== undefined || this.request.giaddr === 0 ? link.ifindex : 0;
+  }
+
+  /**
+   * The client's MAC address; 0 when its hardware address is none. Behind a port it is then the one that sends its frames, as
+   * that is who the address is bound to.
+   */
+  get mac(): Mac {
+    const { request, datagram } = this;
+    if (request.isEthernet) return request.mac;
+    return datagram.link.guest === undefined ? 0 : datagram.etherSource;
+  }
+
+  /** Whether option 82 is a relay's: on a port the guest itself wrote it. */
+  get isRelayTrusted(): boolean {
+    return this.datagram.link.guest === undefined;
   }
 
   /** Lease time that the client gets when it asks for none. */

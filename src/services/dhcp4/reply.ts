@@ -16,6 +16,9 @@ const LEAST_DATAGRAM_BYTES = 576;
 /** Header, message type, server and times, and the end: what every reply has beside echoed options. */
 const ESSENTIAL_BYTES = header.FIELD.options + 3 + 4 * 6 + 4;
 
+/** A shorter lease has no room for T1 before T2 before its end, in whole seconds. */
+const SHORTEST_WITH_TIMES_SECONDS = 3;
+
 /** Options that are the protocol's own: never sent because a list names them. */
 const PROTOCOL_CODES = new Uint8Array(256);
 for (const code of [
@@ -66,8 +69,10 @@ export class ReplyComposer {
     writer.uint8(OPTION.messageType, type);
     writer.uint32(OPTION.serverIdentifier, exchange.serverId);
     writer.uint32(OPTION.leaseTime, seconds);
-    writer.uint32(OPTION.renewalTime, renewSeconds(config, seconds));
-    writer.uint32(OPTION.rebindingTime, rebindSeconds(config, seconds));
+    if (seconds >= SHORTEST_WITH_TIMES_SECONDS) {
+      writer.uint32(OPTION.renewalTime, renewSeconds(config, seconds));
+      writer.uint32(OPTION.rebindingTime, rebindSeconds(config, seconds));
+    }
     if (isRapid) writer.octets(OPTION.rapidCommit, this.#scratch, 0, 0);
     this.#echo(exchange, OPTION.clientIdentifier);
     this.#parameters(exchange);
@@ -151,7 +156,8 @@ export class ReplyComposer {
 
   /**
    * What the client asks for in its order (RFC 2132 §9.8), everything when it sends no list; then what is sent unasked. Option 1
-   * always comes before 3 (RFC 2132 §3.3); 3 is left out for a client that gets 121 (RFC 3442).
+   * always comes before 3 (RFC 2132 §3.3); 3 is left out for a client that gets 121 (RFC 3442); 108 never comes unasked (RFC 8925
+   * §3.3).
    */
   #parameters(exchange: Exchange): void {
     const { request } = exchange;
@@ -178,7 +184,7 @@ export class ReplyComposer {
 
   #unasked(exchange: Exchange, set: OptionSet | undefined): void {
     if (set === undefined) return;
-    for (let index = 0; index < set.alwaysCodes.length; index++) this.#parameter(exchange, set.alwaysCodes[index]);
+    for (const code of set.alwaysCodes) if (code !== OPTION.ipv6OnlyPreferred) this.#parameter(exchange, code);
   }
 
   #parameter(exchange: Exchange, code: number): void {

@@ -47,17 +47,18 @@ export class Reservations {
     return this.#byGuest.get(name);
   }
 
-  /** What is kept for whoever sent this message. */
-  of(request: Dhcp4Request): Reservation | undefined {
+  /** What is kept for whoever sent this message. `isRelayTrusted`: whether option 82 counts; the client may have written it. */
+  of(request: Dhcp4Request, isRelayTrusted: boolean): Reservation | undefined {
     if (this.#byClientId.size > 0 && request.lengthOf(OPTION.clientIdentifier) > 0) {
-      const found = firstMatch(this.#byClientId.get(clientIdOf(request)), request);
+      const found = firstMatch(this.#byClientId.get(clientIdOf(request)), request, isRelayTrusted);
       if (found !== undefined) return found;
     }
     if (this.#byMac.size > 0 && request.isEthernet) {
-      const found = firstMatch(this.#byMac.get(request.mac), request);
+      const found = firstMatch(this.#byMac.get(request.mac), request, isRelayTrusted);
       if (found !== undefined) return found;
     }
-    return this.#byRelay.length > 0 && request.has(OPTION.relayAgent) ? firstMatch(this.#byRelay, request) : undefined;
+    if (this.#byRelay.length === 0 || !request.has(OPTION.relayAgent)) return undefined;
+    return firstMatch(this.#byRelay, request, isRelayTrusted);
   }
 
   #add(configured: Dhcp4Reservation): void {
@@ -85,10 +86,15 @@ function append<Key>(index: Map<Key, Condition[]>, key: Key, condition: Conditio
   else list.push(condition);
 }
 
-function firstMatch(conditions: readonly Condition[] | undefined, request: Dhcp4Request): Reservation | undefined {
+function firstMatch(
+  conditions: readonly Condition[] | undefined,
+  request: Dhcp4Request,
+  isRelayTrusted: boolean,
+): Reservation | undefined {
   if (conditions === undefined) return undefined;
   for (const { configured, circuitId, remoteId, reservation } of conditions) {
     if (configured.mac !== undefined && !(request.isEthernet && request.mac === configured.mac)) continue;
+    if (!isRelayTrusted && (circuitId !== undefined || remoteId !== undefined)) continue;
     if (circuitId !== undefined && !hasRelaySuboption(request, RELAY_SUBOPTION.circuitId, circuitId)) continue;
     if (remoteId !== undefined && !hasRelaySuboption(request, RELAY_SUBOPTION.remoteId, remoteId)) continue;
     return reservation;

@@ -44,9 +44,9 @@ export class ServedNetwork {
     return [this.pool, ...this.#classes.flatMap((each) => each.pool ?? [])];
   }
 
-  /** The class of whoever sent this message; undefined for none. */
-  classOf(request: Dhcp4Request): ClientClass | undefined {
-    for (const each of this.#classes) if (each.matches(request)) return each;
+  /** The class of whoever sent this message; undefined for none. `isRelayTrusted` as in `ClientClass`. */
+  classOf(request: Dhcp4Request, isRelayTrusted: boolean): ClientClass | undefined {
+    for (const each of this.#classes) if (each.matches(request, isRelayTrusted)) return each;
     return undefined;
   }
 
@@ -66,9 +66,10 @@ export class ServedNetwork {
 export interface NetworkState {
   served: ServedNetwork;
   readonly book: LeaseBook;
-  /** When it was last said that the pool is used up, and that an address is in use: once per while. */
+  /** When it was last said that the pool is used up, that an address is in use, that a relay may not ask: once per while. */
   saidFullMs: number;
   saidConflictMs: number;
+  saidRelayMs: number;
 }
 
 /** What a network's own fields put into options; configured options come after and win. */

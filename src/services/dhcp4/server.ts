@@ -14,6 +14,7 @@ import { clientIdOf } from "./identity.js";
 import { leaseSeconds } from "./lease-time.js";
 import { INFINITE_SECONDS } from "./network.js";
 import type { ReplyComposer } from "./reply.js";
+import type { NetworkState } from "./served-network.js";
 
 /** What can happen often is said this seldom, per network. */
 const SAY_EVERY_MS = 60_000;
@@ -87,7 +88,7 @@ export class Dhcp4Server {
   bind(exchange: Exchange, lease: Lease, seconds: number): void {
     const { request } = exchange;
     const facts: LeaseFacts = {
-      mac: request.isEthernet ? request.mac : 0,
+      mac: exchange.mac,
       clientId: clientIdOf(request),
       hostname: hostNameOf(request) || (lease.record?.hostname ?? ""),
       ifindex: exchange.ifindex,
@@ -117,6 +118,19 @@ export class Dhcp4Server {
       );
     }
     return this.silent("silent-pool-full");
+  }
+
+  /** Somebody on a shared link asks for another network's addresses, which does not give them through relays. */
+  sayNotRelayed(exchange: Exchange, wanted: NetworkState): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - wanted.saidRelayMs < SAY_EVERY_MS) return;
+    wanted.saidRelayMs = nowMs;
+    const { name } = wanted.served.config;
+    const { ifname } = exchange.datagram.link;
+    this.log.warn(
+      { network: name, ifname },
+      `a relay on ${ifname} asks for addresses of ${name}: to allow it, set relay: true in its dhcp:`,
+    );
   }
 
   /** A client found somebody else at the address of its lease. */

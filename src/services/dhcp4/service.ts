@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";
+import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { Logger } from "../../base/log.js";
 import { isGroupMac, MAC_ZERO } from "../../base/mac.js";
 import { type Datagram, type DatagramSender, type DatagramService, Reply, VERDICT, type Verdict } from "../../frame/datagram.js";
@@ -101,6 +102,7 @@ export class Dhcp4Service implements DatagramService {
       book,
       saidFullMs: Number.NEGATIVE_INFINITY,
       saidConflictMs: Number.NEGATIVE_INFINITY,
+      saidRelayMs: Number.NEGATIVE_INFINITY,
     });
   }
 
@@ -165,8 +167,8 @@ export class Dhcp4Service implements DatagramService {
 
   /**
    * The network whose addresses this client gets: the link's own, unless a relay or the client names another subnet (RFC 3527 §3,
-   * RFC 3011 §3, RFC 2131 §4.3.1: `giaddr`), or it renews an address of another one through a router. Another network must allow
-   * that; and a guest on its port stays in its own network whatever it claims.
+   * RFC 3011 §3, RFC 2131 §4.3.1: `giaddr`), or it has an address of another one and comes through a router. Another network must
+   * allow that; and a guest on its port stays in its own network whatever it claims.
    */
   #findNetwork(exchange: Exchange): Dhcp4Counter | undefined {
     const { request } = exchange;
@@ -178,26 +180,31 @@ export class Dhcp4Service implements DatagramService {
       exchange.relaySuboptionAddress(RELAY_SUBOPTION.linkSelection) ||
       exchange.addressOption(OPTION.subnetSelection) ||
       request.giaddr;
-    const subnet = named || request.ciaddr;
+    const subnet = named || (request.messageType === MESSAGE.discover ? 0 : request.ciaddr);
     if (subnet === 0 || own.served.contains(subnet)) return undefined;
-    if (link.guest === undefined) {
-      for (const state of this.#networks.values()) {
-        if (state.served.config.relayed === true && state.served.contains(subnet)) {
-          exchange.state = state;
-          return undefined;
-        }
-      }
+    const other = link.guest === undefined ? this.#networkWith(subnet) : undefined;
+    if (other?.served.config.relayed === true) {
+      exchange.state = other;
+      return undefined;
     }
-    return named === 0 ? undefined : "drop-foreign-relay";
+    if (named === 0) return undefined;
+    if (other !== undefined) this.#server.sayNotRelayed(exchange, other);
+    return "drop-foreign-relay";
+  }
+
+  #networkWith(address: Ipv4Address): NetworkState | undefined {
+    for (const state of this.#networks.values()) if (state.served.contains(address)) return state;
+    return undefined;
   }
 
   #identify(exchange: Exchange): void {
     const { request, served } = exchange;
     const { link } = exchange.datagram;
-    exchange.clientClass = served.classOf(request);
+    const { isRelayTrusted } = exchange;
+    exchange.clientClass = served.classOf(request, isRelayTrusted);
     if (link.guest === undefined) {
       exchange.identity = identityOf(request);
-      exchange.reservation = served.reservations.of(request);
+      exchange.reservation = served.reservations.of(request, isRelayTrusted);
       return;
     }
     if (this.#portGuest[link.slot] !== link.guest) {
@@ -205,7 +212,7 @@ export class Dhcp4Service implements DatagramService {
       this.#portIdentity[link.slot] = guestIdentity(link.guest);
     }
     exchange.identity = this.#portIdentity[link.slot];
-    exchange.reservation = served.reservations.ofGuest(link.guest) ?? served.reservations.of(request);
+    exchange.reservation = served.reservations.ofGuest(link.guest) ?? served.reservations.of(request, isRelayTrusted);
   }
 
   #drop(name: string, state: NetworkState): void {

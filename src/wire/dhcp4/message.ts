@@ -61,7 +61,7 @@ export function parse(view: DataView, offset: number, length: number): Dhcp4Mess
   const cursor = CURSOR;
   const fault = cursor.read(bytes, view, offset, length);
   if (fault !== undefined) return fault;
-  const overload = cursor.lengthOf(OPTION.overload) === 1 ? bytes[cursor.offsetOf(OPTION.overload)] : 0;
+  const { overload } = cursor;
   return {
     op: cursor.op,
     htype: cursor.htype,

@@ -33,6 +33,8 @@ export class Dhcp4Request {
   isEthernet = false;
   /** Option 53; 0 for a BOOTP message, which has none. */
   messageType = 0;
+  /** Option 52 as the options field has it: which of `file` (1) and `sname` (2) hold options. */
+  overload = 0;
 
   readonly #offsets = new Uint32Array(256);
   readonly #lengths = new Uint32Array(256);
@@ -102,6 +104,7 @@ export class Dhcp4Request {
     this.mac = header.mac(view, offset);
     this.isEthernet = this.htype === header.HTYPE_ETHERNET && this.hlen === 6;
     this.messageType = 0;
+    this.overload = 0;
     this.#hasParts = false;
     this.#generation = (this.#generation + 1) >>> 0;
     if (this.#generation === 0) this.#forgetAll();
@@ -117,7 +120,7 @@ export class Dhcp4Request {
   #readType(): Dhcp4Fault | undefined {
     if (!this.has(OPTION.messageType)) return undefined;
     if (this.#lengths[OPTION.messageType] !== 1) return "dhcp4-option-length";
-    this.messageType = this.bytes[this.#offsets[OPTION.messageType]];
+    this.messageType = this.bytesOf(OPTION.messageType)[this.#offsets[OPTION.messageType]];
     return this.messageType === 0 ? "dhcp4-option-length" : undefined;
   }
 
@@ -125,12 +128,17 @@ export class Dhcp4Request {
   #walkAreas(copying: boolean): boolean {
     const start = this.offset;
     if (!this.#walk(start + header.FIELD.options, start + this.length, copying)) return false;
-    if (this.lengthOf(OPTION.overload) !== 1) return true;
-    const overload = this.bytes[this.#offsets[OPTION.overload]];
+    if (!copying) this.overload = this.#readOverload();
     const file = start + header.FIELD.file;
-    if ((overload & OVERLOAD_FILE) !== 0 && !this.#walk(file, file + header.FILE_BYTES, copying)) return false;
+    if ((this.overload & OVERLOAD_FILE) !== 0 && !this.#walk(file, file + header.FILE_BYTES, copying)) return false;
     const sname = start + header.FIELD.sname;
-    return (overload & OVERLOAD_SNAME) === 0 || this.#walk(sname, sname + header.SNAME_BYTES, copying);
+    return (this.overload & OVERLOAD_SNAME) === 0 || this.#walk(sname, sname + header.SNAME_BYTES, copying);
+  }
+
+  /** Read before the other fields are walked: an option 52 in those says nothing. */
+  #readOverload(): number {
+    const isOne = this.lengthOf(OPTION.overload) === 1 && this.#joined[OPTION.overload] !== this.#generation;
+    return isOne ? this.bytes[this.#offsets[OPTION.overload]] : 0;
   }
 
   #walk(start: number, end: number, copying: boolean): boolean {

@@ -1,14 +1,14 @@
 /**
- * Makes the transcripts of the two kinds of client that cannot be run here: `node dist/test/golden/dhcp4/compose.js`. Their
- * messages are put together from the options that are documented of them: of Windows in MS-DHCPE, of iPXE in RFC 4578 and its
- * own pages. So they have the shape of such a client; they are no captures.
+ * Makes the transcript of the kind of client that cannot be run here: `node dist/test/golden/dhcp4/compose.js`. Its messages
+ * are put together from the options that MS-DHCPE documents of Windows. So they have the shape of such a client; they are no
+ * capture.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OPTION } from "../../../src/wire/dhcp4/codes.js";
 import * as message from "../../../src/wire/dhcp4/message.js";
 import type { Option } from "../../../src/wire/dhcp4/option-repr.js";
-import { type Answer, BRIDGE, Client, Dhcp4Lab, hostName, largest, lists, octets, SERVER } from "../../support/dhcp4-lab.js";
+import { type Answer, BRIDGE, Client, Dhcp4Lab, hostName, lists, octets, SERVER } from "../../support/dhcp4-lab.js";
 import { packageRoot } from "../../support/paths.js";
 import { GOLDEN_NETWORK } from "./network.js";
 import { type Utterance, writeTranscript } from "./transcript.js";
@@ -70,27 +70,4 @@ async function windows(): Promise<void> {
   talk.write("windows", "A client shaped like Windows 10");
 }
 
-async function ipxe(): Promise<void> {
-  const uuid = [0, ...Buffer.from("00112233445566778899aabbccddeeff", "hex")];
-  const features = [177, 5, 1, 0x80, 0x86, 0x10, 0x0e, 235, 3, 1, 0, 0, 23, 1, 1, 25, 1, 1, 19, 1, 1];
-  const asked = lists(1, 3, 6, 7, 12, 15, 17, 26, 43, 60, 66, 67, 119, 128, 129, 130, 131, 132, 133, 134, 135, 175, 203);
-  const client = new Client(
-    0x5254_0012_3458,
-    largest(1472),
-    octets(OPTION.clientArchitecture, 0, 0),
-    octets(OPTION.clientInterface, 1, 2, 1),
-    text(OPTION.vendorClass, "PXEClient:Arch:00000:UNDI:002001"),
-    octets(OPTION.userClass, ...Buffer.from("iPXE")),
-    asked,
-    octets(OPTION.etherboot, ...features),
-    octets(OPTION.clientIdentifier, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x58),
-    octets(OPTION.clientUuid, ...uuid),
-  );
-  const talk = new Conversation(client);
-  const offer = await talk.mustAnswer({ ...client.discover(), secs: 4 });
-  await talk.mustAnswer({ ...client.select(offer), secs: 8 });
-  talk.write("ipxe", "A client shaped like iPXE");
-}
-
 await windows();
-await ipxe();

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
 import { Lab } from "../../support/lab.js";
@@ -18,7 +16,7 @@ describe("the configuration's IPv6 prefix", needs(root, tap, nft, qemu), () => {
     await web.sysctl({ "ipv6/conf/default/accept_dad": 1, "ipv6/conf/all/accept_dad": 1 });
     await attachNamespace(host, web, "52:54:00:00:00:01");
     const reload = (keys: string): void => {
-      writeFileSync(join(lab.subfolder(host.name), "tapnet.yaml"), configuration(keys));
+      daemon.configure(configuration(keys));
       daemon.process.signal("SIGHUP");
     };
     const shows = async (what: RegExp) =>

@@ -110,7 +110,7 @@ const ROWS: readonly Row[] = [
   {
     name: "ACK to INFORM through a relay goes to ciaddr all the same",
     ask: (lab) => lab.ask({ ...CLIENT.inform(ADDRESS), giaddr: RELAY }, relayed),
-    mac: CLIENT.mac,
+    mac: RELAY_MAC,
     destination: ADDRESS,
   },
   {

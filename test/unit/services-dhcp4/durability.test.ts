@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { MemoryStore } from "../../../src/lease/memory-store.js";
 import type { LeaseChange } from "../../../src/lease/store.js";
 import { MESSAGE } from "../../../src/wire/dhcp4/codes.js";
-import { BRIDGE, Client, Dhcp4Lab, rapidCommit, typeOf } from "../../support/dhcp4-lab.js";
+import { BRIDGE, Client, Dhcp4Lab, ip, rapidCommit, typeOf } from "../../support/dhcp4-lab.js";
 
 /** A store whose saves are counted, and fail while they are told to. */
 class FrailStore extends MemoryStore {
@@ -22,7 +22,7 @@ test("nothing is stored on DISCOVER or INFORM", async () => {
   const store = new FrailStore();
   const lab = new Dhcp4Lab({ store });
   await lab.ask(new Client().discover());
-  await lab.ask(new Client().inform(1));
+  await lab.ask(new Client().inform(ip("10.77.0.9")));
   lab.clock.advance(120_000);
   await lab.commit.drain();
   assert.equal(store.saved.length, 0);

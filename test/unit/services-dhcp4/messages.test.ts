@@ -133,6 +133,27 @@ test("INFORM is answered with parameters, without address and times, and makes n
   assert.deepEqual(lab.service.book("default")?.counts(), { bound: 0, offered: 0, ended: 0, declined: 0 });
 });
 
+/** The address that the client says it has, and its source → whether our parameters are for it. */
+const INFORMS: readonly (readonly [name: string, ciaddr: string, source: string, isAnswered: boolean])[] = [
+  ["an address that nobody leased", "10.77.0.50", "10.77.0.50", true],
+  ["our own", "10.77.0.1", "0.0.0.0", true],
+  ["none, but a source", "0.0.0.0", "10.77.0.50", true],
+  ["none at all", "0.0.0.0", "0.0.0.0", true],
+  ["one of another subnet", "192.0.2.7", "192.0.2.7", false],
+  ["none, and a source of another subnet", "0.0.0.0", "192.0.2.7", false],
+  ["broadcast", "255.255.255.255", "0.0.0.0", false],
+  ["a group", "224.0.0.1", "0.0.0.0", false],
+];
+
+for (const [name, ciaddr, source, isAnswered] of INFORMS) {
+  test(`INFORM from ${name} is ${isAnswered ? "answered" : "met with silence"}`, async () => {
+    const lab = new Dhcp4Lab();
+    const answer = await lab.send(new Client().inform(ip(ciaddr)), { source: ip(source) });
+    assert.equal(answer !== undefined, isAnswered);
+    assert.equal(lab.service.counters.get("silent-foreign-address"), isAnswered ? 0 : 1);
+  });
+}
+
 /** What the client asks for → lease, T1, T2. */
 const TIMES: readonly (readonly [
   name: string,
@@ -167,6 +188,20 @@ for (const [name, config, asked, expected] of TIMES) {
   });
 }
 
+test("a lease too short for T1 before T2 before its end has neither", async () => {
+  for (const [leaseSeconds, times] of [
+    [1, [undefined, undefined]],
+    [2, [undefined, undefined]],
+    [3, [1, 2]],
+  ] as const) {
+    const offer = await new Dhcp4Lab({ networks: [{ ...NETWORK, leaseSeconds }] }).ask(new Client().discover());
+    assert.deepEqual(
+      [OPTION.renewalTime, OPTION.rebindingTime].map((code) => secondsOf(offer, code)),
+      times,
+    );
+  }
+});
+
 test("rapid commit gives a lease in two messages, and says so", async () => {
   const lab = new Dhcp4Lab();
   const ack = await lab.ask(new Client().discover(rapidCommit));
@@ -189,9 +224,13 @@ test("rapid commit is an offer where it is off, and for clients that may do with
 
 test("IPv6-only preferred goes only to clients that ask for it", async () => {
   const wait = { code: OPTION.ipv6OnlyPreferred, bytes: Uint8Array.of(0, 0, 7, 8), always: true };
-  const lab = new Dhcp4Lab({ networks: [{ ...NETWORK, options: [{ ...wait, always: false }] }] });
-  assert.equal(optionOf(await lab.ask(new Client().discover()), OPTION.ipv6OnlyPreferred), undefined);
-  assert.equal(optionOf(await lab.ask(new Client().discover(lists(1, 3))), OPTION.ipv6OnlyPreferred), undefined);
+  for (const always of [false, true]) {
+    const lab = new Dhcp4Lab({ networks: [{ ...NETWORK, options: [{ ...wait, always }] }] });
+    assert.equal(optionOf(await lab.ask(new Client().discover()), OPTION.ipv6OnlyPreferred), undefined);
+    assert.equal(optionOf(await lab.ask(new Client().discover(lists(1, 3))), OPTION.ipv6OnlyPreferred), undefined);
+    const asked = await lab.ask(new Client().discover(lists(1, OPTION.ipv6OnlyPreferred)));
+    assert.equal(secondsOf(asked, OPTION.ipv6OnlyPreferred), 1800);
+  }
 });
 
 test("what is no request of a client's is met with silence and counted", async () => {
@@ -239,6 +278,8 @@ test("a client without hardware address, but with an identifier, is served by br
   assert.equal(offer.destination, 0xffff_ffff);
   assert.equal(offer.message.htype, 32);
   assert.equal(offer.message.chaddr.length, 0);
+  await lab.ask({ ...client.select(offer), chaddr: new Uint8Array(0), htype: 32 }, { mac: client.mac });
+  assert.equal(lab.service.book("default")?.find("guest:web1")?.record?.mac, client.mac, "bound to who sends its frames");
 });
 
 test("replies are padded to 300 bytes and end with the end option", async () => {

@@ -69,6 +69,21 @@ test("a network that is not open to relays is not given through them", async () 
   assert.equal(lab.service.counters.get("drop-foreign-relay"), 1);
 });
 
+test("that is said once a minute, with what to do about it", async () => {
+  const said: string[] = [];
+  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => void said.push(message) };
+  const lab = new Dhcp4Lab({ log, networks: [NETWORK, { ...FAR, relayed: false }] });
+  for (let time = 0; time < 3; time++) await lab.send({ ...CLIENT.discover(), giaddr: FAR_RELAY }, { link: BRIDGE });
+  await lab.send({ ...CLIENT.discover(), giaddr: UNKNOWN_RELAY }, { link: BRIDGE });
+  assert.deepEqual(said, ["a relay on br0 asks for addresses of far: to allow it, set relay: true in its dhcp:"]);
+});
+
+test("a client that has no address yet cannot choose its network by ciaddr", async () => {
+  const lab = new Dhcp4Lab();
+  const offer = await lab.ask({ ...CLIENT.discover(), ciaddr: ip("10.88.0.150") }, { link: BRIDGE });
+  assert.equal(offer.message.yiaddr >>> 16, 0x0a4d);
+});
+
 test("a relayed client renews by unicast through its router", async () => {
   const lab = new Dhcp4Lab();
   const sent = { link: BRIDGE, source: FAR_RELAY, udpSource: 67, mac: 0x0200_0000_00fe };

@@ -75,6 +75,19 @@ for (const [name, reservation, mac, options, isMeant] of RESERVED) {
   });
 }
 
+test("a guest that writes a relay's option itself gets neither the address nor the class that belong to the relay's client", async () => {
+  const match = { ...ANY, remoteId: "0c" };
+  const pxe = { name: "pxe", match, leaseSeconds: 77, ranges: undefined, options: [] };
+  const lab = labWith({ reservations: [{ ...NOBODY, circuitId: "0a" }], classes: [pxe] });
+  const forged = relayInfo([1, 10], [2, 12]);
+  const onPort = await lab.ask(new Client().discover(forged));
+  assert.notEqual(onPort.message.yiaddr, TEN);
+  assert.equal(secondsOf(onPort), 3600);
+  const relayed = await lab.ask(new Client().discover(forged), { link: BRIDGE });
+  assert.equal(relayed.message.yiaddr, TEN);
+  assert.equal(secondsOf(relayed), 77);
+});
+
 test("a reserved address is given to nobody else, asked for or not", async () => {
   const lab = labWith({ reservations: [{ ...NOBODY, mac: 0x5254_0000_0001 }], ranges: [{ first: TEN, last: TEN + 1 }] });
   const other = new Client(0x5254_0000_0002);

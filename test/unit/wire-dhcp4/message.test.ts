@@ -156,6 +156,33 @@ test("an option in parts is one option (RFC 3396), in the order of its parts, be
   assert.equal(hexValueOf(request, OPTION.messageType), "01");
 });
 
+test("an option 52 outside the options field, or in parts, opens no field", () => {
+  const part: Piece = ["part", "0c 01 61"];
+  const twice = overloaded(
+    "0c 01 63 ff",
+    "0c 01 62 34 01 03 ff",
+    ["type", "35 01 01"],
+    part,
+    ["overload", "34 01 01"],
+    ["end", "ff"],
+  );
+  assert.equal(hexValueOf(read(twice), OPTION.hostName), "6162");
+  const parts = overloaded(
+    "0c 01 63 ff",
+    "0c 01 62 ff",
+    ["type", "35 01 01"],
+    part,
+    ["overload", "34 00 34 01 03"],
+    ["end", "ff"],
+  );
+  assert.equal(hexValueOf(read(parts), OPTION.hostName), "61");
+});
+
+test("a message type in parts is read where they were joined", () => {
+  const request = read(messageOf(["empty part", "35 00"], ["the other", "35 01 03"], ["end", "ff"]));
+  assert.equal(typeof request === "string" ? request : request.messageType, 3);
+});
+
 test("options in file and sname count when option 52 says so, file first", () => {
   const options: Piece[] = [
     ["type", "35 01 01"],
