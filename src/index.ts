@@ -27,10 +27,11 @@ export { MemoryStore } from "./lease/memory-store.js";
 export { type OpenStoreOptions, openStore } from "./lease/open-store.js";
 export type { LeaseChange, LeaseStore } from "./lease/store.js";
 /** Linux: TAPs, netlink, nftables, frame and UDP sockets. Loads the addon when first used, not when imported. */
+export { Ethtool } from "./os/ethtool.js";
 export { FrameSocket } from "./os/frame-socket.js";
 export { Nftables } from "./os/nftables.js";
 export { Rtnetlink } from "./os/rtnetlink.js";
-export { closeTaps, createTap, openTap, type Tap, type TapOffloads, type TapOptions } from "./os/tap.js";
+export { ALL_OFFLOADS, closeTaps, createTap, openTap, type Tap, type TapOffloads, type TapOptions } from "./os/tap.js";
 export { UdpBatch, UdpSocket, type UdpSocketOptions } from "./os/udp-socket.js";
 /** Services: bytes in, bytes or silence out. */
 export { defineDhcp4Network } from "./services/dhcp4/define-network.js";

@@ -35,6 +35,7 @@ _tapnet() {
   case "${words[0]} ${words[1]}" in
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
+    'guest add') options+=' --network --owner --queues' ;;
     'lease list') options+=' --network --guest --state' ;;
     'lease release' | 'dns list' | 'dns query') options+=' --network' ;;
     'lease history') options+=' --guest --at' ;;
@@ -50,7 +51,7 @@ _tapnet() {
   fi
   if ((${#words[@]} == 1)); then
     case "${words[0]}" in
-      guest) _tapnet_words 'list show attach detach' "$word" ;;
+      guest) _tapnet_words 'list show add remove attach detach' "$word" ;;
       lease) _tapnet_words 'list show release history export import' "$word" ;;
       net | network) _tapnet_words 'list show' "$word" ;;
       dns) _tapnet_words 'list query flush stats' "$word" ;;
@@ -61,7 +62,7 @@ _tapnet() {
     return
   fi
   case "${words[0]} ${words[1]}" in
-    'guest show' | 'guest detach') _tapnet_names guest "$word" ;;
+    'guest show' | 'guest add' | 'guest remove' | 'guest detach') _tapnet_names guest "$word" ;;
     'guest attach') _tapnet_words "$(command ls /sys/class/net)" "$word" ;;
     'net show' | 'network show') _tapnet_names net "$word" ;;
     'config check' | 'config show' | 'lease import') mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

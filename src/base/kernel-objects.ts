@@ -80,6 +80,18 @@ export interface Ipv6LinkState {
   readonly acceptRa: number;
 }
 
+/** What a TAP was made with, and who has it open. */
+export interface TunState {
+  /** Each frame is preceded by a `struct virtio_net_hdr`: without it no offload works. */
+  readonly vnetHeader: boolean;
+  /** It stays when nobody has it open. */
+  readonly persistent: boolean;
+  /** It may be opened more than once, one queue each. */
+  readonly multiQueue: boolean;
+  /** How often it is open; undefined where it has one queue, which is open or not as the link has a carrier or not. */
+  readonly queues: number | undefined;
+}
+
 /** An address of our own on a link. */
 export interface InterfaceAddress {
   readonly ifindex: number;

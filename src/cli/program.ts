@@ -133,6 +133,18 @@ function addGuests(program: Command, action: Action): void {
     .description("one guest, with its leases")
     .action(action(async () => (await import("./commands/guest-show.js")).guestShow));
   guest
+    .command("add <name>")
+    .description("make a TAP for a guest whose VMM makes none, and attach it")
+    .option("-n, --network <name>", "its network, where the configuration does not say it")
+    .option("-o, --owner <user>", "who may open the TAP beside root")
+    .option("-q, --queues <number>", "how many queues it has, where the configuration does not say it")
+    .action(action(async () => (await import("./commands/guest-add.js")).guestAdd));
+  guest
+    .command("remove <name>")
+    .alias("rm")
+    .description("take away what guest add has made; the guest's lease stays")
+    .action(action(async () => (await import("./commands/guest-remove.js")).guestRemove));
+  guest
     .command("attach <interface>")
     .description("give the guest behind a TAP its network, as qemu-ifup does")
     .option("-g, --guest <name>", "its name, where the TAP's name does not say it (tn-NAME)")

@@ -221,6 +221,8 @@ export interface GuestConfiguration {
   readonly names: readonly string[];
   /** The TAP's name; undefined where `tn-<name>` would be too long and none is given. */
   readonly ifname: string | undefined;
+  /** Queues of its TAP, one for each of its processors; undefined: one. */
+  readonly queues: number | undefined;
   readonly clientId: string | undefined;
   readonly leaseSeconds: number | undefined;
   readonly options: readonly DhcpOption[];

@@ -178,6 +178,7 @@ function describeGuest(guest: GuestConfiguration): Tree {
     ipv6: maybe(guest.ipv6, formatIpv6),
     names: guest.names,
     ifname: guest.ifname,
+    queues: guest.queues,
     "client-id": maybe(guest.clientId, describeIdentifier),
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),

@@ -8,6 +8,8 @@ import type {
   LeaseImport,
   LeaseImportResult,
   LeaseView,
+  LinkView,
+  MadeTapView,
   NetworkView,
   StatusView,
   TenureView,
@@ -26,6 +28,19 @@ export interface AttachRequest {
   readonly ifname: string;
   readonly guest?: string | undefined;
   readonly network?: string | undefined;
+}
+
+export interface LinkFilter {
+  readonly guest?: string | undefined;
+}
+
+export interface MakeTapRequest {
+  readonly guest: string;
+  readonly network?: string | undefined;
+  /** A user's name or number, who may open the TAP beside root. */
+  readonly owner?: string | undefined;
+  /** How many queues it is made for; undefined: what the configuration says. */
+  readonly queues?: number | undefined;
 }
 
 export interface LeaseFilter {
@@ -57,6 +72,12 @@ export interface ControlApi {
   guests(filter: GuestFilter): Answer<readonly GuestView[]>;
   attach(request: AttachRequest): Answer<GuestView>;
   detach(guest: string): Answer<GuestView>;
+  /** TAPs of guests that are attached. */
+  links(filter: LinkFilter): Answer<readonly LinkView[]>;
+  /** Makes a TAP that stays, for a VMM that does not make its own, and attaches the guest. */
+  makeTap(request: MakeTapRequest): Answer<MadeTapView>;
+  /** Detaches a guest and removes its TAP, if nobody has it open. */
+  removeTap(guest: string): Answer<GuestView>;
   leases(filter: LeaseFilter): Answer<readonly LeaseView[]>;
   /** Ends the lease of this address, as if its client had given it back. */
   releaseLease(address: string, network: string | undefined): Answer<LeaseView>;

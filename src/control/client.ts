@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { errorMessage, TapnetError } from "../base/errors.js";
-import type { AttachRequest, GuestFilter, LeaseFilter, TenureFilter } from "./api.js";
+import type { AttachRequest, GuestFilter, LeaseFilter, LinkFilter, MakeTapRequest, TenureFilter } from "./api.js";
 import { controlSocket } from "./paths.js";
 import type {
   DnsAnswerView,
@@ -13,6 +13,8 @@ import type {
   LeaseImport,
   LeaseImportResult,
   LeaseView,
+  LinkView,
+  MadeTapView,
   NetworkView,
   StatusView,
   TenureView,
@@ -65,6 +67,18 @@ export class ControlClient {
 
   detach(guest: string): Promise<GuestView> {
     return this.#call("DELETE", `/v1/guests/${encodeURIComponent(guest)}`);
+  }
+
+  links(filter: LinkFilter = {}): Promise<LinkView[]> {
+    return this.#call("GET", "/v1/links", { ...filter });
+  }
+
+  makeTap(request: MakeTapRequest): Promise<MadeTapView> {
+    return this.#call("POST", "/v1/taps", {}, request);
+  }
+
+  removeTap(guest: string): Promise<GuestView> {
+    return this.#call("DELETE", `/v1/taps/${encodeURIComponent(guest)}`);
   }
 
   leases(filter: LeaseFilter = {}): Promise<LeaseView[]> {

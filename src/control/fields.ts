@@ -34,6 +34,15 @@ export function readOptionalText(fields: Fields, name: string): string | undefin
   return value;
 }
 
+/** A whole number; undefined where it is absent or null. */
+export function readOptionalNumber(fields: Fields, name: string, least: number, most: number): number | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most)
+    throw badRequest(`field ${name} is no whole number from ${least} to ${most}`);
+  return value;
+}
+
 /** The query's parameters, each once, none that is not in `known`. */
 export function readQuery(query: URLSearchParams, known: readonly string[]): Fields {
   const fields: Record<string, string> = {};

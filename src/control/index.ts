@@ -1,7 +1,17 @@
 /** The control API: server, client, and the protocol of QEMU's hooks. */
 export { type AccessEntry, AccessList } from "./access.js";
 export { type Account, type Accounts, hostAccounts } from "./accounts.js";
-export type { Answer, AttachRequest, ControlApi, EventListener, GuestFilter, LeaseFilter, TenureFilter } from "./api.js";
+export type {
+  Answer,
+  AttachRequest,
+  ControlApi,
+  EventListener,
+  GuestFilter,
+  LeaseFilter,
+  LinkFilter,
+  MakeTapRequest,
+  TenureFilter,
+} from "./api.js";
 export { ControlClient } from "./client.js";
 export * from "./hook-protocol.js";
 export { type HookApi, type HookCall, type HookListener, HookServer, type Peer, type TapGrant } from "./hook-server.js";

@@ -1,5 +1,5 @@
 import type { Answer, ControlApi } from "./api.js";
-import { badRequest, type Fields, readObject, readOptionalText, readQuery, readText } from "./fields.js";
+import { badRequest, type Fields, readObject, readOptionalNumber, readOptionalText, readQuery, readText } from "./fields.js";
 import type { Route } from "./router.js";
 import type { LeaseImport } from "./views.js";
 
@@ -18,6 +18,8 @@ export interface Handler {
   readonly answer: "events" | ((api: ControlApi, call: Call) => Answer<unknown>);
 }
 
+/** `MAX_TAP_QUEUES` (drivers/net/tun.c). */
+const MOST_QUEUES = 256;
 const SMALL_BODY_BYTES = 64 * 1024;
 /** Lease files of another server: fifty thousand leases are about ten megabytes. */
 const IMPORT_BODY_BYTES = 64 * 1024 * 1024;
@@ -56,6 +58,17 @@ export const ROUTES: readonly Route<Handler>[] = [
     });
   }),
   change("DELETE", "/v1/guests/:name", (api, call) => api.detach(call.parameters.name)),
+  get("/v1/links", (api, call) => api.links({ guest: readOptionalText(query(call, "guest"), "guest") })),
+  change("POST", "/v1/taps", (api, call) => {
+    const fields = readObject(call.body, ["guest", "network", "owner", "queues"]);
+    return api.makeTap({
+      guest: readText(fields, "guest"),
+      network: readOptionalText(fields, "network"),
+      owner: readOptionalText(fields, "owner"),
+      queues: readOptionalNumber(fields, "queues", 1, MOST_QUEUES),
+    });
+  }),
+  change("DELETE", "/v1/taps/:guest", (api, call) => api.removeTap(call.parameters.guest)),
   get("/v1/leases", (api, call) => {
     const fields = query(call, "network", "guest", "address", "state");
     return api.leases({

@@ -59,6 +59,33 @@ export interface GuestView {
   readonly attachedAt: string | null;
 }
 
+/** A guest's TAP, and what of it makes it fast. */
+export interface LinkView {
+  readonly guest: string;
+  readonly network: string;
+  readonly ifname: string;
+  readonly mtu: number;
+  /** How often its VMM has it open; 0: nobody has. */
+  readonly queues: number;
+  /** What the configuration says. */
+  readonly queuesWanted: number;
+  /** It was made for more than one queue. */
+  readonly multiQueue: boolean;
+  /** A header before each frame says what is left to do with it; without it there are no offloads, either way. */
+  readonly vnetHeader: boolean;
+  /** What the guest's driver takes unfinished from us: `checksum`, `tso4`, `tso6`, `ecn`, `uso`. */
+  readonly offloads: readonly string[];
+  /** It stays when its VMM ends. */
+  readonly persistent: boolean;
+}
+
+/** A TAP that was made for a guest, and how QEMU takes it. */
+export interface MadeTapView {
+  readonly guest: GuestView;
+  /** QEMU's arguments, in order. */
+  readonly qemu: readonly string[];
+}
+
 export interface LeaseView {
   readonly network: string;
   /** An address, or a prefix with its length. */

@@ -38,7 +38,9 @@ import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { guestOf, LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
+import { PortLinks } from "./wiring/port-links.js";
 import { awaitPredecessor } from "./wiring/predecessor.js";
+import { ReadyTaps } from "./wiring/ready-taps.js";
 import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
@@ -52,6 +54,8 @@ export class Daemon implements DaemonParts {
   readonly frames: FramePath;
   readonly ports: Ports;
   readonly guests: Guests;
+  readonly links = new PortLinks();
+  readonly taps: ReadyTaps;
   readonly ipv6: Ipv6;
   configuration: Configuration;
   roster: Roster;
@@ -109,6 +113,7 @@ export class Daemon implements DaemonParts {
       events: this.events,
       log,
     });
+    this.taps = new ReadyTaps({ guests: this.guests, roster: () => this.roster, ports: () => this.ports.list() });
     this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log });
     this.#dnsSockets = new DnsSockets(this.dns, log);
   }
@@ -174,6 +179,7 @@ export class Daemon implements DaemonParts {
         this.log.error({ error: errorMessage(thrown) }, "a part could not be stopped in order");
       }
     }
+    this.links.close();
     this.#kernel.close();
   }
 

@@ -8,7 +8,7 @@
  * we made is notified like any other: the kernel does not say reliably whose it was, so a watcher compares and does not
  * guess.
  */
-import type { InterfaceAddress, LinkState, Neighbour, Route } from "../base/kernel-objects.js";
+import type { InterfaceAddress, LinkState, Neighbour, Route, TunState } from "../base/kernel-objects.js";
 import { eachMessage, messageError, NetlinkSocket, type NetlinkSubscription } from "./netlink.js";
 import { AF_INET, AF_INET6 } from "./rtnetlink/address-bytes.js";
 import { ADDRESS_MESSAGE, parseAddress, writeAddressDump } from "./rtnetlink/addresses.js";
@@ -17,6 +17,7 @@ import { LINK_MESSAGE, parseLink, writeLinkDump, writeLinkGet } from "./rtnetlin
 import { MessageWriter } from "./rtnetlink/message.js";
 import { parseNeighbour, writeNeighbourDump } from "./rtnetlink/neighbours.js";
 import { parseRoute, ROUTE_MESSAGE, writeRouteDump } from "./rtnetlink/routes.js";
+import { parseTun } from "./rtnetlink/tun.js";
 
 export { type RequestFailure, RouteBatch } from "./rtnetlink/batch.js";
 export type { BridgeSettings } from "./rtnetlink/links.js";
@@ -68,13 +69,12 @@ export class Rtnetlink {
 
   /** One link by its index or any of its names; undefined where there is none. */
   link(which: number | string): LinkState | undefined {
-    const { results, answers } = this.#socket.transact(
-      compose((writer) => writeLinkGet(writer, which)),
-      1,
-    );
-    if (results[0].code === "ENODEV") return undefined;
-    if (results[0].errno !== 0) throw messageError(results[0], `get link ${which}`);
-    return read(answers, parseLink)[0];
+    return read(this.#getLink(which), parseLink)[0];
+  }
+
+  /** How a TAP was made; undefined where there is no such link, or it is no TAP. */
+  tun(which: number | string): TunState | undefined {
+    return read(this.#getLink(which), parseTun)[0];
   }
 
   /** Tells of every change to links, addresses and routes until the result is closed. caps: none */
@@ -90,10 +90,22 @@ export class Rtnetlink {
     this.#socket.close();
   }
 
+  #getLink(which: number | string): Uint8Array {
+    const { results, answers } = this.#socket.transact(
+      compose((writer) => writeLinkGet(writer, which)),
+      1,
+    );
+    if (results[0].code === "ENODEV") return NOTHING;
+    if (results[0].errno !== 0) throw messageError(results[0], `get link ${which}`);
+    return answers;
+  }
+
   #bothFamilies<Value>(write: (writer: MessageWriter, family: number) => void, parse: Parse<Value>): Value[] {
     return [AF_INET, AF_INET6].flatMap((family) => read(this.#socket.dump(compose((writer) => write(writer, family))), parse));
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 type Parse<Value> = (bytes: Uint8Array, offset: number, end: number) => Value | undefined;
 

@@ -39,6 +39,9 @@ export interface TapOffloads {
   readonly uso6?: boolean;
 }
 
+/** What every reader of frames with the header can take; newer kernels know more. */
+export const ALL_OFFLOADS: TapOffloads = { checksum: true, tso4: true, tso6: true, ecn: true };
+
 const OFFLOAD_BIT = { checksum: 0x01, tso4: 0x02, tso6: 0x04, ecn: 0x08, uso4: 0x20, uso6: 0x40 } as const;
 
 /**

@@ -16,6 +16,8 @@ export interface GuestNic {
   /** QEMU's `-netdev` argument without an id: `tap,ifname=tn-web1,script=…`. */
   readonly netdev: string;
   readonly mac: string;
+  /** Further words for its `-device`: `mq=on,host_mtu=9000`. */
+  readonly device?: string;
 }
 
 export interface GuestOptions {
@@ -24,6 +26,8 @@ export interface GuestOptions {
   readonly nics: readonly GuestNic[];
   /** The NICs that ask for an address at boot; all of them where not given. */
   readonly dhcp?: readonly string[];
+  /** Processors; one where it is not said. */
+  readonly processors?: number;
   /** QEMU runs as this user, with no right of its own. */
   readonly user?: number;
 }
@@ -164,14 +168,14 @@ export function qemuCommand(
   const serial = console === "terminal" ? ["-serial", "mon:stdio"] : ["-serial", `file:${console.log}`, "-serial", "stdio"];
   return [
     "qemu-system-x86_64",
-    ...["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "192"],
+    ...["-accel", "tcg", "-cpu", "max", "-smp", String(options.processors ?? 1), "-m", "192"],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-kernel", share(join(image, "vmlinuz")), "-initrd", share(join(image, "initrd"))],
     ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}${shell}`],
     ...serial,
-    ...options.nics.flatMap(({ netdev, mac }, index) => [
+    ...options.nics.flatMap(({ netdev, mac, device }, index) => [
       ...["-netdev", insertId(netdev, `net${index}`)],
-      ...["-device", `virtio-net-pci,netdev=net${index},mac=${mac},romfile=`],
+      ...["-device", ["virtio-net-pci", `netdev=net${index}`, `mac=${mac}`, "romfile=", device ?? []].flat().join(",")],
     ]),
   ];
 }

@@ -1,21 +1,30 @@
 import { TapnetError } from "../../base/errors.js";
 import type { GuestView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
+import { realHost } from "../doctor/host.js";
+import { describeLink } from "../link-speed.js";
 import { formatFields } from "../table.js";
+import { holdersOf } from "../tap-holders.js";
 import { formatLocal, formatRelative } from "../times.js";
 import { leaseTable } from "./lease-list.js";
 
 /** `tapnet guest show NAME`. */
 export async function guestShow(context: Context, name: string): Promise<undefined> {
   const client = await context.client();
-  const [guests, leases] = await Promise.all([client.guests(), client.leases({ guest: name })]);
+  const [guests, leases, links] = await Promise.all([
+    client.guests(),
+    client.leases({ guest: name }),
+    client.links({ guest: name }),
+  ]);
+  const holders = holdersOf(realHost());
   const guest = guests.find((candidate) => candidate.name === name);
   if (guest === undefined) throw new TapnetError("NOT_FOUND", `there is no guest ${name}; see: tapnet guest list`);
   if (context.json) {
-    printJson(context, { ...guest, leases });
+    printJson(context, { ...guest, leases, links: links.map((link) => ({ ...link, vmm: holders.get(link.ifname) ?? null })) });
     return;
   }
   context.terminal.print(describeGuest(context, guest));
+  for (const link of links) context.terminal.print(formatFields(context.terminal, describeLink(link, holders.get(link.ifname))));
   if (leases.length > 0) context.terminal.print(`\n${leaseTable(context, leases)}`);
 }
 

@@ -3,6 +3,7 @@ import { examineDaemon } from "./daemon.js";
 import { examineFirewall } from "./firewall.js";
 import type { Finding, Host } from "./host.js";
 import { examineKernel } from "./kernel.js";
+import { examineLinks } from "./links.js";
 import { examineNeighbours } from "./neighbours.js";
 
 export type { Finding, Host } from "./host.js";
@@ -14,6 +15,7 @@ export async function examine(host: Host, runDirectory: string): Promise<Finding
     examineFirewall(host),
     examineNeighbours(host),
     examineDaemon(host, runDirectory),
+    examineLinks(host, runDirectory),
   ]);
   return parts.flat();
 }

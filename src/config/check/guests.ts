@@ -70,6 +70,7 @@ function completeGuest(
     ipv6: input.ipv6,
     names: input.names,
     ifname: input.ifname ?? (derived.length <= MOST_IFNAME_CHARACTERS ? derived : undefined),
+    queues: input.queues,
     clientId: input["client-id"],
     leaseSeconds: input.lease,
     options: input.options,

@@ -12,6 +12,8 @@ const DEFAULT_PREFIX = parseIpv4Prefix("10.77.0.0/24");
 const DEFAULT_DOMAIN = "tapnet.internal";
 /** RFC 8200 §5. */
 const LEAST_MTU_IPV6 = 1280;
+/** `65,535` less the Ethernet header (drivers/net/tun.c): who asks for more gets that, and so do DHCP and advertisements. */
+const MOST_TAP_MTU = 65_521;
 /** Kinds whose guests have nothing to ask the world. */
 const INWARD = new Set(["isolated", "private"]);
 
@@ -53,7 +55,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     uplink: input.uplink,
     answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
-    mtu: input.mtu,
+    mtu: Math.min(input.mtu, MOST_TAP_MTU),
     guests: input.guests,
     isolateGuests: input.isolate === "guests",
     serve: input.serve,

@@ -4,7 +4,7 @@ import { leaseDuration } from "./dhcp.js";
 import { dhcpOptions } from "./dhcp-options.js";
 import { forward } from "./forward.js";
 import { identifier, ifname, label } from "./names.js";
-import { list, section } from "./scalars.js";
+import { list, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `guests:`. */
 export const guest = section({
@@ -14,6 +14,7 @@ export const guest = section({
   ipv6: ipv6.optional().describe("its IPv6 address, always the same"),
   names: list(label, "www").default([]).describe("further host names"),
   ifname: ifname.optional().describe("its TAP; tn- and its name unless said"),
+  queues: wholeNumber("how many queues its TAP has", 1, 256).optional(),
   "client-id": identifier.optional().describe("the client identifier that it shows in DHCP"),
   lease: leaseDuration.optional(),
   options: dhcpOptions.default([]),

@@ -20,6 +20,10 @@ import type {
   LeaseImport,
   LeaseImportResult,
   LeaseView,
+  LinkFilter,
+  LinkView,
+  MadeTapView,
+  MakeTapRequest,
   NetworkView,
   StatusView,
   TenureFilter,
@@ -118,10 +122,23 @@ export class DaemonApi implements ControlApi {
     };
   }
 
-  async detach(guest: string): Promise<GuestView> {
-    const view = this.guests({}).find(({ name }) => name === guest);
-    const port = await this.#daemon.guests.detachGuest(guest);
-    return { ...(view ?? this.#guestView(port)), state: "configured", ifname: null, attachedAt: null };
+  links({ guest }: LinkFilter): LinkView[] {
+    const { ports, links, roster } = this.#daemon;
+    const wanted = ports.list().filter((port) => guest === undefined || port.guest === guest);
+    return wanted.flatMap((port) => links.view(port, roster.guest(port.guest)?.queues) ?? []);
+  }
+
+  async makeTap(request: MakeTapRequest): Promise<MadeTapView> {
+    const { port, qemu } = await this.#daemon.taps.make(request);
+    return { guest: this.#guestView(port), qemu };
+  }
+
+  removeTap(guest: string): Promise<GuestView> {
+    return this.#leaving(guest, () => this.#daemon.taps.remove(guest));
+  }
+
+  detach(guest: string): Promise<GuestView> {
+    return this.#leaving(guest, () => this.#daemon.guests.detachGuest(guest));
   }
 
   leases(filter: LeaseFilter): LeaseView[] {
@@ -227,6 +244,13 @@ export class DaemonApi implements ControlApi {
 
   subscribe(listener: EventListener): () => void {
     return this.#daemon.events.subscribe(listener);
+  }
+
+  /** A guest as it was, once it is not attached any more. */
+  async #leaving(guest: string, detach: () => Promise<Port>): Promise<GuestView> {
+    const view = this.guests({}).find(({ name }) => name === guest);
+    const port = await detach();
+    return { ...(view ?? this.#guestView(port)), state: "configured", ifname: null, attachedAt: null };
   }
 
   #guestView(port: Port): GuestView {

@@ -13,7 +13,7 @@ import type { Link } from "../../frame/link.js";
 import type { Ports } from "../../guest/ports.js";
 import type { Kernel } from "../../network/kernel.js";
 import type { Network, Port } from "../../network/model.js";
-import { createTap, type Tap } from "../../os/tap.js";
+import { ALL_OFFLOADS, createTap, type Tap } from "../../os/tap.js";
 import type { EventLog } from "./event-log.js";
 import type { PortFrames, UnknownPort } from "./guest-services.js";
 import { type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
@@ -90,6 +90,8 @@ export class Guests {
     const placement = guest === undefined ? undefined : this.#parts.roster().place({ ifname: "", guest, network });
     const tap = createTap({ name: tapName(placement), vnetHdr });
     try {
+      // QEMU sets them anew when the guest's driver starts; other VMMs rely on what they find.
+      if (vnetHdr) tap.setOffloads(ALL_OFFLOADS);
       const port = await this.attach({ ifname: tap.name, guest, network });
       return { tap, text: port === undefined ? `${tap.name} in ${network}` : `${port.guest} in ${network}` };
     } catch (thrown) {
@@ -200,7 +202,7 @@ export class Guests {
 }
 
 /** The configured name, `tn-<guest>` where it fits, else one of the kernel's choice. */
-function tapName(placement: Placement | undefined): string {
+export function tapName(placement: Placement | undefined): string {
   if (placement === undefined) return ANONYMOUS_TAP;
   const name = placement.configured?.ifname ?? PORT_PREFIX + placement.guest;
   return name.length <= IFNAME_BYTES ? name : ANONYMOUS_TAP;

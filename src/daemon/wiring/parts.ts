@@ -8,6 +8,8 @@ import type { EventLog } from "./event-log.js";
 import type { Guests } from "./guests.js";
 import type { Ipv6 } from "./ipv6.js";
 import type { Leases } from "./leases.js";
+import type { PortLinks } from "./port-links.js";
+import type { ReadyTaps } from "./ready-taps.js";
 import type { Roster } from "./roster.js";
 
 /** The daemon as those see it who answer questions about it. What is configured changes with a reload: read it each time. */
@@ -18,6 +20,8 @@ export interface DaemonParts {
   readonly networks: readonly Network[];
   readonly ports: Ports;
   readonly guests: Guests;
+  readonly links: PortLinks;
+  readonly taps: ReadyTaps;
   readonly leases: Leases;
   readonly dns: DnsService;
   readonly frames: FramePath;

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readSync, writeSync } from "node:fs";
 import { before, describe, type TestContext, test } from "node:test";
+import { Ethtool } from "../../../src/os/ethtool.js";
 import { unshareNetworkNamespace } from "../../../src/os/netns.js";
-import { closeTaps, createTap, openTap, type Tap, type TapOptions } from "../../../src/os/tap.js";
+import { Rtnetlink } from "../../../src/os/rtnetlink.js";
+import { ALL_OFFLOADS, closeTaps, createTap, openTap, type Tap, type TapOptions } from "../../../src/os/tap.js";
 import { command, needs, root, tap } from "../../support/needs.js";
 import { RunningProcess } from "../../support/process.js";
 
@@ -113,6 +115,30 @@ describe("TAP devices", needs(root, tap, command("ip", "iproute2")), () => {
     const made = create(t, { vnetHdr: true });
     made.setOffloads({ checksum: true, tso4: true, tso6: true, ecn: true });
     made.setOffloads({});
+  });
+
+  test("what it was made with, and what its reader takes, can be read back", (t) => {
+    const made = create(t, { name: "tn-seen", vnetHdr: true, multiQueue: true, persist: true });
+    t.after(() => openTap("tn-seen", { vnetHdr: true, multiQueue: true, persist: false }).close());
+    const route = new Rtnetlink();
+    const ethtool = new Ethtool();
+    t.after(() => route.close());
+    t.after(() => ethtool.close());
+    assert.deepEqual(route.tun("tn-seen"), { vnetHeader: true, persistent: true, multiQueue: true, queues: 1 });
+    const second = openTap("tn-seen", { vnetHdr: true, multiQueue: true });
+    assert.equal(route.tun(made.ifindex)?.queues, 2);
+    second.close();
+    assert.deepEqual([route.tun("lo"), route.tun("tn-nobody")], [undefined, undefined]);
+
+    made.setOffloads(ALL_OFFLOADS);
+    const names = ["tx-checksum-ip-generic", "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation"];
+    const active = (): string[] => names.filter((name) => ethtool.activeFeatures(made.ifindex).has(name));
+    assert.deepEqual(active(), names);
+    made.setOffloads({ checksum: true, tso6: true });
+    assert.deepEqual(active(), [names[0], names[2]]);
+    made.setOffloads({});
+    assert.deepEqual(active(), []);
+    assert.equal(ethtool.activeFeatures(0x7fff_ffff).size, 0);
   });
 
   test("frames go both ways, one for each read and write", (t) => {

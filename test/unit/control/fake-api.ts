@@ -69,6 +69,19 @@ export class FakeApi implements ControlApi {
     this.asked.push(guest);
     return { ...WEB1, name: guest, state: "configured" };
   }
+  links(filter: Parameters<ControlApi["links"]>[0]): ReturnType<ControlApi["links"]> {
+    this.asked.push(filter);
+    const speed = { queues: 1, queuesWanted: 4, multiQueue: false, vnetHeader: true, offloads: ["checksum", "tso4"] };
+    return [{ guest: "web1", network: "default", ifname: "tn-web1", mtu: 1500, persistent: false, ...speed }];
+  }
+  makeTap(request: Parameters<ControlApi["makeTap"]>[0]): ReturnType<ControlApi["makeTap"]> {
+    this.asked.push(request);
+    return { guest: { ...WEB1, name: request.guest }, qemu: ["-netdev", "tap,id=net0,ifname=tn-web1"] };
+  }
+  removeTap(guest: string): GuestView {
+    this.asked.push(guest);
+    return { ...WEB1, name: guest, state: "configured" };
+  }
   leases(filter: Parameters<ControlApi["leases"]>[0]): ReturnType<ControlApi["leases"]> {
     this.asked.push(filter);
     return [
