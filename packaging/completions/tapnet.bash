@@ -37,7 +37,7 @@ _tapnet() {
     'guest attach') options+=' --guest --network' ;;
     'guest add') options+=' --network --owner --queues' ;;
     'lease list') options+=' --network --guest --state' ;;
-    'lease release' | 'dns list' | 'dns query') options+=' --network' ;;
+    'lease release' | 'dns list' | 'dns query' | 'dns log') options+=' --network' ;;
     'lease history') options+=' --guest --at' ;;
     'lease export') options+=' --format --network' ;;
     'lease import') options+=' --format --dry-run' ;;
@@ -54,7 +54,7 @@ _tapnet() {
       guest) _tapnet_words 'list show add remove attach detach' "$word" ;;
       lease) _tapnet_words 'list show release history export import' "$word" ;;
       net | network) _tapnet_words 'list show' "$word" ;;
-      dns) _tapnet_words 'list query flush stats' "$word" ;;
+      dns) _tapnet_words 'list query flush stats log' "$word" ;;
       config) _tapnet_words 'check show schema' "$word" ;;
       events) _tapnet_words 'guest lease kernel configuration' "$word" ;;
       help) _tapnet_words 'status events doctor version guest lease net dns config' "$word" ;;

@@ -93,6 +93,9 @@ complete -c tapnet -n '__tapnet_at dns' -a list -d 'Names that are answered here
 complete -c tapnet -n '__tapnet_at dns' -a query -d 'Ask the daemon\'s DNS'
 complete -c tapnet -n '__tapnet_at dns' -a flush -d 'Forget what upstreams said'
 complete -c tapnet -n '__tapnet_at dns' -a stats -d 'Questions, hits, failures'
+complete -c tapnet -n '__tapnet_at dns' -a log -d 'Write a guest\'s questions to the log'
+complete -c tapnet -n '__tapnet_in dns log' -s n -l network -x -a '(__tapnet_networks)' -d 'Of all guests of this network'
+complete -c tapnet -n '__tapnet_at dns log' -a '(__tapnet_guests)'
 for command in list query
     complete -c tapnet -n "__tapnet_in dns $command" -s n -l network -x -a '(__tapnet_networks)' -d 'As seen from this network'
 end

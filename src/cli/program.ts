@@ -232,6 +232,12 @@ function addDns(program: Command, action: Action): void {
     .command("stats")
     .description("questions, hits, failures")
     .action(action(async () => (await import("./commands/dns-stats.js")).dnsStats));
+  dns
+    .command("log [words...]")
+    .usage("[GUEST on|off] [-n NETWORK on|off]")
+    .description("write the questions of a guest to the daemon's log, or say whose are written")
+    .option("-n, --network <name>", "of all guests of this network")
+    .action(action(async () => (await import("./commands/dns-log.js")).dnsLog));
 }
 
 function addConfig(program: Command, action: Action): void {

@@ -227,6 +227,8 @@ export interface GuestConfiguration {
   readonly leaseSeconds: number | undefined;
   readonly options: readonly DhcpOption[];
   readonly forwards: readonly PortForward[];
+  /** Whether its DNS questions are written to the log. */
+  readonly logQueries: boolean;
 }
 
 /** Connections to the host's `firstPort`–`lastPort` go to the guest's ports from `guestPort` on. */

@@ -183,6 +183,7 @@ function describeGuest(guest: GuestConfiguration): Tree {
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),
     forwards: guest.forwards.map(describeForward),
+    dns: guest.logQueries ? { log: true } : undefined,
   });
 }
 

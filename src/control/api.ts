@@ -1,6 +1,7 @@
 import type {
   DnsAnswerView,
   DnsFlushView,
+  DnsLogView,
   DnsNameView,
   DnsStatsView,
   EventView,
@@ -57,6 +58,13 @@ export interface TenureFilter {
   readonly at?: string | undefined;
 }
 
+/** Of one guest, or of a whole network: one of the two is given. */
+export interface DnsLogRequest {
+  readonly guest?: string | undefined;
+  readonly network?: string | undefined;
+  readonly on: boolean;
+}
+
 export type EventListener = (event: EventView) => void;
 
 /**
@@ -89,6 +97,10 @@ export interface ControlApi {
   /** Forgets what upstreams said; of one name, or all. */
   dnsFlush(name: string | undefined): Answer<DnsFlushView>;
   dnsStats(): Answer<DnsStatsView>;
+  /** Whose questions are written to the log. */
+  dnsLogs(): Answer<readonly DnsLogView[]>;
+  /** Switches that, until it is switched again or the configuration is read. */
+  setDnsLog(request: DnsLogRequest): Answer<DnsLogView>;
   /** The configuration in effect, in the form of the file. */
   configuration(): Answer<Readonly<Record<string, unknown>>>;
   /** Tells of every event from now on, until the function that is returned is called. */

@@ -1,10 +1,11 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { errorMessage, TapnetError } from "../base/errors.js";
-import type { AttachRequest, GuestFilter, LeaseFilter, LinkFilter, MakeTapRequest, TenureFilter } from "./api.js";
+import type { AttachRequest, DnsLogRequest, GuestFilter, LeaseFilter, LinkFilter, MakeTapRequest, TenureFilter } from "./api.js";
 import { controlSocket } from "./paths.js";
 import type {
   DnsAnswerView,
   DnsFlushView,
+  DnsLogView,
   DnsNameView,
   DnsStatsView,
   ErrorView,
@@ -111,6 +112,14 @@ export class ControlClient {
 
   dnsStats(): Promise<DnsStatsView> {
     return this.#call("GET", "/v1/dns/stats");
+  }
+
+  dnsLogs(): Promise<DnsLogView[]> {
+    return this.#call("GET", "/v1/dns/logs");
+  }
+
+  setDnsLog(request: DnsLogRequest): Promise<DnsLogView> {
+    return this.#call("POST", "/v1/dns/logs", {}, request);
   }
 
   /** Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. */

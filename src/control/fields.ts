@@ -43,6 +43,12 @@ export function readOptionalNumber(fields: Fields, name: string, least: number, 
   return value;
 }
 
+export function readBoolean(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== "boolean") throw badRequest(`field ${name} is not true or false`);
+  return value;
+}
+
 /** The query's parameters, each once, none that is not in `known`. */
 export function readQuery(query: URLSearchParams, known: readonly string[]): Fields {
   const fields: Record<string, string> = {};

@@ -5,6 +5,7 @@ export type {
   Answer,
   AttachRequest,
   ControlApi,
+  DnsLogRequest,
   EventListener,
   GuestFilter,
   LeaseFilter,

@@ -1,5 +1,14 @@
 import type { Answer, ControlApi } from "./api.js";
-import { badRequest, type Fields, readObject, readOptionalNumber, readOptionalText, readQuery, readText } from "./fields.js";
+import {
+  badRequest,
+  type Fields,
+  readBoolean,
+  readObject,
+  readOptionalNumber,
+  readOptionalText,
+  readQuery,
+  readText,
+} from "./fields.js";
 import type { Route } from "./router.js";
 import type { LeaseImport } from "./views.js";
 
@@ -96,6 +105,14 @@ export const ROUTES: readonly Route<Handler>[] = [
     return api.dnsQuery(readText(fields, "name"), readOptionalText(fields, "type") ?? "A", readOptionalText(fields, "network"));
   }),
   get("/v1/dns/stats", (api) => api.dnsStats()),
+  get("/v1/dns/logs", (api) => api.dnsLogs()),
+  change("POST", "/v1/dns/logs", (api, call) => {
+    const fields = readObject(call.body, ["guest", "network", "on"]);
+    const guest = readOptionalText(fields, "guest");
+    const network = readOptionalText(fields, "network");
+    if ((guest === undefined) === (network === undefined)) throw badRequest("give either guest or network");
+    return api.setDnsLog({ guest, network, on: readBoolean(fields, "on") });
+  }),
   change("DELETE", "/v1/dns/cache", (api, call) => api.dnsFlush(readOptionalText(query(call, "name"), "name"))),
 ];
 

@@ -150,13 +150,21 @@ export interface DnsAnswerView {
     readonly ttlSeconds: number;
     readonly value: string;
   }[];
-  /** `local`, `cache`, or the upstream's address. */
+  /** `local`, `cache`, `stale`, `upstream` or `refused`. */
   readonly from: string;
   readonly elapsedMs: number;
 }
 
 export interface DnsFlushView {
   readonly flushed: number;
+}
+
+/** Whose questions are written to the log. */
+export interface DnsLogView {
+  readonly network: string;
+  /** Null: every guest of the network. */
+  readonly guest: string | null;
+  readonly on: boolean;
 }
 
 /** Counters by name. */

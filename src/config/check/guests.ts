@@ -75,6 +75,7 @@ function completeGuest(
     leaseSeconds: input.lease,
     options: input.options,
     forwards: input.forwards,
+    logQueries: input.dns?.log ?? false,
   };
 }
 

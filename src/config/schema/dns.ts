@@ -73,4 +73,9 @@ export const networkDns = section({
   log: flag("writes each question to the log").default(false),
 });
 
+/** `dns:` of a guest. */
+export const guestDns = section({
+  log: flag("writes each question of this guest to the log").default(false),
+});
+
 export type DnsInput = z.output<typeof dns>;

@@ -35,6 +35,11 @@ export function readDomain(written: string, wildcard = false): string | Refusal 
   return name;
 }
 
+/** What a guest is also called: a label of its network's domain, a whole name, or either with `*.` in front. */
+function readGuestName(written: string): string | Refusal {
+  return written.includes(".") ? readDomain(written, true) : readLabel(written);
+}
+
 export function readIfname(written: string): string | Refusal {
   const bytes = new TextEncoder().encode(written).length;
   if (bytes > MOST_IFNAME_BYTES) {
@@ -73,6 +78,7 @@ function readIdentifier(written: string): string | Refusal {
 }
 
 export const label: z.ZodType<string, unknown> = text("a host name of one label", "web1", readLabel);
+export const guestName: z.ZodType<string, unknown> = text("a host name", "www", readGuestName);
 export const domain: z.ZodType<string, unknown> = text("a domain name", "guests.example", readDomain);
 export const recordName: z.ZodType<string, unknown> = text("a domain name", "api.guests.example", (written) =>
   readDomain(written, true),

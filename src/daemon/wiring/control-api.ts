@@ -11,6 +11,8 @@ import type {
   ControlApi,
   DnsAnswerView,
   DnsFlushView,
+  DnsLogRequest,
+  DnsLogView,
   DnsNameView,
   DnsStatsView,
   EventListener,
@@ -205,18 +207,18 @@ export class DaemonApi implements ControlApi {
     const number = parseType(type);
     if (number === undefined) throw new TapnetError("BAD_REQUEST", `${type} is no DNS type: use A, AAAA, TXT, … or TYPE65280`);
     const startMs = performance.now();
-    const { answers, rcode, authoritative } = await this.#daemon.dns.query(name, number, network);
+    const { reply, source } = await this.#daemon.dns.query(name, number, network);
     return {
       name,
       type: formatType(number),
-      status: formatRcode(rcode),
-      answers: answers.map((record) => ({
+      status: formatRcode(reply.rcode),
+      answers: reply.answers.map((record) => ({
         name: record.name,
         type: formatType(record.type),
         ttlSeconds: record.ttlSeconds,
         value: formatRdata(record.type, record.data),
       })),
-      from: authoritative ? "local" : "upstream or cache",
+      from: source,
       elapsedMs: Math.round((performance.now() - startMs) * 1000) / 1000,
     };
   }
@@ -236,6 +238,32 @@ export class DaemonApi implements ControlApi {
       cachedAnswers: cache.answers,
       cacheUsedBytes: cache.usedBytes,
     };
+  }
+
+  dnsLogs(): DnsLogView[] {
+    return this.#daemon.dns.queryLogs().map(({ network, guest }) => ({ network, guest: guest === "" ? null : guest, on: true }));
+  }
+
+  setDnsLog({ guest, network: wanted, on }: DnsLogRequest): DnsLogView {
+    const network = guest === undefined ? wanted : this.#networkOf(guest);
+    if (network === undefined) throw new TapnetError("BAD_REQUEST", "give a guest or a network");
+    this.#mustHaveNetwork(network);
+    const { dns } = this.#daemon;
+    const withAll = guest !== undefined && dns.queryLogs().some((logged) => logged.network === network && logged.guest === "");
+    if (withAll && !on) {
+      const off = `tapnet dns log --network ${network} off`;
+      throw new TapnetError("CONFLICT", `the questions of all guests of ${network} are logged; switch that off: ${off}`);
+    }
+    dns.setQueryLog(on, network, guest);
+    return { network, guest: guest ?? null, on };
+  }
+
+  /** Where a guest is attached, or configured to be. */
+  #networkOf(guest: string): string {
+    const { ports, roster } = this.#daemon;
+    const network = ports.list().find((port) => port.guest === guest)?.network.name ?? roster.guest(guest)?.network;
+    if (network === undefined) throw new TapnetError("NOT_FOUND", `there is no guest ${guest}; see: tapnet guest list`);
+    return network;
   }
 
   configuration(): Readonly<Record<string, unknown>> {

@@ -52,6 +52,7 @@ export function configureDns(service: DnsService, configuration: Configuration, 
     });
     service.setQueryLog(dns.logQueries, network.name);
   }
+  for (const guest of configuration.guests) service.setQueryLog(guest.logQueries, guest.network, guest.name);
   service.setRecords(records);
 }
 

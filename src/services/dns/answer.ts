@@ -82,6 +82,8 @@ export class Answerer implements Completer {
   readonly #local: LocalLookup;
   readonly #reply: ReplyWriter;
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
+  /** Who knew the last answer that was written. */
+  lastSource: AnswerSource = "local";
 
   constructor(options: AnswererOptions) {
     this.#cache = options.cache;
@@ -335,6 +337,7 @@ export class Answerer implements Completer {
 
   #finish(bytes: Uint8Array, asker: Asker | PendingReply, source: AnswerSource): number {
     const { view, limits } = asker;
+    this.lastSource = source;
     this.#counters.count(SOURCE_COUNTER[source]);
     if ((this.#reply.flags & FLAG.truncated) !== 0) this.#counters.count(COUNTER.truncated);
     if (limits.logsQueries) this.#queryLog.record(limits.name, this.#query, bytes, this.#reply.rcode, source);

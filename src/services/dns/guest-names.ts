@@ -21,7 +21,7 @@ import { reverseIpv4, reverseIpv6 } from "./zones.js";
 export interface GuestAddresses {
   readonly ipv4?: readonly Ipv4Address[];
   readonly ipv6?: readonly Ipv6Address[];
-  /** Further names that the operator gave: labels, or whole names. */
+  /** Further names that the operator gave: labels, or whole names; either may stand behind `*.` (RFC 4592). */
   readonly names?: readonly string[];
   /** What the guest calls itself. */
   readonly hostname?: string | undefined;
@@ -166,9 +166,10 @@ function guestKey(network: string, guest: string): string {
   return `${network}/${guest}`;
 }
 
-/** A name from the operator: one label is completed with the domain, anything else is a whole name. */
+/** A name from the operator: one label, also behind `*.`, is completed with the domain; anything else is a whole name. */
 function completeName(text: string, domain: string): Uint8Array | undefined {
-  const name = parseName(text.includes(".") ? text : `${text}.${domain}`);
+  const isLabel = !text.replace(/^\*\./, "").includes(".");
+  const name = parseName(isLabel ? `${text}.${domain}` : text);
   return name === undefined ? undefined : foldName(name);
 }
 

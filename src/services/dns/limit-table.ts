@@ -53,8 +53,12 @@ export class LimitTable {
     if (guest === "") this.#clients.clear();
   }
 
-  loggedAskers(): string[] {
-    return [...this.#logged];
+  /** Those whose questions are logged; `guest` is empty where it is a whole network. */
+  logged(): { readonly network: string; readonly guest: string }[] {
+    return [...this.#logged].sort().map((name) => {
+      const end = name.indexOf("/");
+      return { network: name.slice(0, end), guest: name.slice(end + 1) };
+    });
   }
 
   #forgetOldest(): void {

@@ -3,7 +3,6 @@ import type { Counters } from "../../base/counters.js";
 import type { Logger } from "../../base/log.js";
 import type { Random } from "../../base/random.js";
 import type { DatagramSender, DatagramService } from "../../frame/datagram.js";
-import type { Message } from "../../wire/dns/message.js";
 import { Answerer } from "./answer.js";
 import { AnswerCache } from "./cache.js";
 import { type CachedAnswer, describeCache, flushCache } from "./cache-view.js";
@@ -18,7 +17,7 @@ import { LimitTable } from "./limit-table.js";
 import type { LimitSettings } from "./limits.js";
 import { type ListedRecord, listRecords } from "./name-list.js";
 import { NameTree } from "./name-tree.js";
-import { askLocally } from "./own-question.js";
+import { askLocally, type OwnReply } from "./own-question.js";
 import { QueryLog } from "./query-log.js";
 import { type ConfiguredRecord, ConfiguredRecords } from "./records.js";
 import { RESOLV_CONF_PATHS, ResolvConf } from "./resolv-conf.js";
@@ -199,8 +198,8 @@ export class DnsService {
     return new UdpService(this.answerer, this.#askers, family, makeBatch);
   }
 
-  /** Asks as a guest of the network would, or as this host does. Resolves to the reply. */
-  query(name: string, type: number, network?: string): Promise<Message> {
+  /** Asks as a guest of the network would, or as this host does. */
+  query(name: string, type: number, network?: string): Promise<OwnReply> {
     const view = network === undefined ? this.#views.host : this.#views.get(network);
     return askLocally(this.answerer, view, this.#limits.host, name, type);
   }
@@ -244,6 +243,11 @@ export class DnsService {
   /** Switches the query log of a guest, or of a whole network. */
   setQueryLog(on: boolean, network: string, guest = ""): void {
     this.#limits.setQueryLog(network, guest, on);
+  }
+
+  /** Those whose questions are logged; `guest` is empty where it is a whole network. */
+  queryLogs(): { readonly network: string; readonly guest: string }[] {
+    return this.#limits.logged();
   }
 
   /** Domains and reverse zones that are answered here: for `ResolvedRegistration`. */

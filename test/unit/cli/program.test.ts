@@ -79,6 +79,9 @@ describe("tapnet with a daemon", () => {
     ["dns query web1 a", /^NAME .*\nweb1 {2}A {6}60 {2}10\.77\.0\.10$/],
     ["dns flush", /^3 answers forgotten$/],
     ["dns stats", /^queries {2}12\nhits {5}9$/],
+    ["dns log", /^NETWORK {2}GUEST\ndefault {2}web1$/],
+    ["dns log web1 on", /^the questions of web1 in default are logged$/],
+    ["dns log -n lab off", /^the questions of all guests of lab are not logged$/],
     ["config show", /^networks:\n {2}default:\n {4}kind: nat/],
     ["version", /^tapnet {3}\d+\.\d+\.\d+\ntapnetd {2}0\.1\.0, process \d+/],
   ];
@@ -102,7 +105,18 @@ describe("tapnet with a daemon", () => {
     "lease show 10.77.0.10",
   ]
     .concat(["lease release 10.77.0.10", "lease history 10.77.0.10", "lease export", "net list", "net show default", "dns list"])
-    .concat(["dns query web1", "dns flush", "dns stats", "config show", "config schema", "config check", "version", "doctor"]);
+    .concat([
+      "dns query web1",
+      "dns flush",
+      "dns stats",
+      "dns log",
+      "dns log web1 on",
+      "config show",
+      "config schema",
+      "config check",
+      "version",
+      "doctor",
+    ]);
   for (const command of asJson) {
     it(`${command} --json prints JSON and nothing else`, async () => {
       const ran = await tapnet(...command.split(" "), "--json");

@@ -116,6 +116,17 @@ describe("a configuration", () => {
     );
   });
 
+  it("takes labels, whole names and wildcards as a guest's names, and whether its questions are logged", () => {
+    const { guests } = parse('guests: { a: { names: [www, "*.apps", "*.Shop.example."], dns: { log: true } }, b: {} }');
+    assert.deepEqual(
+      guests.map(({ names, logQueries }) => [names, logQueries]),
+      [
+        [["www", "*.apps", "*.shop.example"], true],
+        [[], false],
+      ],
+    );
+  });
+
   it("reads identifiers as octets or text", () => {
     const { guests } = parse("guests: { a: { client-id: 'ff:00:AB' }, b: { client-id: abc } }");
     assert.deepEqual(

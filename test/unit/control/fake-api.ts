@@ -136,6 +136,13 @@ export class FakeApi implements ControlApi {
   dnsStats(): ReturnType<ControlApi["dnsStats"]> {
     return { queries: 12, hits: 9 };
   }
+  dnsLogs(): ReturnType<ControlApi["dnsLogs"]> {
+    return [{ network: "default", guest: "web1", on: true }];
+  }
+  setDnsLog(request: Parameters<ControlApi["setDnsLog"]>[0]): ReturnType<ControlApi["setDnsLog"]> {
+    this.asked.push(request);
+    return { network: request.network ?? "default", guest: request.guest ?? null, on: request.on };
+  }
   configuration(): ReturnType<ControlApi["configuration"]> {
     return { networks: { default: { kind: "nat", ipv4: "10.77.0.0/24" } } };
   }

@@ -93,6 +93,8 @@ describe("the control server", () => {
     assert.equal((await client.dnsQuery("web1", "A")).from, "local");
     assert.deepEqual(await client.dnsFlush(), { flushed: 3 });
     assert.deepEqual(await client.dnsStats(), { queries: 12, hits: 9 });
+    assert.deepEqual(await client.dnsLogs(), [{ network: "default", guest: "web1", on: true }]);
+    assert.deepEqual(await client.setDnsLog({ guest: "web1", on: true }), { network: "default", guest: "web1", on: true });
     assert.deepEqual(api.asked, [
       { network: "default" },
       { ifname: "tn-web1", guest: undefined, network: "default" },
@@ -105,6 +107,7 @@ describe("the control server", () => {
       undefined,
       ["web1", "A", undefined],
       undefined,
+      { guest: "web1", network: undefined, on: true },
     ]);
   });
 

@@ -194,14 +194,14 @@ describe("asking ourselves", () => {
     const made = lab();
     made.dns.setNetwork(networkDns("hidden", "hidden.internal", "10.79.0.0/24", { sees: [] }));
     made.dns.names.set("hidden", "safe", { ipv4: [ipv4("10.79.0.9")] });
-    assert.deepEqual(wordsOf(await made.dns.query("safe.hidden.internal", TYPE.A)), [
+    assert.deepEqual(wordsOf((await made.dns.query("safe.hidden.internal", TYPE.A)).reply), [
       "NOERROR",
       "safe.hidden.internal. 60 A 10.79.0.9",
     ]);
-    assert.equal((await made.dns.query("gateway.tapnet.internal", TYPE.A, "hidden")).rcode, RCODE.NXDOMAIN);
+    assert.equal((await made.dns.query("gateway.tapnet.internal", TYPE.A, "hidden")).reply.rcode, RCODE.NXDOMAIN);
     const later = made.dns.query(NAME, TYPE.A, "default");
     made.clock.advance(100);
-    assert.deepEqual(wordsOf(await later), ANSWER);
+    assert.deepEqual(wordsOf((await later).reply), ANSWER);
     await assert.rejects(made.dns.query("a..b", TYPE.A), /a\.\.b is not a domain name/);
     await assert.rejects(made.dns.query(NAME, TYPE.A, "nowhere"), /does not know this network/);
   });

@@ -17,7 +17,7 @@ describe("guests", () => {
   lab.dns.names.set("default", "web1", {
     ipv4: [ipv4("10.77.0.10")],
     ipv6: [ipv6("fd00:77::10")],
-    names: ["www"],
+    names: ["www", "*.apps", "shop.example.com", "*.shop.example.com"],
     hostname: "shop",
   });
   lab.dns.names.set("default", "db", { ipv4: [ipv4("10.77.0.11")], ttlSeconds: 7 });
@@ -26,6 +26,13 @@ describe("guests", () => {
     ["address", ["web1.tapnet.internal", "A"], ["NOERROR", "web1.tapnet.internal. 60 A 10.77.0.10"]],
     ["IPv6 address", ["web1.tapnet.internal", "AAAA"], ["NOERROR", "web1.tapnet.internal. 60 AAAA fd00:77::10"]],
     ["a name of the operator's", ["www.tapnet.internal", "A"], ["NOERROR", "www.tapnet.internal. 60 A 10.77.0.10"]],
+    ["a wildcard of its own", ["any.apps.tapnet.internal", "A"], ["NOERROR", "any.apps.tapnet.internal. 60 A 10.77.0.10"]],
+    ["two labels below it", ["a.b.apps.tapnet.internal", "A"], ["NOERROR", "a.b.apps.tapnet.internal. 60 A 10.77.0.10"]],
+    ["no type of the wildcard's", ["any.apps.tapnet.internal", "TXT"], ["NOERROR", DENIAL]],
+    ["where the wildcard stands", ["apps.tapnet.internal", "A"], ["NOERROR", DENIAL]],
+    ["the wildcard itself", ["*.apps.tapnet.internal", "A"], ["NOERROR", "*.apps.tapnet.internal. 60 A 10.77.0.10"]],
+    ["a whole name outside our domain", ["shop.example.com", "A"], ["NOERROR", "shop.example.com. 60 A 10.77.0.10"]],
+    ["all below it", ["x.shop.example.com", "A"], ["NOERROR", "x.shop.example.com. 60 A 10.77.0.10"]],
     ["what it calls itself", ["shop.tapnet.internal", "A"], ["NOERROR", "shop.tapnet.internal. 60 A 10.77.0.10"]],
     ["in the case in which it was asked", ["WEB1.TapNet.Internal", "A"], ["NOERROR", "WEB1.TapNet.Internal. 60 A 10.77.0.10"]],
     ["a TTL of its own", ["db.tapnet.internal", "A"], ["NOERROR", "db.tapnet.internal. 7 A 10.77.0.11"]],

@@ -310,7 +310,7 @@ describe("upstream over real sockets", () => {
     ] as const) {
       const upstreams = [{ family: 4, address: LOOPBACK, port: tlsPort, interface: undefined, tlsName }] as const;
       const { dns } = await serve(t, { transport, upstreams: [...upstreams] });
-      assert.equal((await dns.query("www.example.com", TYPE.A)).rcode, rcode, tlsName);
+      assert.equal((await dns.query("www.example.com", TYPE.A)).reply.rcode, rcode, tlsName);
     }
   });
 });
