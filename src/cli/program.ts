@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { errorMessage, TapnetError } from "../base/errors.js";
 import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
+import { LEASE_STATES } from "../control/views.js";
 import type { Context } from "./context.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
 import type { Terminal } from "./terminal.js";
@@ -164,7 +165,7 @@ function addLeases(program: Command, action: Action): void {
     .description("leases that are held now")
     .option("-n, --network <name>", "only those of this network")
     .option("-g, --guest <name>", "only those of this guest")
-    .option("-s, --state <state>", "offered, bound, released, expired or declined")
+    .addOption(new Option("-s, --state <state>", "bound unless said").choices(LEASE_STATES))
     .action(action(async () => (await import("./commands/lease-list.js")).leaseList));
   lease
     .command("show <address>")

@@ -10,7 +10,7 @@ import {
   readText,
 } from "./fields.js";
 import type { Route } from "./router.js";
-import type { LeaseImport } from "./views.js";
+import { LEASE_STATES, type LeaseImport } from "./views.js";
 
 /** What was asked, already read. */
 export interface Call {
@@ -80,11 +80,15 @@ export const ROUTES: readonly Route<Handler>[] = [
   change("DELETE", "/v1/taps/:guest", (api, call) => api.removeTap(call.parameters.guest)),
   get("/v1/leases", (api, call) => {
     const fields = query(call, "network", "guest", "address", "state");
+    const state = readOptionalText(fields, "state");
+    if (state !== undefined && !LEASE_STATES.some((known) => known === state)) {
+      throw badRequest(`state ${state} is none; known: ${LEASE_STATES.join(", ")}`);
+    }
     return api.leases({
       network: readOptionalText(fields, "network"),
       guest: readOptionalText(fields, "guest"),
       address: readOptionalText(fields, "address"),
-      state: readOptionalText(fields, "state"),
+      state,
     });
   }),
   change("POST", "/v1/leases", (api, call) => api.importLeases(readImports(call.body)), IMPORT_BODY_BYTES),

@@ -86,11 +86,13 @@ export interface MadeTapView {
   readonly qemu: readonly string[];
 }
 
+export const LEASE_STATES = ["offered", "bound", "released", "expired", "declined"] as const;
+
 export interface LeaseView {
   readonly network: string;
   /** An address, or a prefix with its length. */
   readonly address: string;
-  readonly state: "offered" | "bound" | "released" | "expired" | "declined";
+  readonly state: (typeof LEASE_STATES)[number];
   /** Whose it is: `guest:web1`, `id:<hex>` or `mac:<mac>`. */
   readonly identity: string;
   readonly mac: string | null;

@@ -17,8 +17,10 @@ const LOAD_INTERFACE = "load";
 const CRASH_FIRST = 1_000_000;
 const CRASH_CLIENTS = 60_000;
 const PROBE_RETRY_MS = 20;
-/** dnsmasq reads 50,000 leases for more than 20 s. */
-const START_SECONDS = 120;
+/** How long a server may take to its first ACK: dnsmasq reads 50,000 leases for more than 20 s. */
+const START_SECONDS = { empty: 15, full: 120 } as const;
+/** A server that does not serve is started again so many times before the benchmark gives up. */
+const STARTS = 3;
 const LEASED_MS = 120_000;
 
 export interface SharedLinkOptions {
@@ -37,6 +39,7 @@ export class SharedLink implements System<Work> {
   readonly #clients: Host;
   readonly #clientCount: number;
   #pid = 0;
+  #startSeconds: number = START_SECONDS.empty;
 
   private constructor(server: DhcpServer, host: Host, clients: Host, clientCount: number) {
     this.name = server.name;
@@ -65,6 +68,7 @@ export class SharedLink implements System<Work> {
   async startWith(count: number): Promise<Measured[]> {
     if (this.#pid !== 0) await this.#server.stop("SIGTERM");
     await this.#server.hold(heldLeases(count));
+    this.#startSeconds = count === 0 ? START_SECONDS.empty : START_SECONDS.full;
     const firstAnswerMs = await this.#start();
     return [
       { metric: "start to first ACK", unit: "ms", value: firstAnswerMs },
@@ -116,14 +120,24 @@ export class SharedLink implements System<Work> {
 
   /** Starts the server; hands back how long its first ACK took, in milliseconds. */
   async #start(): Promise<number> {
-    const words = ["--clients", "1", "--exchanges", "1", "--retry", String(PROBE_RETRY_MS), "--seconds", String(START_SECONDS)];
     await loadProgram("dhcp-load");
+    for (let start = 1; start <= STARTS; start++) {
+      const firstAckMs = await this.#startOnce();
+      if (firstAckMs !== undefined) return firstAckMs;
+      if (start < STARTS) await this.#server.stop("SIGKILL");
+    }
+    throw new Error(`${this.name} does not serve, started ${STARTS} times; it says: ${this.#server.output}`);
+  }
+
+  /** Undefined where no ACK came. */
+  async #startOnce(): Promise<number | undefined> {
+    const seconds = String(this.#startSeconds);
+    const words = ["--clients", "1", "--exchanges", "1", "--retry", String(PROBE_RETRY_MS), "--seconds", seconds];
     const startedMs = performance.now();
     const first = this.#load(words).then(({ exchanges }) => ({ exchanges, answeredMs: performance.now() }));
     const [pid, { exchanges, answeredMs }] = await Promise.all([this.#server.start(), first]);
-    if (exchanges === 0) throw new Error(`${this.name} does not serve; it says: ${this.#server.output}`);
     this.#pid = pid;
-    return answeredMs - startedMs;
+    return exchanges === 0 ? undefined : answeredMs - startedMs;
   }
 
   async #load(words: readonly string[]): Promise<LoadResult> {

@@ -18,7 +18,8 @@ export async function leaseImport(
     for (const { line, message } of problems.slice(0, 20)) context.terminal.note(`${file}:${line}: ${printable(message)}`);
     throw new TapnetError(
       "BAD_REQUEST",
-      `${problems.length} lines of ${file} are not understood as ${format}; nothing was taken over`,
+      `${problems.length === 1 ? "a line" : `${problems.length} lines`} of ${file} ${problems.length === 1 ? "is" : "are"} ` +
+        `not understood as ${format}; nothing was taken over`,
     );
   }
   if (options.dryRun === true) {

@@ -3,7 +3,6 @@ import { TapnetError } from "../../base/errors.js";
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
 import { familyOf } from "../../base/kernel-objects.js";
-import { parseMac } from "../../base/mac.js";
 import { ipv4InPrefix, ipv6InPrefix } from "../../base/prefix.js";
 import { describeConfiguration } from "../../config/index.js";
 import type {
@@ -40,8 +39,9 @@ import type { Network, Port } from "../../network/model.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
 import { guestOf } from "./lease-binder.js";
+import { takeOverLease } from "./lease-import.js";
 import type { DaemonParts } from "./parts.js";
-import { absentView, attachedView, leaseView, networkView, tenureView, timeText } from "./views.js";
+import { absentView, attachedView, leaseView, networkView, tenureView } from "./views.js";
 
 export class DaemonApi implements ControlApi {
   readonly #daemon: DaemonParts;
@@ -305,34 +305,13 @@ export class DaemonApi implements ControlApi {
   }
 
   /** Takes over one lease; returns why not. */
-  #importLease({ address: text, mac, clientId, hostname, expiresAt }: LeaseImport): string | undefined {
-    const address = parseAddress(text);
+  #importLease(lease: LeaseImport): string | undefined {
+    const address = parseAddress(lease.address);
     const network = this.#daemon.networks.find((each) => covers(each, address));
     const books = network === undefined ? [] : this.#daemon.leases.booksOf(network.name);
     const book = books.find(({ kind, family }) => kind === "address" && family === familyOf(address));
     if (book === undefined) return "no network has this address to give";
-    const station = mac === null ? 0 : (parseMac(mac) ?? 0);
-    const identity = clientId === null ? `mac:${mac ?? ""}` : `id:${clientId}`;
-    if (station === 0 && clientId === null) return "neither MAC address nor client identifier: nobody could ask for it";
-    const nowMs = Date.now();
-    const expiresAtMs = expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
-    if (expiresAtMs <= nowMs) return `expired at ${timeText(expiresAtMs) ?? "?"}`;
-    const record: LeaseRecord = {
-      network: book.network,
-      family: book.family,
-      kind: "address",
-      address,
-      prefixLength: book.prefixLength,
-      identity,
-      state: "bound",
-      mac: station,
-      clientId: clientId ?? "",
-      hostname: hostname ?? "",
-      boundAtMs: nowMs,
-      renewedAtMs: nowMs,
-      expiresAtMs,
-    };
-    return book.take(record) ? undefined : "somebody else has it now";
+    return takeOverLease(lease, address, book, this.#daemon);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.js";
 import type { Logger } from "../../base/log.js";
 import type { Configuration } from "../../config/configuration.js";
 import type { FramePath } from "../../frame/frame-path.js";
@@ -27,5 +28,6 @@ export interface DaemonParts {
   readonly frames: FramePath;
   readonly ipv6: Ipv6;
   readonly events: EventLog;
+  readonly clock: Clock;
   readonly log: Logger;
 }

@@ -31,6 +31,12 @@ export function hostNameOf(request: Dhcp4Request): string {
   return cleanLabel(request.bytesOf(OPTION.hostName), offset, offset + length);
 }
 
+/** The same for a name that came from elsewhere (an import). */
+export function cleanHostName(name: string): string {
+  const bytes = Buffer.from(name, "utf8");
+  return cleanLabel(bytes, 0, bytes.length);
+}
+
 /** Up to the first dot or zero; each other octet that no host name has becomes a hyphen; no hyphen first or last. */
 function cleanLabel(bytes: Uint8Array, start: number, end: number): string {
   let name = "";

@@ -1,5 +1,6 @@
 import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { Mac } from "../../base/mac.js";
+import type { LeaseAddress } from "../../lease/lease.js";
 import { OPTION, RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
 import { OptionSet } from "../../wire/dhcp4/option-set.js";
 import type { Dhcp4Request } from "../../wire/dhcp4/request.js";
@@ -15,6 +16,15 @@ export interface Reservation {
   readonly hostName: string;
   readonly leaseSeconds: number | undefined;
   readonly options: OptionSet;
+}
+
+/** A client of which a lease elsewhere tells. */
+export interface KnownClient {
+  readonly address: LeaseAddress;
+  readonly guest: string | undefined;
+  readonly mac: Mac | undefined;
+  /** Lower-case hex. */
+  readonly clientId: string | undefined;
 }
 
 interface Condition {
@@ -45,6 +55,16 @@ export class Reservations {
   /** What is kept for the guest behind a port; undefined when it was not configured by name. */
   ofGuest(name: string): Reservation | undefined {
     return this.#byGuest.get(name);
+  }
+
+  /** Whether an address is kept for this client, as far as it is known without a message: relays' conditions are not met. */
+  isKeptFor({ address, guest, mac, clientId }: KnownClient): boolean {
+    if (guest !== undefined && this.#byGuest.get(guest)?.address === address) return true;
+    const conditions = [...(this.#byMac.get(mac ?? 0) ?? []), ...(this.#byClientId.get(clientId ?? "") ?? [])];
+    return conditions.some(({ configured }) => {
+      const { circuitId, remoteId } = configured;
+      return configured.ipv4 === address && circuitId === undefined && remoteId === undefined && isSameMac(configured.mac, mac);
+    });
   }
 
   /** What is kept for whoever sent this message. `isRelayTrusted`: whether option 82 counts; the client may have written it. */
@@ -78,6 +98,10 @@ export class Reservations {
     else if (configured.mac !== undefined) append(this.#byMac, configured.mac, condition);
     else this.#byRelay.push(condition);
   }
+}
+
+function isSameMac(configured: Mac | undefined, mac: Mac | undefined): boolean {
+  return configured === undefined || configured === mac;
 }
 
 function append<Key>(index: Map<Key, Condition[]>, key: Key, condition: Condition): void {

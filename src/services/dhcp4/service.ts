@@ -20,6 +20,7 @@ import { onInform } from "./inform.js";
 import type { Dhcp4Network } from "./network.js";
 import { ReplyComposer } from "./reply.js";
 import { onRequest } from "./request.js";
+import type { KnownClient } from "./reservations.js";
 import { type NetworkState, ServedNetwork } from "./served-network.js";
 import { Dhcp4Server } from "./server.js";
 
@@ -114,6 +115,16 @@ export class Dhcp4Service implements DatagramService {
   /** The leases of a network. */
   book(network: string): LeaseBook | undefined {
     return this.#networks.get(network)?.book;
+  }
+
+  /** Why this client could not keep an address of the network when it renews; undefined where it could. */
+  explainNotFor(network: string, client: KnownClient): string | undefined {
+    const served = this.#networks.get(network)?.served;
+    if (served === undefined) return `network ${network} has no DHCP`;
+    if (served.reservations.isKeptFor(client)) return undefined;
+    if (served.reservations.addresses.has(Number(client.address))) return "is reserved for somebody else";
+    const isInRange = served.pools.some((pool) => pool.contains(client.address));
+    return isInRange ? undefined : `is outside the ranges of ${network}: widen ranges:, or reserve it`;
   }
 
   /** Stops every timer. What is staged is still the commit's. */

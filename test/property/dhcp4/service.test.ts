@@ -1,6 +1,6 @@
 /**
  * The whole service under messages that nobody would send: mutated and made up, on ports and shared links, with relays and
- * without. `TAPNET_FUZZ_SECONDS` makes it longer.
+ * without, for a minute. `TAPNET_FUZZ_SECONDS` says another time.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,9 +9,14 @@ import type { LeaseRecord } from "../../../src/lease/lease.js";
 import { MESSAGE } from "../../../src/wire/dhcp4/codes.js";
 import * as message from "../../../src/wire/dhcp4/message.js";
 import { BRIDGE, Client, Dhcp4Lab, FAR, ip, NETWORK, typeOf, WEB1, WEB2 } from "../../support/dhcp4-lab.js";
-import { fuzz } from "../../support/fuzz.js";
+import { fuzzFor } from "../../support/fuzz.js";
+import { heapUsedMb } from "../../support/heap.js";
 import { viewOf } from "../../support/pieces.js";
 import { dhcp4Message, mutation } from "./arbitraries.js";
+
+const SEARCH_SECONDS = 60;
+/** When all books and buffers have their size. */
+const WARM_MESSAGES = 5000;
 
 const LINKS = [WEB1, WEB2, BRIDGE];
 
@@ -71,12 +76,16 @@ function bound(lab: Dhcp4Lab): LeaseRecord[] {
   );
 }
 
-test("no message throws, every reply is one, laws hold, and a good client is served afterwards", async () => {
+test("no message throws, every reply is one, laws hold, and a good client is served afterwards; memory is flat", async (t) => {
   const lab = new Dhcp4Lab({ networks: [RICH, FAR] });
+  let messages = 0;
+  let answers = 0;
+  let heapAtFirstMb = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 20 }), async (steps) => {
       for (const { sent, mutate, link, source, waitMs } of steps) {
         lab.clock.advance(waitMs);
+        if (messages++ === WARM_MESSAGES) heapAtFirstMb = heapUsedMb();
         const whole = message.toBytes(sent).subarray(0, 1472);
         const bytes = mutate === undefined ? whole : mutate(whole);
         const answer = await lab.sendBytes(bytes, { link: LINKS[link], source });
@@ -84,6 +93,7 @@ test("no message throws, every reply is one, laws hold, and a good client is ser
         lab.transmitter.frames.length = 0;
         lab.events.length = 0;
         if (answer === undefined) continue;
+        answers++;
         assert.equal(answer.message.op, 2);
         assert.equal(answer.message.xid, viewOf(bytes).getUint32(4));
         assert.ok(answer.payload.length >= 300 && answer.payload.length <= 1472);
@@ -91,8 +101,11 @@ test("no message throws, every reply is one, laws hold, and a good client is ser
       }
       checkLaws(lab);
     }),
-    fuzz(),
+    fuzzFor(SEARCH_SECONDS),
   );
+  const growthMb = heapUsedMb() - heapAtFirstMb;
+  t.diagnostic(`${messages} messages, ${answers} answers; the heap has grown by ${growthMb.toFixed(1)} MB`);
+  assert.ok(growthMb < 16, `the heap has grown by ${growthMb} MB in ${messages} messages`);
   for (const [index, link] of LINKS.entries()) {
     lab.clock.advance(5_000_000);
     assert.ok((await lab.lease(new Client(0x5254_0077_0000 + index), { link })) > 0);
