@@ -102,7 +102,8 @@ export class RunningProcess {
   /** Asks, waits, insists. Resolves with the exit status when the program and what it has started are gone. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.signal(signal);
-    const insist = setTimeout(() => this.signal("SIGKILL"), KILL_AFTER_MS);
+    // All of them: a child that lives keeps the pipes open, and then this never counts as ended.
+    const insist = setTimeout(() => this.killGroup(), KILL_AFTER_MS);
     try {
       return await this.exited;
     } finally {

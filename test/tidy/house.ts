@@ -17,7 +17,7 @@ export interface Finding {
   readonly message: string;
 }
 
-const TOP = new Set(["src", "test", "bench", "scripts", "native", "packaging"]);
+const TOP = new Set(["src", "test", "bench", "scripts", "native", "packaging", "docs"]);
 const TEXT = /\.(?:ts|mjs|c|cc|h|sh|md|yaml|json|service|socket|conf)$|^[a-z-]+$/;
 const LEFT_OUT = new Set(["node_modules", "dist", "build"]);
 
