@@ -36,6 +36,8 @@ _tapnet() {
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
     'guest add') options+=' --network --owner --queues' ;;
+    'forward list') options+=' --guest' ;;
+    'forward add') options+=' --permanent' ;;
     'lease list') options+=' --network --guest --state' ;;
     'lease release' | 'dns list' | 'dns query' | 'dns log') options+=' --network' ;;
     'lease history') options+=' --guest --at' ;;
@@ -46,23 +48,25 @@ _tapnet() {
   if [[ "$word" == -* ]]; then _tapnet_words "$options" "$word"; return; fi
 
   if ((${#words[@]} == 0)); then
-    _tapnet_words 'status events doctor version guest lease net dns config help' "$word"
+    _tapnet_words 'status events doctor version guest forward lease net dns config help' "$word"
     return
   fi
   if ((${#words[@]} == 1)); then
     case "${words[0]}" in
       guest) _tapnet_words 'list show add remove attach detach' "$word" ;;
+      forward) _tapnet_words 'list add remove' "$word" ;;
       lease) _tapnet_words 'list show release history export import' "$word" ;;
       net | network) _tapnet_words 'list show' "$word" ;;
       dns) _tapnet_words 'list query flush stats log' "$word" ;;
       config) _tapnet_words 'check show schema' "$word" ;;
       events) _tapnet_words 'guest lease kernel configuration' "$word" ;;
-      help) _tapnet_words 'status events doctor version guest lease net dns config' "$word" ;;
+      help) _tapnet_words 'status events doctor version guest forward lease net dns config' "$word" ;;
     esac
     return
   fi
   case "${words[0]} ${words[1]}" in
     'guest show' | 'guest add' | 'guest remove' | 'guest detach') _tapnet_names guest "$word" ;;
+    'forward add' | 'forward remove') ((${#words[@]} == 2)) && _tapnet_names guest "$word" ;;
     'guest attach') _tapnet_words "$(command ls /sys/class/net)" "$word" ;;
     'net show' | 'network show') _tapnet_names net "$word" ;;
     'config check' | 'config show' | 'lease import') mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

@@ -22,6 +22,7 @@ const EXAMPLES = `
 Examples:
   tapnet status                       is the daemon there, and is all well
   tapnet guest list                   guests with their addresses
+  tapnet forward add web1 8080:80     a port of this host leads to a guest
   tapnet lease history 10.77.0.10     who had this address, and when
   tapnet dns query web1               what a guest's name resolves to
   tapnet config check ./tapnet.yaml   every mistake with its line
@@ -92,6 +93,7 @@ export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv,
   };
   addOverview(program, action);
   addGuests(program, action);
+  addForwards(program, action);
   addLeases(program, action);
   addNetworks(program, action);
   addDns(program, action);
@@ -155,6 +157,26 @@ function addGuests(program: Command, action: Action): void {
     .command("detach <name>")
     .description("take a guest's network away; its lease stays")
     .action(action(async () => (await import("./commands/guest-detach.js")).guestDetach));
+}
+
+function addForwards(program: Command, action: Action): void {
+  const forward = program.command("forward").description("ports of this host that lead to guests").helpCommand(false);
+  forward
+    .command("list")
+    .alias("ls")
+    .description("forwards, and where each leads to now")
+    .option("-g, --guest <name>", "only those of this guest")
+    .action(action(async () => (await import("./commands/forward-list.js")).forwardList));
+  forward
+    .command("add <guest> <forward>")
+    .description("let a port lead to a guest: 8080:80, 53:53/udp, 192.0.2.1:8000-8010:8000")
+    .option("-p, --permanent", "keep it over a restart of this host")
+    .action(action(async () => (await import("./commands/forward-add.js")).forwardAdd));
+  forward
+    .command("remove <guest> <forward>")
+    .alias("rm")
+    .description("end a forward that was added; written as forward list shows it")
+    .action(action(async () => (await import("./commands/forward-remove.js")).forwardRemove));
 }
 
 function addLeases(program: Command, action: Action): void {

@@ -2,6 +2,9 @@ import type { Ipv4Address } from "../base/ipv4-address.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
+import type { PortForward } from "../network/model.js";
+
+export type { PortForward } from "../network/model.js";
 
 /** Everything that was configured, with each default filled in. Plain data; lists keep the file's order. */
 export interface Configuration {
@@ -229,16 +232,6 @@ export interface GuestConfiguration {
   readonly forwards: readonly PortForward[];
   /** Whether its DNS questions are written to the log. */
   readonly logQueries: boolean;
-}
-
-/** Connections to the host's `firstPort`–`lastPort` go to the guest's ports from `guestPort` on. */
-export interface PortForward {
-  readonly protocol: "tcp" | "udp";
-  /** The host's address; undefined: all of them. */
-  readonly address: Ipv4Address | undefined;
-  readonly firstPort: number;
-  readonly lastPort: number;
-  readonly guestPort: number;
 }
 
 /** Who may get a TAP through `qemu-helper` without being root. */

@@ -1,7 +1,10 @@
 /** Configuration: YAML in, a typed and complete `Configuration` out, or every mistake with its place. */
+
+export { explainNoForwards } from "./check/guests.js";
 export * from "./configuration.js";
 export { formatDuration, parseDuration } from "./duration.js";
 export { configurationSchema } from "./json-schema.js";
 export { INSTALLED_PATH, installedConfiguration, loadConfiguration, parseConfiguration } from "./load.js";
 export { ConfigurationError, type Problem } from "./problems.js";
+export { formatForward, parseForward } from "./schema/forward.js";
 export { describeConfiguration, showConfiguration } from "./show.js";

@@ -16,10 +16,10 @@ import type {
   DnsUpstream,
   GuestConfiguration,
   NetworkConfiguration,
-  PortForward,
 } from "./configuration.js";
 import { formatDuration } from "./duration.js";
 import { formatIpv4Range } from "./schema/addresses.js";
+import { formatForward } from "./schema/forward.js";
 
 /** A plain tree in the form of the file. Keys without a value are left out. */
 type Tree = Record<string, unknown>;
@@ -182,15 +182,9 @@ function describeGuest(guest: GuestConfiguration): Tree {
     "client-id": maybe(guest.clientId, describeIdentifier),
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),
-    forwards: guest.forwards.map(describeForward),
+    forwards: guest.forwards.map(formatForward),
     dns: guest.logQueries ? { log: true } : undefined,
   });
-}
-
-function describeForward(forward: PortForward): string {
-  const address = forward.address === undefined ? "" : `${formatIpv4(forward.address)}:`;
-  const last = forward.lastPort === forward.firstPort ? "" : `-${forward.lastPort}`;
-  return `${address}${forward.firstPort}${last}:${forward.guestPort}/${forward.protocol}`;
 }
 
 function describeAccess(rule: AccessRule): Tree {

@@ -5,6 +5,7 @@ import type {
   DnsNameView,
   DnsStatsView,
   EventView,
+  ForwardView,
   GuestView,
   LeaseImport,
   LeaseImportResult,
@@ -42,6 +43,14 @@ export interface MakeTapRequest {
   readonly owner?: string | undefined;
   /** How many queues it is made for; undefined: what the configuration says. */
   readonly queues?: number | undefined;
+}
+
+export interface ForwardRequest {
+  readonly guest: string;
+  /** `8080:80`, `53:53/udp`, `[2001:db8::1]:8000-8010:9000`. */
+  readonly forward: string;
+  /** Kept over a restart of the host; otherwise over one of the daemon. */
+  readonly permanent?: boolean | undefined;
 }
 
 export interface LeaseFilter {
@@ -86,6 +95,10 @@ export interface ControlApi {
   makeTap(request: MakeTapRequest): Answer<MadeTapView>;
   /** Detaches a guest and removes its TAP, if nobody has it open. */
   removeTap(guest: string): Answer<GuestView>;
+  forwards(guest: string | undefined): Answer<readonly ForwardView[]>;
+  /** `CONFLICT` where another forward or a program of the host has the port. */
+  addForward(request: ForwardRequest): Answer<ForwardView>;
+  removeForward(guest: string, forward: string): Answer<ForwardView>;
   leases(filter: LeaseFilter): Answer<readonly LeaseView[]>;
   /** Ends the lease of this address, as if its client had given it back. */
   releaseLease(address: string, network: string | undefined): Answer<LeaseView>;

@@ -1,6 +1,15 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { errorMessage, TapnetError } from "../base/errors.js";
-import type { AttachRequest, DnsLogRequest, GuestFilter, LeaseFilter, LinkFilter, MakeTapRequest, TenureFilter } from "./api.js";
+import type {
+  AttachRequest,
+  DnsLogRequest,
+  ForwardRequest,
+  GuestFilter,
+  LeaseFilter,
+  LinkFilter,
+  MakeTapRequest,
+  TenureFilter,
+} from "./api.js";
 import { controlSocket } from "./paths.js";
 import type {
   DnsAnswerView,
@@ -10,6 +19,7 @@ import type {
   DnsStatsView,
   ErrorView,
   EventView,
+  ForwardView,
   GuestView,
   LeaseImport,
   LeaseImportResult,
@@ -80,6 +90,18 @@ export class ControlClient {
 
   removeTap(guest: string): Promise<GuestView> {
     return this.#call("DELETE", `/v1/taps/${encodeURIComponent(guest)}`);
+  }
+
+  forwards(guest?: string): Promise<ForwardView[]> {
+    return this.#call("GET", "/v1/forwards", { guest });
+  }
+
+  addForward(request: ForwardRequest): Promise<ForwardView> {
+    return this.#call("POST", "/v1/forwards", {}, request);
+  }
+
+  removeForward(guest: string, forward: string): Promise<ForwardView> {
+    return this.#call("DELETE", `/v1/forwards/${encodeURIComponent(guest)}/${encodeURIComponent(forward)}`);
   }
 
   leases(filter: LeaseFilter = {}): Promise<LeaseView[]> {

@@ -49,6 +49,14 @@ export function readBoolean(fields: Fields, name: string): boolean {
   return value;
 }
 
+/** Undefined where it is absent or null. */
+export function readOptionalFlag(fields: Fields, name: string): boolean | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "boolean") throw badRequest(`field ${name} is not true or false`);
+  return value;
+}
+
 /** The query's parameters, each once, none that is not in `known`. */
 export function readQuery(query: URLSearchParams, known: readonly string[]): Fields {
   const fields: Record<string, string> = {};

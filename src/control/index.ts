@@ -7,6 +7,7 @@ export type {
   ControlApi,
   DnsLogRequest,
   EventListener,
+  ForwardRequest,
   GuestFilter,
   LeaseFilter,
   LinkFilter,

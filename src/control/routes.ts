@@ -4,6 +4,7 @@ import {
   type Fields,
   readBoolean,
   readObject,
+  readOptionalFlag,
   readOptionalNumber,
   readOptionalText,
   readQuery,
@@ -78,6 +79,18 @@ export const ROUTES: readonly Route<Handler>[] = [
     });
   }),
   change("DELETE", "/v1/taps/:guest", (api, call) => api.removeTap(call.parameters.guest)),
+  get("/v1/forwards", (api, call) => api.forwards(readOptionalText(query(call, "guest"), "guest"))),
+  change("POST", "/v1/forwards", (api, call) => {
+    const fields = readObject(call.body, ["guest", "forward", "permanent"]);
+    return api.addForward({
+      guest: readText(fields, "guest"),
+      forward: readText(fields, "forward"),
+      permanent: readOptionalFlag(fields, "permanent"),
+    });
+  }),
+  change("DELETE", "/v1/forwards/:guest/:forward", (api, call) =>
+    api.removeForward(call.parameters.guest, call.parameters.forward),
+  ),
   get("/v1/leases", (api, call) => {
     const fields = query(call, "network", "guest", "address", "state");
     const state = readOptionalText(fields, "state");

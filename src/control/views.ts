@@ -88,6 +88,24 @@ export interface MadeTapView {
 
 export const LEASE_STATES = ["offered", "bound", "released", "expired", "declined"] as const;
 
+/** A port of the host that leads to a guest. */
+export interface ForwardView {
+  readonly guest: string;
+  /** As `forward add` and the configuration have it: `192.0.2.1:8000-8010:9000/udp`. */
+  readonly forward: string;
+  readonly protocol: "tcp" | "udp";
+  /** The host's address; null: all of them. */
+  readonly address: string | null;
+  readonly firstPort: number;
+  readonly lastPort: number;
+  readonly guestPort: number;
+  /** `live`: until the host restarts. `permanent`: kept in the state directory. */
+  readonly source: "configuration" | "live" | "permanent";
+  /** Where it leads to now; null where the guest has no such address, or the forward is not of that family. */
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+}
+
 export interface LeaseView {
   readonly network: string;
   /** An address, or a prefix with its length. */

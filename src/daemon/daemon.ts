@@ -21,6 +21,7 @@ import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
 import { defineNetworks } from "../network/define.js";
+import { Forwards } from "../network/forwards.js";
 import type { Network } from "../network/model.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
@@ -28,6 +29,7 @@ import type { DnsService } from "../services/dns/service.js";
 import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { EventLog } from "./wiring/event-log.js";
+import { AddressFollowers } from "./wiring/followers.js";
 import { frameBindings } from "./wiring/frame-bindings.js";
 import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
@@ -38,6 +40,7 @@ import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { guestOf, LeaseBinder } from "./wiring/lease-binder.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
+import { PortForwards } from "./wiring/port-forwards.js";
 import { PortLinks } from "./wiring/port-links.js";
 import { awaitPredecessor } from "./wiring/predecessor.js";
 import { ReadyTaps } from "./wiring/ready-taps.js";
@@ -62,7 +65,9 @@ export class Daemon implements DaemonParts {
   networks: readonly Network[];
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
-  readonly #names: PortNames;
+  readonly portForwards: PortForwards;
+  readonly #forwards: Forwards;
+  readonly #names: AddressFollowers;
   readonly #portFrames: PortFrames;
   readonly #addresses: GuestAddresses;
   readonly #sharedLinks: SharedLinks;
@@ -89,7 +94,9 @@ export class Daemon implements DaemonParts {
         onLinkGone: (link) => this.guests.linkGone(link),
       },
     });
-    this.#names = new PortNames(this.dns, () => this.roster);
+    this.#forwards = this.#makeForwards();
+    this.portForwards = this.#makePortForwards();
+    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
       clock,
@@ -103,7 +110,9 @@ export class Daemon implements DaemonParts {
     this.#portFrames = new PortFrames(this.frames, this.ipv6);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
-    this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, processId: process.pid }, this.ports);
+    const traffic = () => this.#forwards.traffic;
+    const processId = process.pid;
+    this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, traffic, processId }, this.ports);
     this.guests = new Guests({
       kernel: this.#kernel.kernel,
       ports: this.ports,
@@ -159,6 +168,7 @@ export class Daemon implements DaemonParts {
     this.ipv6.configure(configuration, this.networks);
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     configureDns(this.dns, configuration, this.networks);
+    this.portForwards.configure();
     const failures = await this.#upkeep.setNetworks(this.networks);
     for (const { error } of failures)
       this.log.error({ error: error.message }, "part of the new configuration could not be applied");
@@ -208,10 +218,13 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.frames.close());
     this.ipv6.configure(configuration, this.networks);
     this.#undo.push(() => this.ipv6.close());
+    this.portForwards.load(configuration);
+    this.portForwards.configure();
     await this.#takeOver();
     this.#undo.push(() => this.#upkeep.stop());
     for (const { error } of await this.#upkeep.start())
       log.error({ error: error.message }, "part of the plan could not be applied");
+    this.#forwards.open();
     await rehearse(clock);
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
@@ -286,6 +299,29 @@ export class Daemon implements DaemonParts {
     const lease = this.leases.dhcp6.book(network, "address")?.at(address);
     if (lease?.state === "bound") return guestOf(lease) ?? "";
     return this.roster.guestWithIpv6(address)?.name;
+  }
+
+  #makeForwards(): Forwards {
+    return new Forwards({
+      firewall: this.#kernel.firewall,
+      log: this.log,
+      configured: (name) => {
+        const guest = this.roster.guest(name);
+        return [guest?.ipv4, guest?.ipv6].filter((address) => address !== undefined);
+      },
+      onRefused: () => this.#upkeep.suspectRules(),
+    });
+  }
+
+  #makePortForwards(): PortForwards {
+    return new PortForwards({
+      forwards: this.#forwards,
+      configuration: () => this.configuration,
+      networkOf: (name) =>
+        this.roster.guest(name)?.network ?? this.ports.list().find(({ guest }) => guest === name)?.network.name,
+      restoreRules: () => this.#upkeep.restoreRules(),
+      log: this.log,
+    });
   }
 
   #makePorts(): Ports {

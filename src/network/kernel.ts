@@ -1,7 +1,10 @@
 /** What `network` and `guest` need of the kernel. `os` has it; the daemon's wiring hands it in, tests hand in their own. */
 import type { NetlinkError } from "../base/errors.js";
 import type { InterfaceAddress, LinkSettings, LinkState, Neighbour, Route } from "../base/kernel-objects.js";
+import type { SetElement, SetKey, TableKey } from "../base/set-element.js";
 import type { Station } from "./state.js";
+
+export type { SetKey, TableKey } from "../base/set-element.js";
 
 /** A request of a batch that the kernel refused; `request` counts from 0 in the order in which they were added. */
 export interface RequestFailure {
@@ -57,17 +60,6 @@ export interface Sysctl {
   write(path: string, value: string): void;
 }
 
-/** A table of nftables; `name` is unique within its family. */
-export interface TableKey {
-  readonly family: "inet" | "arp";
-  readonly name: string;
-}
-
-export interface SetKey {
-  readonly table: TableKey;
-  readonly name: string;
-}
-
 /** A ruleset as libnftables-json(5) has it, carried out as a whole or not at all. */
 export interface Ruleset {
   readonly nftables: readonly object[];
@@ -78,6 +70,11 @@ export interface StationBatch {
   readonly count: number;
   add(set: SetKey, station: Station): void;
   delete(set: SetKey, station: Station): void;
+  /** As `add`, for what is no station. An element of a map whose key is there already, leading elsewhere, fails. */
+  put(set: SetKey, element: SetElement): void;
+  remove(set: SetKey, element: SetElement): void;
+  /** Makes the set hold these elements and no others. */
+  fill(set: SetKey, elements: readonly SetElement[]): void;
   /** Undefined when it was carried out. */
   send(): NetlinkError | undefined;
 }

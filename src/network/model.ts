@@ -3,6 +3,7 @@ import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { IpAddress } from "../base/kernel-objects.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
+import type { Traffic } from "./traffic.js";
 
 /**
  * What a network's guests may reach, besides each other:
@@ -62,12 +63,24 @@ export interface Port {
   readonly bindings: readonly Binding[];
 }
 
+/** Connections to the host's `firstPort`–`lastPort` go to a guest's ports from `guestPort` on. */
+export interface PortForward {
+  readonly protocol: "tcp" | "udp";
+  /** The host's address; undefined: all of them. */
+  readonly address: IpAddress | undefined;
+  readonly firstPort: number;
+  readonly lastPort: number;
+  readonly guestPort: number;
+}
+
 /** Everything that the kernel's state follows from. */
 export interface Model {
   readonly networks: readonly Network[];
   readonly ports: readonly Port[];
   /** Indices of the uplinks that exist now, by name. */
   readonly uplinks: ReadonlyMap<string, number>;
+  /** Undefined: nothing of the kind. */
+  readonly traffic?: Traffic | undefined;
 }
 
 /** Routes, addresses and neighbours that we make carry this number (`tapnet` in `rt_protos.d`); those without are not ours. */

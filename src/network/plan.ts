@@ -3,6 +3,7 @@ import type { Ruleset } from "./kernel.js";
 import type { Model, Network } from "./model.js";
 import { composeRuleset } from "./ruleset.js";
 import { bindingState, gatewayAddresses, hasIpv6, poolRoutes, portAddresses, portSettings, type Station } from "./state.js";
+import { NO_TRAFFIC, type Traffic } from "./traffic.js";
 
 /** A setting of the whole host, by path below `/proc/sys`. */
 export interface WantedSysctl {
@@ -26,6 +27,7 @@ export interface KernelState {
   readonly routes: readonly Route[];
   readonly neighbours: readonly Neighbour[];
   readonly stations: readonly Station[];
+  readonly traffic: Traffic;
   readonly ruleset: Ruleset;
 }
 
@@ -34,7 +36,7 @@ export const IPV6_FORWARDING = "net/ipv6/conf/all/forwarding";
 
 /** The kernel's state that follows from a model. Nothing else goes into it. */
 export function plan(model: Model): KernelState {
-  const { networks, ports, uplinks } = model;
+  const { networks, ports, uplinks, traffic = NO_TRAFFIC } = model;
   const bindings = ports.flatMap((port) => port.bindings.map((binding) => bindingState(port, binding, uplinks)));
   const stations = bindings.map(({ station }) => station);
   return {
@@ -44,9 +46,10 @@ export function plan(model: Model): KernelState {
     routes: [...networks.flatMap(poolRoutes), ...bindings.map(({ route }) => route)],
     neighbours: bindings.flatMap(({ neighbour, proxy }) => (proxy === undefined ? [neighbour] : [neighbour, proxy])),
     stations,
+    traffic,
     // Composed only where it is asked for: it is the larger half of the work.
     get ruleset() {
-      return composeRuleset(networks, stations);
+      return composeRuleset(networks, stations, traffic);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Logger } from "../base/log.js";
 import { formatMac } from "../base/mac.js";
 import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
-import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, DELEGATED, setsOf, TABLES } from "./ruleset.js";
+import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, DELEGATED, setsOf, TABLES, TRAFFIC_SETS } from "./ruleset.js";
 import type { Station } from "./state.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
@@ -31,7 +31,7 @@ export class Rules {
   async check(state: () => KernelState): Promise<void> {
     await this.#loaded;
     if (this.#present() === this.#fingerprint) {
-      const changed = this.#fillSets(state().stations);
+      const changed = this.#fillSets(state());
       if (changed > 0) this.#log.warn({ elements: changed }, "something changed our nftables sets: put back");
       return;
     }
@@ -42,15 +42,15 @@ export class Rules {
   async #loadNow(state: () => KernelState): Promise<void> {
     await this.#firewall.load(state().ruleset);
     this.#fingerprint = this.#present();
-    this.#fillSets(state().stations);
+    this.#fillSets(state());
   }
 
   #present(): string {
     return TABLES.map((table) => this.#firewall.fingerprint(table)).join(" ");
   }
 
-  /** Makes the sets hold these stations and no others; returns how many elements that changed. */
-  #fillSets(stations: readonly Station[]): number {
+  /** Makes the sets hold what is planned and nothing else; returns how many elements that changed. */
+  #fillSets({ stations, traffic }: KernelState): number {
     const batch = this.#firewall.batch();
     for (const set of [BOUND_IPV4, BOUND_IPV6, DELEGATED, BOUND_ARP]) {
       const wanted = new Map(
@@ -60,6 +60,12 @@ export class Rules {
         if (!wanted.delete(stationKey(station))) batch.delete(set, station);
       }
       for (const station of wanted.values()) batch.add(set, station);
+    }
+    for (const set of TRAFFIC_SETS) {
+      batch.fill(
+        set,
+        traffic.elements.filter((placed) => placed.set.name === set.name).map(({ element }) => element),
+      );
     }
     const changes = batch.count;
     const error = batch.send();

@@ -11,6 +11,7 @@
  *   forward            by network: `from_<network>`, then `to_<network>`
  *   output             remembers whom the host asked by UDP, for input
  *   postrouting        masquerade
+ *   nat prerouting, output   port forwards (`ruleset/port-forwards.ts`), where there are any
  *
  * Elements are keyed by interface index, not by name: a name may be taken by another link at any time, an index is not used
  * twice. Conntrack is only asked for by networks of kind `nat`; a host that has none pays nothing for it, and answers to the
@@ -19,6 +20,7 @@
  */
 import { formatAddress } from "../base/kernel-objects.js";
 import { formatMac } from "../base/mac.js";
+import type { ElementPart, SetElement } from "../base/set-element.js";
 import type { Ruleset, SetKey, TableKey } from "./kernel.js";
 import type { Network } from "./model.js";
 import { composeArp } from "./ruleset/arp.js";
@@ -26,12 +28,14 @@ import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
-import { removeTable, TableWriter } from "./ruleset/table.js";
+import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
+import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
 import { concat, type Word } from "./ruleset/words.js";
 import type { Station } from "./state.js";
+import { NO_TRAFFIC, type Traffic } from "./traffic.js";
 
-export const TABLE: TableKey = { family: "inet", name: "tapnet" };
-export const ARP_TABLE: TableKey = { family: "arp", name: "tapnet" };
+export { ARP_TABLE, TABLE } from "./ruleset/table.js";
+
 export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE];
 
 /** Sets that hold what each guest may send. */
@@ -41,6 +45,13 @@ export const BOUND_IPV6: SetKey = { table: TABLE, name: "bound6" };
 export const DELEGATED: SetKey = { table: TABLE, name: "delegated" };
 export const BOUND_ARP: SetKey = { table: ARP_TABLE, name: "bound" };
 
+/** Sets and maps that hold what `Traffic` has of guests. */
+export const TRAFFIC_SETS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin }) => [
+  ...Object.values(at),
+  ...Object.values(any),
+  hairpin,
+]);
+
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {
   if (typeof station.address === "number") return [BOUND_IPV4, BOUND_ARP];
@@ -48,7 +59,11 @@ export function setsOf(station: Station): readonly SetKey[] {
 }
 
 /** Both tables as they should be, elements included; carried out it replaces what is there in one go. */
-export function composeRuleset(networks: readonly Network[], stations: readonly Station[]): Ruleset {
+export function composeRuleset(
+  networks: readonly Network[],
+  stations: readonly Station[],
+  traffic: Traffic = NO_TRAFFIC,
+): Ruleset {
   const sorted = networks.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const ipv4 = stations.filter(({ address }) => typeof address === "number").map(elementOf);
   const ipv6 = stations.filter((station) => setsOf(station).includes(BOUND_IPV6)).map(elementOf);
@@ -59,9 +74,17 @@ export function composeRuleset(networks: readonly Network[], stations: readonly 
   table.elements(BOUND_IPV4.name, ipv4);
   table.elements(BOUND_IPV6.name, ipv6);
   table.elements(DELEGATED.name, delegated);
-  composeInput(table, sorted);
-  composeForward(table, sorted);
+  composeInput(table, sorted, traffic.forwards);
+  composeForward(table, sorted, traffic.forwards);
   composeMasquerade(table, sorted);
+  composePortForwards(table, sorted, traffic.forwards);
+  for (const { name } of TRAFFIC_SETS) {
+    const placed = traffic.elements.filter(({ set }) => set.name === name);
+    table.elements(
+      name,
+      placed.map(({ element }) => wordOf(element)),
+    );
+  }
 
   const arp = new TableWriter(ARP_TABLE);
   composeArp(arp);
@@ -71,6 +94,23 @@ export function composeRuleset(networks: readonly Network[], stations: readonly 
 
 /** What removes both tables, whether they are there or not. */
 export const EMPTY_RULESET: Ruleset = { nftables: TABLES.flatMap(removeTable) };
+
+function wordOf({ key, data }: SetElement): Word {
+  const words = key.map(partWord);
+  const keyWord = words.length === 1 ? words[0] : concat(...words);
+  return data === undefined ? keyWord : [keyWord, partWord(data)];
+}
+
+function partWord(part: ElementPart): Word {
+  switch (part.kind) {
+    case "address":
+      return formatAddress(part.value);
+    case "mac":
+      return formatMac(part.value);
+    default:
+      return part.value;
+  }
+}
 
 function elementOf({ ifindex, mac, address }: Station): Word {
   return concat(ifindex, formatMac(mac), formatAddress(address));

@@ -24,6 +24,7 @@ import { type KernelDump, linkOperations, type Operation, reconcile } from "./re
 import { Rules } from "./rules.js";
 import { EMPTY_RULESET } from "./ruleset.js";
 import { gatewayAddresses, hasIpv6, LOOPBACK_IFINDEX, poolRoutes, portSettings } from "./state.js";
+import type { Traffic } from "./traffic.js";
 
 /** Who knows what is attached. */
 export interface PortSource {
@@ -41,6 +42,8 @@ export interface UpkeepOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly networks: readonly Network[];
+  /** What goes beyond networks and ports; asked each time. */
+  readonly traffic?: (() => Traffic) | undefined;
   /** This process as the kernel's notifications name it. */
   readonly processId: number;
 }
@@ -149,7 +152,8 @@ export class Upkeep {
   }
 
   #plan(): KernelState {
-    return plan({ networks: this.#networks, ports: this.#ports.list(), uplinks: this.uplinks });
+    const traffic = this.#options.traffic?.();
+    return plan({ networks: this.#networks, ports: this.#ports.list(), uplinks: this.uplinks, traffic });
   }
 
   #dump(): KernelDump {

@@ -48,6 +48,8 @@ export interface Count {
 /** An element of a set, and what its counter says where it has one. */
 export interface SetElement {
   readonly key: Uint8Array;
+  /** What a map's key leads to. */
+  readonly data: Uint8Array | undefined;
   readonly count: Count | undefined;
 }
 
@@ -78,7 +80,7 @@ export class Nftables {
   }
 
   batch(): SetBatch {
-    return new SetBatch(this.#socket);
+    return new SetBatch(this.#socket, (set) => this.elements(set));
   }
 
   /** A digest of a table's chains and rules, `""` where there is no such table. Elements and counters do not change it. */
@@ -109,7 +111,8 @@ export class Nftables {
         const element = new Attributes(value, 0, value.length);
         const key = element.nested(NFTA_ELEMENT.key)?.value(NFTA_DATA_VALUE);
         const counter = element.nested(NFTA_ELEMENT.expression)?.nested(NFTA_EXPRESSION_DATA);
-        if (key !== undefined) elements.push({ key, count: countOf(counter) });
+        const data = element.nested(NFTA_ELEMENT.data)?.value(NFTA_DATA_VALUE);
+        if (key !== undefined) elements.push({ key, data, count: countOf(counter) });
       });
     });
     return elements;

@@ -1,5 +1,6 @@
 import { formatIpv4 } from "../../base/ipv4-address.js";
 import { formatIpv6 } from "../../base/ipv6-address.js";
+import { formatAddress } from "../../base/kernel-objects.js";
 import { formatMac } from "../../base/mac.js";
 import { formatPrefix, ipv6InPrefix } from "../../base/prefix.js";
 import type { GuestConfiguration, NetworkConfiguration, PortForward } from "../configuration.js";
@@ -32,6 +33,7 @@ export function checkGuests(
     const guest = completeGuest(name, input, networks, document);
     if (guest === undefined) continue;
     checkAddresses(guest, networks.sound.get(guest.network), document);
+    checkForwards(guest, networks.sound.get(guest.network), document);
     noteGuest(guest, taken);
     guests.push(guest);
   }
@@ -100,6 +102,26 @@ function checkAddresses(guest: GuestConfiguration, network: NetworkConfiguration
   }
 }
 
+/** Where nothing enters from outside, a forward would be a way in. */
+function checkForwards(guest: GuestConfiguration, network: NetworkConfiguration | undefined, document: ConfigDocument): void {
+  const path = ["guests", guest.name, "forwards"];
+  if (network === undefined || guest.forwards.length === 0) return;
+  const refusal = explainNoForwards(network);
+  if (refusal !== undefined) document.problem(path, refusal, "key");
+  for (const [index, { address }] of guest.forwards.entries()) {
+    if (address === undefined || network[typeof address === "number" ? "ipv4" : "ipv6"] !== undefined) continue;
+    const family = typeof address === "number" ? "IPv4" : "IPv6";
+    document.problem([...path, index], `network ${network.name} has no ${family}, which ${formatAddress(address)} would need`);
+  }
+}
+
+/** Why guests of a network cannot have forwards; undefined where they can. */
+export function explainNoForwards({ name, kind }: Pick<NetworkConfiguration, "name" | "kind">): string | undefined {
+  if (kind === "isolated" || kind === "private")
+    return `lead into network ${name} of kind ${kind}, which nothing enters; remove them, or take kind: nat`;
+  return undefined;
+}
+
 /** What can have one owner only, and who that is. */
 class Taken {
   readonly #owners = new Map<string, string>();
@@ -144,7 +166,7 @@ function noteGuest(guest: GuestConfiguration, taken: Taken): void {
 }
 
 function noteForward(forward: PortForward, owner: string, path: KeyPath, taken: Taken): void {
-  const address = forward.address === undefined ? "" : `${formatIpv4(forward.address)} `;
+  const address = forward.address === undefined ? "" : `${formatAddress(forward.address)} `;
   for (let port = forward.firstPort; port <= forward.lastPort; port++) {
     taken.take("the forwarded port", `${address}${port}/${forward.protocol}`, owner, path);
   }

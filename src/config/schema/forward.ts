@@ -1,26 +1,65 @@
 import type { z } from "zod";
 import { parseIpv4 } from "../../base/ipv4-address.js";
+import { parseIpv6 } from "../../base/ipv6-address.js";
+import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import type { PortForward } from "../configuration.js";
 import { quote, Refusal, text } from "./scalars.js";
 
 /** `8080:80`, `8080`, `8000-8010:8000`, `53:53/udp`, `192.0.2.1:8080:80`: host side first, as container tools have it. */
-const FORWARD = /^(?:(\d+\.[\d.]+):)?(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
+const FORWARD =
+  /^(?:(?<ipv4>\d+\.[\d.]+):|\[(?<ipv6>[^\]]*)\]:)?(?<first>\d{1,5})(?:-(?<last>\d{1,5}))?(?::(?<guest>\d{1,5})(?:-(?<guestLast>\d{1,5}))?)?(?:\/(?<protocol>tcp|udp))?$/i;
 
-function readForward(written: string): PortForward | Refusal {
-  const parts = FORWARD.exec(written);
-  if (parts === null)
-    return new Refusal(`${quote(written)} is not a forward; write one like 8080:80, 53:53/udp or 192.0.2.1:8080:80`);
-  const [, addressText, firstText, lastText = firstText, guestText = firstText, protocol = "tcp"] = parts;
-  const address = addressText === undefined ? undefined : parseIpv4(addressText);
-  if (addressText !== undefined && address === undefined)
-    return new Refusal(`${quote(written)}: ${addressText} is not an IPv4 address`);
-  const [firstPort, lastPort, guestPort] = [firstText, lastText, guestText].map(Number);
+/** Reads one forward; the refusal says what is wrong and what to write. */
+export function parseForward(written: string): PortForward | Refusal {
+  const groups = FORWARD.exec(written)?.groups;
+  if (groups === undefined) {
+    return new Refusal(
+      `${quote(written)} is not a forward; write one like 8080:80, 53:53/udp, 8000-8010:8000, 192.0.2.1:8080:80 or ` +
+        "[2001:db8::1]:8080:80",
+    );
+  }
+  const address = parseHostAddress(written, groups.ipv4, groups.ipv6);
+  if (address instanceof Refusal) return address;
+  const { first, last = first, guest = first } = groups;
+  const [firstPort, lastPort, guestPort] = [first, last, guest].map(Number);
+  if (firstPort > lastPort) return new Refusal(`${quote(written)} runs backwards; write ${lastPort}-${firstPort}`);
   const lastGuestPort = guestPort + lastPort - firstPort;
+  if (groups.guestLast !== undefined && Number(groups.guestLast) !== lastGuestPort) {
+    return new Refusal(`${quote(written)} has ranges of different lengths; write ${first}-${last}:${guest}`);
+  }
   if ([firstPort, lastPort, guestPort, lastGuestPort].some((port) => port < 1 || port > 65_535)) {
     return new Refusal(`${quote(written)} has a port that is not 1 to 65535`);
   }
-  if (firstPort > lastPort) return new Refusal(`${quote(written)} runs backwards; write ${lastPort}-${firstPort}`);
-  return { protocol: protocol as "tcp" | "udp", address, firstPort, lastPort, guestPort };
+  const protocol = groups.protocol?.toLowerCase() === "udp" ? "udp" : "tcp";
+  return { protocol, address, firstPort, lastPort, guestPort };
 }
 
-export const forward: z.ZodType<PortForward, unknown> = text("a port forward", '"8080:80"', readForward);
+function parseHostAddress(written: string, ipv4: string | undefined, ipv6: string | undefined): IpAddress | undefined | Refusal {
+  const host = ipv4 ?? ipv6;
+  if (host === undefined) return undefined;
+  const address = ipv4 === undefined ? parseIpv6(host) : parseIpv4(host);
+  if (address === undefined)
+    return new Refusal(`${quote(written)}: ${host} is not an ${ipv4 === undefined ? "IPv6" : "IPv4"} address`);
+  if (address === 0 || address === 0n) return new Refusal(`${quote(written)}: leave ${host} out to mean all addresses`);
+  if (isLoopback(address)) {
+    return new Refusal(`${quote(written)}: ${host} is the loopback, which leads to no guest; name an address of the host`);
+  }
+  return address;
+}
+
+function isLoopback(address: IpAddress): boolean {
+  return typeof address === "number" ? address >>> 24 === 127 : address === 1n;
+}
+
+/** As `parseForward` reads it: `192.0.2.1:8000-8010:9000/udp`. */
+export function formatForward({ protocol, address, firstPort, lastPort, guestPort }: PortForward): string {
+  const last = lastPort === firstPort ? "" : `-${lastPort}`;
+  return `${formatHostAddress(address)}${firstPort}${last}:${guestPort}/${protocol}`;
+}
+
+function formatHostAddress(address: IpAddress | undefined): string {
+  if (address === undefined) return "";
+  return typeof address === "number" ? `${formatAddress(address)}:` : `[${formatAddress(address)}]:`;
+}
+
+export const forward: z.ZodType<PortForward, unknown> = text("a port forward", '"8080:80"', parseForward);

@@ -15,6 +15,8 @@ import type {
   DnsNameView,
   DnsStatsView,
   EventListener,
+  ForwardRequest,
+  ForwardView,
   GuestFilter,
   GuestView,
   LeaseFilter,
@@ -55,7 +57,7 @@ export class DaemonApi implements ControlApi {
   }
 
   status(): StatusView {
-    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6 } = this.#daemon;
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards } = this.#daemon;
     const counts = [...leases.books()].map((book) => book.counts());
     return {
       version: packageVersion(),
@@ -66,7 +68,10 @@ export class DaemonApi implements ControlApi {
       networks: configuration.networks.length,
       guests: { attached: ports.list().length, configured: configuration.guests.length },
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
-      warnings: guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
+      warnings: [
+        ...guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
+        ...portForwards.warnings,
+      ],
       counters: {
         ...frames.counts(),
         dhcp4: leases.dhcp4.counters.toJSON(),
@@ -141,6 +146,18 @@ export class DaemonApi implements ControlApi {
 
   detach(guest: string): Promise<GuestView> {
     return this.#leaving(guest, () => this.#daemon.guests.detachGuest(guest));
+  }
+
+  forwards(guest: string | undefined): ForwardView[] {
+    return this.#daemon.portForwards.list(guest);
+  }
+
+  addForward(request: ForwardRequest): Promise<ForwardView> {
+    return this.#daemon.portForwards.add(request);
+  }
+
+  removeForward(guest: string, forward: string): ForwardView {
+    return this.#daemon.portForwards.remove(guest, forward);
   }
 
   leases(filter: LeaseFilter): LeaseView[] {

@@ -7,10 +7,10 @@
  * all guests would get other addresses, and somebody should know.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, TapnetError } from "../../base/errors.js";
 import { systemRandom } from "../../base/random.js";
+import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
 import { newServerDuid } from "../../services/dhcp6/server-duid.js";
 
 export interface ServerIdentity {
@@ -28,7 +28,7 @@ const PATTERN = /^duid ((?:[0-9a-f]{2}){3,130})\nsecret ([0-9a-f]{64})\n$/;
 export function loadIdentity(stateDirectory: string): ServerIdentity {
   const path = join(stateDirectory, FILE);
   const text = read(path);
-  if (text === undefined) return create(path, stateDirectory);
+  if (text === undefined) return create(path);
   const match = PATTERN.exec(text);
   if (match === null) {
     throw new TapnetError(
@@ -42,34 +42,18 @@ export function loadIdentity(stateDirectory: string): ServerIdentity {
 
 function read(path: string): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readWholeFile(path);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
     throw new TapnetError("IDENTITY", `${path} cannot be read: ${errorMessage(thrown)}`, { cause: thrown });
   }
 }
 
-function create(path: string, directory: string): ServerIdentity {
+function create(path: string): ServerIdentity {
   const identity = { duid: newServerDuid(systemRandom()), secret: randomBytes(SECRET_BYTES) };
-  const text = `duid ${Buffer.from(identity.duid).toString("hex")}\nsecret ${identity.secret.toString("hex")}\n`;
   try {
-    withFile(`${path}.new`, "w", (descriptor) => {
-      writeSync(descriptor, text);
-      fsyncSync(descriptor);
-    });
-    renameSync(`${path}.new`, path);
-    withFile(directory, "r", fsyncSync);
+    writeWholeFile(path, `duid ${Buffer.from(identity.duid).toString("hex")}\nsecret ${identity.secret.toString("hex")}\n`);
   } catch (thrown) {
     throw new TapnetError("IDENTITY", `${path} cannot be written: ${errorMessage(thrown)}`, { cause: thrown });
   }
   return identity;
-}
-
-function withFile(path: string, flags: string, use: (descriptor: number) => void): void {
-  const descriptor = openSync(path, flags, 0o600);
-  try {
-    use(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

@@ -22,7 +22,8 @@ import type { Ports } from "../../guest/ports.js";
 import type { Binding, Network } from "../../network/model.js";
 import { AddressLearner, type GuestAddress } from "../../services/nd/address-learner.js";
 import { RouterAdvertiser } from "../../services/ra/advertiser.js";
-import type { LinkFollower, PortNames } from "./guest-services.js";
+import type { AddressFollowers } from "./followers.js";
+import type { LinkFollower } from "./guest-services.js";
 import { advertisedNetworks } from "./ipv6-networks.js";
 
 export interface Ipv6Parts {
@@ -30,7 +31,7 @@ export interface Ipv6Parts {
   readonly log: Logger;
   readonly sender: PacketSender;
   readonly ports: () => Ports;
-  readonly names: PortNames;
+  readonly names: AddressFollowers;
   /** Whose an address is by lease or configuration, `""` for no guest's; undefined: whoever takes it. */
   readonly owner: (network: string, address: Ipv6Address) => string | undefined;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */

@@ -21,12 +21,12 @@ import { formatLeaseAddress, type LeaseRecord } from "../../lease/lease.js";
 import type { Port } from "../../network/model.js";
 import type { DnsService } from "../../services/dns/service.js";
 import type { EventLog } from "./event-log.js";
-import type { PortNames } from "./guest-services.js";
+import type { AddressFollowers } from "./followers.js";
 import type { Roster } from "./roster.js";
 
 export interface LeaseBinderParts {
   readonly ports: () => Ports;
-  readonly names: PortNames;
+  readonly names: AddressFollowers;
   readonly dns: DnsService;
   readonly roster: () => Roster;
   readonly events: EventLog;

@@ -1,5 +1,6 @@
 import type { Network } from "../model.js";
 import { dispatch, TO_GUEST } from "./guests.js";
+import { FORWARDED } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import { ACCEPT, count, goto, hasAny, is, meta, REJECT } from "./words.js";
 
@@ -7,7 +8,7 @@ import { ACCEPT, count, goto, hasAny, is, meta, REJECT } from "./words.js";
 const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
 
 /** Who reaches whom. A packet between guests meets only the chain of its sender's network. */
-export function composeForward(table: TableWriter, networks: readonly Network[]): void {
+export function composeForward(table: TableWriter, networks: readonly Network[], forwards: boolean): void {
   table.counter("refused");
   table.chain("forward", { type: "filter", hook: "forward", priority: PRIORITY.filter });
   if (networks.length > 0) {
@@ -21,17 +22,21 @@ export function composeForward(table: TableWriter, networks: readonly Network[])
     );
   }
   for (const network of networks) {
-    composeFrom(table, network, networks);
-    composeTo(table, network);
+    composeFrom(table, network, networks, forwards);
+    composeTo(table, network, forwards);
   }
   table.chain("refuse");
   table.rule("refuse", count("refused"), REJECT);
 }
 
-function composeFrom(table: TableWriter, network: Network, networks: readonly Network[]): void {
+function composeFrom(table: TableWriter, network: Network, networks: readonly Network[], forwards: boolean): void {
   const chain = `from_${network.name}`;
   table.chain(chain);
+  // A forward is for everybody who reaches the host, so for the guests that may leave their network, too.
+  const throughForwards = forwards && leadsOut(network);
+  if (throughForwards && network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
   table.rule(chain, is(meta("oifgroup"), network.group), network.isolateGuests ? goto("refuse") : ACCEPT);
+  if (throughForwards && !network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
   if (leadsOut(network)) {
     for (const other of networks) {
       if (other === network) continue;
@@ -45,10 +50,11 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
 }
 
 /** From what is no guest of ours. */
-function composeTo(table: TableWriter, network: Network): void {
+function composeTo(table: TableWriter, network: Network, forwards: boolean): void {
   const chain = `to_${network.name}`;
   table.chain(chain);
   if (network.kind === "nat") table.rule(chain, ANSWER, ACCEPT);
+  if (network.kind === "nat" && forwards) table.rule(chain, FORWARDED, ACCEPT);
   table.rule(chain, network.kind === "routed" ? ACCEPT : goto("refuse"));
 }
 

@@ -1,6 +1,7 @@
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import { GATEWAY_LINK_LOCAL, type Network } from "../model.js";
 import { addressField, dispatch, TO_GUEST } from "./guests.js";
+import { FORWARDED, FORWARDED_ANSWER } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import {
   ACCEPT,
@@ -25,7 +26,7 @@ const EXPECTED_SECONDS = 120;
 const EXPECTED_FLOWS = 65_536;
 
 /** What guests reach on the host itself. */
-export function composeInput(table: TableWriter, networks: readonly Network[]): void {
+export function composeInput(table: TableWriter, networks: readonly Network[], forwards: boolean): void {
   table.counter("kept_from_host");
   composeExpected(table);
   table.chain("input", { type: "filter", hook: "input", priority: PRIORITY.filter });
@@ -36,7 +37,7 @@ export function composeInput(table: TableWriter, networks: readonly Network[]): 
     );
   closeGatewaysToOthers(table, networks);
   for (const network of networks) composeHost(table, network);
-  composeAnswers(table);
+  composeAnswers(table, forwards);
 }
 
 function composeHost(table: TableWriter, network: Network): void {
@@ -63,8 +64,10 @@ function gatewaysOf(network: Network): IpAddress[] {
 }
 
 /** What answers the host, without conntrack. A guest that may send no SYN opens no connection, and learns nothing by trying. */
-function composeAnswers(table: TableWriter): void {
+function composeAnswers(table: TableWriter, forwards: boolean): void {
   table.chain("answers");
+  // The host itself has used a forward: the datagram that it sent was for its own address.
+  if (forwards) table.rule("answers", FORWARDED, FORWARDED_ANSWER, ACCEPT);
   table.rule("answers", hasAny(payload("tcp", "flags"), "ack", "rst"), ACCEPT);
   table.rule(
     "answers",

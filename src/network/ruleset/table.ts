@@ -1,6 +1,9 @@
 import type { TableKey } from "../kernel.js";
 import type { Word } from "./words.js";
 
+export const TABLE: TableKey = { family: "inet", name: "tapnet" };
+export const ARP_TABLE: TableKey = { family: "arp", name: "tapnet" };
+
 /** Where a base chain hangs in the kernel, and its place among others there (lower is earlier). */
 export interface Hook {
   readonly type: "filter" | "nat";
@@ -9,7 +12,7 @@ export interface Hook {
 }
 
 /** Priorities that nft(8) has names for. */
-export const PRIORITY = { raw: -300, filter: 0, sourceNat: 100 } as const;
+export const PRIORITY = { raw: -300, destinationNat: -100, filter: 0, sourceNat: 100 } as const;
 
 export interface SetOptions {
   readonly type: Word;
@@ -40,6 +43,10 @@ export class TableWriter {
     const made = dynamic && { flags: ["timeout"], size: dynamic.size, timeout: dynamic.timeoutSeconds };
     const statement = counted === true ? { stmt: [{ counter: null }] } : {};
     this.#objects.push({ set: { ...this.#where(), name, type, ...made, ...statement } });
+  }
+
+  map(name: string, { type, data }: { readonly type: Word; readonly data: string }): void {
+    this.#objects.push({ map: { ...this.#where(), name, type, map: data } });
   }
 
   /** Elements of a set that this transaction makes. */

@@ -29,5 +29,16 @@ export const byValue = (key: Word, verdicts: readonly (readonly [Word, Word])[])
 /** Adds what the packet shows to a set, or renews it. */
 export const remember = (element: Word, set: string): Word => ({ set: { op: "update", elem: element, set: `@${set}` } });
 
+/** Of what kind the destination is here: `local`, `unicast`, … */
+export const FIB_TYPE: Word = { fib: { result: "type", flags: ["daddr"] } };
+/** What a map of the table has for this key. */
+export const mapped = (key: Word, map: string): Word => ({ map: { key, data: inSet(map) } });
+/** Where a map has nothing for the packet, the rule does not match. */
+export const destinationNat = (family: 4 | 6, address: Word, port: Word): Word => ({
+  dnat: { family: family === 4 ? "ip" : "ip6", addr: address, port },
+});
+export const sourceNat = (family: 4 | 6, address: string): Word => ({
+  snat: { family: family === 4 ? "ip" : "ip6", addr: address },
+});
 export const MASQUERADE: Word = { masquerade: null };
 export const masqueradeToPorts = (first: number, last: number): Word => ({ masquerade: { port: { range: [first, last] } } });

@@ -35,7 +35,7 @@ const BATCH = { begin: 0x10, end: 0x11 } as const;
 /** Nearly all messages name their table in this attribute: `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, … */
 export const NFTA_TABLE = 1;
 export const NFTA_ELEMENT_LIST = { table: 1, set: 2, elements: 3 } as const;
-export const NFTA_ELEMENT = { key: 1, expression: 7 } as const;
+export const NFTA_ELEMENT = { key: 1, data: 2, expression: 7 } as const;
 const NFTA_LIST_ELEMENT = 1;
 const NFTA_DATA_VALUE = 1;
 
@@ -53,16 +53,28 @@ export function writeBatchEdge(writer: MessageWriter, edge: keyof typeof BATCH):
   writer.end();
 }
 
-export function writeElement(writer: MessageWriter, type: number, flags: number, set: SetKey, key: Uint8Array): void {
+export function writeElement(
+  writer: MessageWriter,
+  type: number,
+  flags: number,
+  set: SetKey,
+  key: Uint8Array,
+  data?: Uint8Array,
+): void {
   beginMessage(writer, type, flags, set.table.family);
   writer.putString(NFTA_ELEMENT_LIST.table, set.table.name);
   writer.putString(NFTA_ELEMENT_LIST.set, set.name);
   const elements = writer.beginNested(NFTA_ELEMENT_LIST.elements | NESTED);
   const element = writer.beginNested(NFTA_LIST_ELEMENT | NESTED);
-  const data = writer.beginNested(NFTA_ELEMENT.key | NESTED);
-  writer.putValue(NFTA_DATA_VALUE, key);
-  writer.endNested(data);
+  writeValue(writer, NFTA_ELEMENT.key, key);
+  if (data !== undefined) writeValue(writer, NFTA_ELEMENT.data, data);
   writer.endNested(element);
   writer.endNested(elements);
   writer.end();
+}
+
+function writeValue(writer: MessageWriter, type: number, value: Uint8Array): void {
+  const nested = writer.beginNested(type | NESTED);
+  writer.putValue(NFTA_DATA_VALUE, value);
+  writer.endNested(nested);
 }

@@ -1,6 +1,8 @@
 import type { NetlinkError } from "../../base/errors.js";
+import type { SetElement } from "../../base/set-element.js";
 import { messageError, NETLINK_FLAG, type NetlinkSocket } from "../netlink.js";
 import { MessageWriter } from "../rtnetlink/message.js";
+import { describeElement, type ElementBytes, elementBytes } from "./element-bytes.js";
 import { describeStationKey, type StationKey, stationKeyBytes } from "./element-key.js";
 import { NFT_MESSAGE, type SetKey, writeBatchEdge, writeElement } from "./messages.js";
 
@@ -12,12 +14,15 @@ import { NFT_MESSAGE, type SetKey, writeBatchEdge, writeElement } from "./messag
  */
 export class SetBatch {
   readonly #socket: NetlinkSocket;
+  readonly #present: (set: SetKey) => readonly ElementBytes[];
   readonly #writer = new MessageWriter();
   /** For each message after the one that begins the batch. */
   #requests: Request[] = [];
 
-  constructor(socket: NetlinkSocket) {
+  /** `present` dumps a set. */
+  constructor(socket: NetlinkSocket, present: (set: SetKey) => readonly ElementBytes[]) {
     this.#socket = socket;
+    this.#present = present;
   }
 
   /** Messages that were added since it was sent last. */
@@ -30,13 +35,32 @@ export class SetBatch {
     return this.#writer.bytes;
   }
 
-  add(set: SetKey, key: StationKey): void {
-    this.#put(NFT_MESSAGE.newSetElement, NETLINK_FLAG.create, { verb: "add", set, key });
+  add(set: SetKey, station: StationKey): void {
+    const key = { key: stationKeyBytes(station), data: undefined };
+    this.#put(NFT_MESSAGE.newSetElement, key, { verb: "add", set, what: () => describeStationKey(station) });
   }
 
-  delete(set: SetKey, key: StationKey): void {
-    this.#put(NFT_MESSAGE.newSetElement, NETLINK_FLAG.create, { verb: "delete", set, key });
-    this.#put(NFT_MESSAGE.deleteSetElement, 0, { verb: "delete", set, key });
+  delete(set: SetKey, station: StationKey): void {
+    this.#delete({ key: stationKeyBytes(station), data: undefined }, set, () => describeStationKey(station));
+  }
+
+  /** As `add`, for an element of any set or map. A key of a map that leads elsewhere already is refused with `EEXIST`. */
+  put(set: SetKey, element: SetElement): void {
+    const what = (): string => describeElement(element);
+    this.#put(NFT_MESSAGE.newSetElement, elementBytes(element), { verb: "add", set, what });
+  }
+
+  remove(set: SetKey, element: SetElement): void {
+    this.#delete(elementBytes(element), set, () => describeElement(element));
+  }
+
+  /** Makes the set hold these elements and no others, by the difference to what it holds now. */
+  fill(set: SetKey, elements: readonly SetElement[]): void {
+    const wanted = new Map(elements.map((element) => [bytesText(elementBytes(element)), element]));
+    for (const bytes of this.#present(set)) {
+      if (!wanted.delete(bytesText(bytes))) this.#delete(bytes, set, () => Buffer.from(bytes.key).toString("hex"));
+    }
+    for (const element of wanted.values()) this.put(set, element);
   }
 
   /**
@@ -58,9 +82,15 @@ export class SetBatch {
     }
   }
 
-  #put(type: number, flags: number, request: Request): void {
+  #delete(bytes: ElementBytes, set: SetKey, what: () => string): void {
+    this.#put(NFT_MESSAGE.newSetElement, bytes, { verb: "delete", set, what });
+    this.#put(NFT_MESSAGE.deleteSetElement, { ...bytes, data: undefined }, { verb: "delete", set, what });
+  }
+
+  #put(type: number, { key, data }: ElementBytes, request: Request): void {
     if (this.#requests.length === 0) writeBatchEdge(this.#writer, "begin");
-    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, stationKeyBytes(request.key));
+    const flags = type === NFT_MESSAGE.newSetElement ? NETLINK_FLAG.create : 0;
+    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, key, data);
     this.#requests.push(request);
   }
 }
@@ -68,13 +98,18 @@ export class SetBatch {
 interface Request {
   readonly verb: "add" | "delete";
   readonly set: SetKey;
-  readonly key: StationKey;
+  /** The element in words; only asked for where the kernel refuses it. */
+  readonly what: () => string;
 }
 
 /** The kernel answers for the whole batch where it refuses it unread. */
 function describe(request: Request | undefined): string {
   if (request === undefined) return "change nftables sets";
-  const { verb, set, key } = request;
+  const { verb, set, what } = request;
   const where = `set ${set.table.family} ${set.table.name} ${set.name}`;
-  return `${verb} element ${describeStationKey(key)} ${verb === "add" ? "to" : "from"} ${where}`;
+  return `${verb} element ${what()} ${verb === "add" ? "to" : "from"} ${where}`;
+}
+
+function bytesText({ key, data }: ElementBytes): string {
+  return `${Buffer.from(key).toString("hex")} ${data === undefined ? "" : Buffer.from(data).toString("hex")}`;
 }

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import type { SetElement } from "../../../src/base/set-element.js";
+import { FORWARD_SETS } from "../../../src/network/ruleset/port-forwards.js";
 import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6 } from "../../../src/network/ruleset.js";
+import { elementBytes } from "../../../src/os/nftables/element-bytes.js";
 import { parseStationKey, stationKeyBytes } from "../../../src/os/nftables/element-key.js";
 import { NFT_MESSAGE, type SetKey, writeBatchEdge, writeElement } from "../../../src/os/nftables/messages.js";
 import { MessageWriter } from "../../../src/os/rtnetlink/message.js";
@@ -46,6 +49,47 @@ suite("elements go to the kernel as nft sends them", () => {
       assert.deepEqual(parseStationKey(stationKeyBytes(key)), key);
     });
   }
+
+  const protocol = (value: number) => ({ kind: "protocol", value }) as const;
+  const port = (value: number) => ({ kind: "port", value }) as const;
+  const address = (value: number | bigint) => ({ kind: "address", value }) as const;
+  const mapRows: readonly (readonly [command: string, type: number, set: SetKey, element: SetElement])[] = [
+    [
+      "add element inet tapnet forward4 { tcp . 8080 : 10.77.0.5 }",
+      NFT_MESSAGE.newSetElement,
+      FORWARD_SETS[4].any.address,
+      { key: [protocol(6), port(8080)], data: address(IPV4.address) },
+    ],
+    [
+      "delete element inet tapnet forward4 { tcp . 8080 }",
+      NFT_MESSAGE.deleteSetElement,
+      FORWARD_SETS[4].any.address,
+      { key: [protocol(6), port(8080)] },
+    ],
+    [
+      "add element inet tapnet forward_at6_port { 2001:db8::1 . udp . 53 : 5353 }",
+      NFT_MESSAGE.newSetElement,
+      FORWARD_SETS[6].at.port,
+      { key: [address((0x2001_0db8n << 96n) | 1n), protocol(17), port(53)], data: port(5353) },
+    ],
+  ];
+  for (const [command, type, set, element] of mapRows) {
+    test(`nft ${command}`, () => {
+      const found = captured.requests.find((request) => request.command === `nft ${command}`);
+      assert.ok(found, "not captured");
+      const writer = new MessageWriter();
+      const { key, data } = elementBytes(element);
+      writeBatchEdge(writer, "begin");
+      writeElement(writer, type, type === NFT_MESSAGE.newSetElement ? NLM_F_CREATE : 0, set, key, data);
+      writeBatchEdge(writer, "end");
+      assert.deepEqual(comparable(writer.bytes), comparable(Buffer.from(found.hex, "hex")));
+    });
+  }
+
+  test("a station's key is that of its parts", () => {
+    const parts = [{ kind: "ifindex", value: 2 }, { kind: "mac", value: IPV4.mac }, address(IPV6.address)] as const;
+    assert.deepEqual(elementBytes({ key: parts }).key, stationKeyBytes(IPV6));
+  });
 
   test("a key of another length is none of ours", () => {
     for (const length of [0, 11, 12, 15, 17, 27, 29, 64]) assert.equal(parseStationKey(new Uint8Array(length)), undefined);

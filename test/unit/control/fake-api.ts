@@ -1,6 +1,6 @@
 import { TapnetError } from "../../../src/base/errors.js";
 import type { ControlApi, EventListener } from "../../../src/control/index.js";
-import type { GuestView } from "../../../src/control/views.js";
+import type { ForwardView, GuestView } from "../../../src/control/views.js";
 
 const WEB1: GuestView = {
   name: "web1",
@@ -12,6 +12,19 @@ const WEB1: GuestView = {
   ipv6: [],
   names: ["web1.tapnet.internal"],
   attachedAt: "2025-01-31T12:00:00.000Z",
+};
+
+const WEB1_FORWARD: ForwardView = {
+  guest: "web1",
+  forward: "8080:80/tcp",
+  protocol: "tcp",
+  address: null,
+  firstPort: 8080,
+  lastPort: 8080,
+  guestPort: 80,
+  source: "live",
+  ipv4: "10.77.0.10",
+  ipv6: null,
 };
 
 /** A daemon that knows one guest, and keeps what it was asked. */
@@ -54,6 +67,18 @@ export class FakeApi implements ControlApi {
         poolSize: 253,
       },
     ];
+  }
+  forwards(guest: string | undefined): ReturnType<ControlApi["forwards"]> {
+    this.asked.push({ guest });
+    return [WEB1_FORWARD];
+  }
+  addForward(request: Parameters<ControlApi["addForward"]>[0]): ReturnType<ControlApi["addForward"]> {
+    this.asked.push(request);
+    return WEB1_FORWARD;
+  }
+  removeForward(guest: string, forward: string): ReturnType<ControlApi["removeForward"]> {
+    this.asked.push({ guest, forward });
+    return WEB1_FORWARD;
   }
   guests(filter: Parameters<ControlApi["guests"]>[0]): ReturnType<ControlApi["guests"]> {
     this.asked.push(filter);

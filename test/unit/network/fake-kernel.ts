@@ -22,6 +22,7 @@ import type {
   TableKey,
 } from "../../../src/network/kernel.js";
 import type { Station } from "../../../src/network/state.js";
+import { elementText } from "../../../src/network/traffic.js";
 
 /** A link that nobody has touched. */
 export function freshLink(ifindex: number, name: string, changes: Partial<LinkState> = {}): LinkState {
@@ -293,6 +294,12 @@ export class FakeFirewall implements Firewall {
         this.#stations.set(stationText(station), station);
         changes.push(() => void elements(set).add(stationText(station)));
       },
+      put: (set, element) => void changes.push(() => void elements(set).add(elementText({ set, element }))),
+      remove: (set, element) => void changes.push(() => void elements(set).delete(elementText({ set, element }))),
+      fill: (set, wanted) =>
+        void changes.push(
+          () => void this.sets.set(setText(set), new Set(wanted.map((element) => elementText({ set, element })))),
+        ),
       delete: (set, station) => void changes.push(() => void elements(set).delete(stationText(station))),
       send: () => {
         const waiting = changes.splice(0);

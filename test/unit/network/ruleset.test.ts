@@ -46,10 +46,12 @@ suite("the ruleset", () => {
     assert.deepEqual(composeRuleset(one, []), composeRuleset(other, []));
   });
 
-  test("asks for connection tracking only where a network has NAT", () => {
+  test("asks for connection tracking only where a network has NAT, or there are forwards", () => {
     const text = (networks: readonly Network[]): string => JSON.stringify(composeRuleset(networks, []));
     assert.doesNotMatch(text(defineNetworks([ROUTED, ISOLATED])), /"ct"|"masquerade"/);
     assert.match(text(defineNetworks([ROUTED, NAT])), /"ct".*"masquerade"/);
+    const withForwards = composeRuleset(defineNetworks([ROUTED]), [], { forwards: true, elements: [] });
+    assert.match(JSON.stringify(withForwards), /"ct".*"dnat"/);
   });
 
   test("lets a network with an uplink out through that alone", () => {

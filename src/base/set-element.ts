@@ -1,0 +1,31 @@
+/**
+ * Elements of the packet filter's sets and maps, as values: `network` plans them, `os` carries them to the kernel. A key of
+ * several parts is a concatenation.
+ */
+import type { IpAddress } from "./kernel-objects.js";
+import type { Mac } from "./mac.js";
+
+export type ElementPart =
+  | { readonly kind: "ifindex"; readonly value: number }
+  | { readonly kind: "mac"; readonly value: Mac }
+  | { readonly kind: "address"; readonly value: IpAddress }
+  /** IP protocol number. */
+  | { readonly kind: "protocol"; readonly value: number }
+  | { readonly kind: "port"; readonly value: number };
+
+export interface SetElement {
+  readonly key: readonly ElementPart[];
+  /** What a map's key leads to; undefined in a set. */
+  readonly data?: ElementPart | undefined;
+}
+
+/** A table of nftables; `name` is unique within its family. */
+export interface TableKey {
+  readonly family: "inet" | "arp";
+  readonly name: string;
+}
+
+export interface SetKey {
+  readonly table: TableKey;
+  readonly name: string;
+}

@@ -1,0 +1,24 @@
+import type { SetElement, SetKey } from "../base/set-element.js";
+
+/** An element and the set that it belongs to. */
+export interface PlacedElement {
+  readonly set: SetKey;
+  readonly element: SetElement;
+}
+
+/** What happens to guests' traffic beyond what follows from their networks. */
+export interface Traffic {
+  /** Whether there are port forwards: they need rules, and connection tracking, that the others do without. */
+  readonly forwards: boolean;
+  /** What guests add to sets and maps, besides what they may send. */
+  readonly elements: readonly PlacedElement[];
+}
+
+export const NO_TRAFFIC: Traffic = { forwards: false, elements: [] };
+
+/** One text for equal elements, and for those only. */
+export function elementText({ set, element }: PlacedElement): string {
+  const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;
+  const data = element.data === undefined ? "" : ` : ${part(element.data)}`;
+  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}`;
+}

@@ -1,0 +1,62 @@
+/** A host with tapnetd between guests on several networks, a LAN and the world; guests are namespaces whose link is attached. */
+import { Daemon } from "../../support/daemon.js";
+import { type Host, Lab, type Scope } from "../../support/lab.js";
+
+export const WORLD = { ipv4: "198.51.100.1", ipv6: "2001:db8:51::1" } as const;
+/** The host on its uplink. */
+export const UPLINK = { ipv4: "198.51.100.2", ipv6: "2001:db8:51::2" } as const;
+
+export interface RuleGuest {
+  readonly name: string;
+  readonly mac: string;
+  readonly ipv4: string;
+  readonly ipv6?: string;
+  /** Gateway, as the guest's routes have it. */
+  readonly gateway: string;
+}
+
+export class RuleSite {
+  readonly lab: Lab;
+  readonly host: Host;
+  readonly world: Host;
+  readonly daemon: Daemon;
+  readonly guests = new Map<string, Host>();
+
+  private constructor(lab: Lab, host: Host, world: Host, daemon: Daemon) {
+    this.lab = lab;
+    this.host = host;
+    this.world = world;
+    this.daemon = daemon;
+  }
+
+  static async start(scope: Scope, configuration: string, prepare?: (host: Host) => Promise<void>): Promise<RuleSite> {
+    const lab = new Lab(scope);
+    const [host, world] = [await lab.host("host"), await lab.host("world")];
+    await lab.link(
+      { host, ifname: "up0", addresses: [`${UPLINK.ipv4}/24`, `${UPLINK.ipv6}/64`] },
+      { host: world, ifname: "eth0", addresses: [`${WORLD.ipv4}/24`, `${WORLD.ipv6}/64`] },
+    );
+    await host.ip(`route add default via ${WORLD.ipv4}`);
+    await host.ip(`-6 route add default via ${WORLD.ipv6}`);
+    await prepare?.(host);
+    const daemon = await new Daemon(host, configuration).start();
+    return new RuleSite(lab, host, world, daemon);
+  }
+
+  /** A guest of the configuration, at its port and set up as a DHCP client would do it. */
+  async guest({ name, mac, ipv4, ipv6, gateway }: RuleGuest): Promise<Host> {
+    const guest = await this.lab.host(name);
+    await this.host.ip(`link add tn-${name} type veth peer name eth0 netns ${guest.namespace}`);
+    await guest.sysctl({ "ipv6/conf/eth0/accept_ra": 0 });
+    await guest.ip(`link set eth0 address ${mac} up`);
+    await this.daemon.tapnet("guest", "attach", `tn-${name}`);
+    await guest.ip(`address add ${ipv4}/24 dev eth0`);
+    await guest.ip(`route add default via ${gateway}`);
+    if (ipv6 !== undefined) {
+      await guest.ip(`address add ${ipv6}/128 dev eth0 nodad`);
+      await guest.ip("-6 route add default via fe80::1 dev eth0");
+    }
+    this.guests.set(name, guest);
+    return guest;
+  }
+}

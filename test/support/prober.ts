@@ -1,0 +1,58 @@
+/**
+ * Asks responders, all at once: `node prober.js '["tcp 10.77.0.10 80", "icmp fd00::1"]'` prints what each answered as a JSON list;
+ * null where nothing came in time or it was refused.
+ */
+import { execFile } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+
+const TIMEOUT_MS = 1000;
+
+type Answer = string | null;
+
+function askTcp(address: string, port: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    let heard = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => (heard += text));
+    socket.on("close", () => resolve(heard === "" ? null : heard));
+    socket.on("error", () => socket.destroy());
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
+  });
+}
+
+function askUdp(address: string, port: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    const done = (answer: Answer): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => done(null), TIMEOUT_MS);
+    socket.once("message", (message) => done(message.toString()));
+    socket.once("error", () => done(null));
+    socket.send("ask", port, address, (error) => {
+      if (error !== null) done(null);
+    });
+  });
+}
+
+function askIcmp(address: string): Promise<Answer> {
+  return new Promise((resolve) => {
+    execFile("ping", ["-n", "-c", "1", "-W", String(TIMEOUT_MS / 1000), address], (error) =>
+      resolve(error === null ? "pong" : null),
+    );
+  });
+}
+
+const questions = JSON.parse(process.argv[2]) as string[];
+const answers = await Promise.all(
+  questions.map((question) => {
+    const [protocol, address, port] = question.split(" ");
+    if (protocol === "icmp") return askIcmp(address);
+    return protocol === "tcp" ? askTcp(address, Number(port)) : askUdp(address, Number(port));
+  }),
+);
+process.stdout.write(JSON.stringify(answers));
