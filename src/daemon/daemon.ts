@@ -26,6 +26,7 @@ import type { Network } from "../network/model.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
+import { ClientNames } from "./wiring/client-names.js";
 import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { EventLog } from "./wiring/event-log.js";
@@ -37,7 +38,8 @@ import { HookSocket } from "./wiring/hook-socket.js";
 import { DaemonHooks } from "./wiring/hooks.js";
 import { Ipv6 } from "./wiring/ipv6.js";
 import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
-import { guestOf, LeaseBinder } from "./wiring/lease-binder.js";
+import { LeaseBinder } from "./wiring/lease-binder.js";
+import { guestOf } from "./wiring/lease-owner.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
 import { PortForwards } from "./wiring/port-forwards.js";
@@ -54,6 +56,7 @@ export class Daemon implements DaemonParts {
   readonly log: Logger;
   readonly events: EventLog;
   readonly dns: DnsService;
+  readonly clients: ClientNames;
   readonly frames: FramePath;
   readonly ports: Ports;
   readonly guests: Guests;
@@ -85,6 +88,11 @@ export class Daemon implements DaemonParts {
     this.events = new EventLog(clock, log);
     this.#kernel = openKernel();
     this.dns = makeDns(configuration.dns, { clock, random: systemRandom(), log });
+    this.clients = new ClientNames({
+      names: this.dns.names,
+      networks: () => this.configuration.networks.filter((network) => network.dns !== undefined),
+      books: (network) => this.leases.booksOf(network),
+    });
     this.frames = new FramePath({
       commit: () => this.leases.commit.commit(),
       clock,
@@ -236,11 +244,11 @@ export class Daemon implements DaemonParts {
   }
 
   async #openLeases(): Promise<void> {
-    const { configuration, networks, clock, log, dns, events } = this;
+    const { configuration, networks, clock, log, events } = this;
     const binder = new LeaseBinder({
       ports: () => this.ports,
       names: this.#names,
-      dns,
+      clients: this.clients,
       roster: () => this.roster,
       events,
       log,
@@ -250,6 +258,8 @@ export class Daemon implements DaemonParts {
     makeDirectory(configuration.stateDirectory, 0o700);
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
     this.#undo.push(() => this.leases.close());
+    this.clients.recall();
+    this.dns.onUnknownName = (name) => this.clients.place(name);
   }
 
   /** What an earlier life of this process has attached. */

@@ -10,8 +10,10 @@ import type { LeaseChange, LeaseStore } from "./store.js";
 const IDLE_COMMIT_MS = 200;
 /** After a failed save, what must be saved all the same is tried again this much later. */
 const RETRY_COMMIT_MS = 1000;
-/** A store that keeps failing is reported this often, not once per group. */
+/** A store that keeps failing, or keeps being slow, is reported this often, not once per group. */
 const REPORT_EVERY_MS = 10_000;
+/** A save that takes longer is told: clients ask again after a second or more, and the disk is why. */
+const SLOW_SAVE_MS = 1000;
 
 /** Leases that are saved together. */
 export class CommitGroup {
@@ -55,6 +57,7 @@ export class GroupCommit {
   #current: CommitGroup | undefined;
   #timer: Timer | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
+  #saidSlowAtMs = Number.NEGATIVE_INFINITY;
   /** Saves that failed, and saves that were made, since the start. */
   failures = 0;
   commits = 0;
@@ -123,7 +126,9 @@ export class GroupCommit {
 
   async #run(group: CommitGroup): Promise<void> {
     const changes = takeChanges(group);
+    const startedMs = this.#options.clock.monotonicMs();
     if (changes.length > 0) await this.#options.store.save(changes);
+    this.#noteSlowness(changes.length, startedMs);
     group.isSaved = true;
     this.commits++;
     const events = this.#settle(group);
@@ -162,6 +167,14 @@ export class GroupCommit {
       if (lease.record === wanted && wanted?.state === "bound") lease.owner.fallBack(lease, group.before[index]);
       if (lease.record?.state !== "bound" || group.isSaved) this.stage(lease);
     }
+  }
+
+  #noteSlowness(changes: number, startedMs: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const tookMs = Math.round(nowMs - startedMs);
+    if (tookMs < SLOW_SAVE_MS || nowMs - this.#saidSlowAtMs < REPORT_EVERY_MS) return;
+    this.#saidSlowAtMs = nowMs;
+    this.#options.log.warn({ changes, tookMs }, `a save of leases took ${tookMs} ms: the disk is slow, and clients wait for it`);
   }
 
   #report(group: CommitGroup, cause: unknown): void {

@@ -181,19 +181,22 @@ export class JournalStore implements LeaseStore {
 
   #prepare(): Promise<Segment> {
     if (this.#next === undefined) {
-      const number = this.#active.number + 1;
-      const making = Segment.create(segmentPath(this.#options.directory, number), number);
-      this.#next = making;
-      making.then(
-        () => {
-          this.#isNextReady = this.#next === making;
-        },
-        () => {
-          if (this.#next === making) this.#next = undefined;
-        },
-      );
+      this.#next = this.#makeNext(this.#active.number + 1);
+      // Whoever needs it hears of it; the others only know that it is not ready.
+      this.#next.catch(() => undefined);
     }
     return this.#next;
+  }
+
+  async #makeNext(number: number): Promise<Segment> {
+    try {
+      const segment = await Segment.create(segmentPath(this.#options.directory, number), number);
+      this.#isNextReady = true;
+      return segment;
+    } catch (thrown) {
+      this.#next = undefined;
+      throw thrown;
+    }
   }
 
   #lookAfterSpace(): void {

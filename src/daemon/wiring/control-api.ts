@@ -2,7 +2,7 @@
 import { TapnetError } from "../../base/errors.js";
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
-import { familyOf } from "../../base/kernel-objects.js";
+import { familyOf, formatAddress } from "../../base/kernel-objects.js";
 import { ipv4InPrefix, ipv6InPrefix } from "../../base/prefix.js";
 import { describeConfiguration } from "../../config/index.js";
 import type {
@@ -38,10 +38,11 @@ import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseAddress, LeaseRecord } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
+import { TTL_SECONDS } from "../../services/dns/guest-names.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
-import { guestOf } from "./lease-binder.js";
 import { takeOverLease } from "./lease-import.js";
+import { guestOf } from "./lease-owner.js";
 import type { DaemonParts } from "./parts.js";
 import { absentView, attachedView, leaseView, networkView, tenureView } from "./views.js";
 
@@ -213,10 +214,27 @@ export class DaemonApi implements ControlApi {
 
   dnsNames(network: string | undefined): DnsNameView[] {
     if (network !== undefined) this.#mustHaveNetwork(network);
-    return this.#daemon.dns.list(network).map(({ name, type, ttlSeconds, value, source }) => {
+    const placed = this.#daemon.dns.list(network).map(({ name, type, ttlSeconds, value, source }) => {
       const owner = /^guest ([^/]+)\//.exec(source)?.[1] ?? null;
       return { name, type, value, ttlSeconds, network: owner, source: owner === null ? source : "lease" };
     });
+    return [...placed, ...this.#clientNames(network)];
+  }
+
+  /** Names of shared links' clients that nobody has asked for yet, as far as they are seen from a network. */
+  *#clientNames(from: string | undefined): Generator<DnsNameView> {
+    const { configuration, clients } = this.#daemon;
+    const sees = configuration.networks.find(({ name }) => name === from)?.dns?.sees;
+    for (const { name: network, domain, dns } of configuration.networks) {
+      if (dns === undefined || !(from === undefined || from === network || (sees?.includes(network) ?? true))) continue;
+      for (const { names, address } of clients.unplaced(network)) {
+        const type = typeof address === "number" ? "A" : "AAAA";
+        const value = formatAddress(address);
+        for (const label of names) {
+          yield { name: `${label}.${domain}`, type, value, ttlSeconds: TTL_SECONDS, network, source: "lease" };
+        }
+      }
+    }
   }
 
   async dnsQuery(name: string, type: string, network: string | undefined): Promise<DnsAnswerView> {

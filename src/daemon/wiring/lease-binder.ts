@@ -17,17 +17,18 @@ import type { Logger } from "../../base/log.js";
 import { formatMac } from "../../base/mac.js";
 import type { Ports } from "../../guest/ports.js";
 import type { LeaseBound, LeaseEvent, LeaseEvents, LeaseUnbound } from "../../lease/events.js";
-import { formatLeaseAddress, type LeaseRecord } from "../../lease/lease.js";
+import { formatLeaseAddress } from "../../lease/lease.js";
 import type { Port } from "../../network/model.js";
-import type { DnsService } from "../../services/dns/service.js";
+import type { ClientNames } from "./client-names.js";
 import type { EventLog } from "./event-log.js";
 import type { AddressFollowers } from "./followers.js";
+import { guestOf } from "./lease-owner.js";
 import type { Roster } from "./roster.js";
 
 export interface LeaseBinderParts {
   readonly ports: () => Ports;
   readonly names: AddressFollowers;
-  readonly dns: DnsService;
+  readonly clients: ClientNames;
   readonly roster: () => Roster;
   readonly events: EventLog;
   readonly log: Logger;
@@ -36,8 +37,6 @@ export interface LeaseBinderParts {
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
   readonly attaching: (guest: string) => Promise<unknown> | undefined;
 }
-
-const GUEST_IDENTITY = /^guest:([^/]+)/;
 
 export class LeaseBinder implements LeaseEvents {
   readonly #parts: LeaseBinderParts;
@@ -87,7 +86,7 @@ export class LeaseBinder implements LeaseEvents {
       this.#parts.names.setHostname(port.guest, port.network.name, event.lease.hostname);
       this.#parts.names.add(port);
     }
-    for (const { lease } of events) if (guestOf(lease) === undefined) this.#nameClient(lease);
+    for (const { lease, previous } of events) this.#parts.clients.bound(lease, previous);
   }
 
   #unbind(events: readonly LeaseUnbound[]): void {
@@ -96,9 +95,7 @@ export class LeaseBinder implements LeaseEvents {
       .filter(({ event, port }) => !this.#isOwn(port, event.lease.address));
     this.#parts.ports().unbind(onPort.map(({ event, port }) => ({ ifindex: port.ifindex, address: event.lease.address })));
     for (const { port } of onPort) this.#parts.names.add(port);
-    for (const { lease } of events) {
-      if (guestOf(lease) === undefined) this.#parts.dns.names.remove(lease.network, clientName(lease));
-    }
+    for (const { lease } of events) this.#parts.clients.unbound(lease);
   }
 
   /** An address that the configuration gives to the guest is its own, lease or not. */
@@ -113,14 +110,6 @@ export class LeaseBinder implements LeaseEvents {
     return port === undefined ? [] : [{ event, port }];
   }
 
-  /** A client of a shared link is called after its address, and as it calls itself while nobody else is called so. */
-  #nameClient(lease: LeaseRecord): void {
-    if (lease.kind !== "address" || this.#parts.roster().network(lease.network)?.dns === undefined) return;
-    const addresses = typeof lease.address === "number" ? { ipv4: [lease.address] } : { ipv6: [lease.address] };
-    const hostname = lease.hostname === "" ? undefined : lease.hostname;
-    this.#parts.dns.names.set(lease.network, clientName(lease), { ...addresses, hostname });
-  }
-
   #tell(event: LeaseEvent): void {
     const { lease } = event;
     const address = formatLeaseAddress(lease);
@@ -130,14 +119,4 @@ export class LeaseBinder implements LeaseEvents {
     const kind = event.kind === "bound" ? "lease.bound" : "lease.ended";
     this.#parts.events.tell({ kind, network: lease.network, guest, message, routine: guest === undefined });
   }
-}
-
-/** The guest whose lease it is; undefined for a client of a shared link. */
-export function guestOf({ identity }: Pick<LeaseRecord, "identity">): string | undefined {
-  return GUEST_IDENTITY.exec(identity)?.[1];
-}
-
-/** `host-10-0-0-5`, `host-2001-db8--5`. */
-function clientName(lease: LeaseRecord): string {
-  return `host-${formatLeaseAddress(lease).replaceAll(/[.:]/g, "-")}`;
 }

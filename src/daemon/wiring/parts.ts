@@ -5,6 +5,7 @@ import type { FramePath } from "../../frame/frame-path.js";
 import type { Ports } from "../../guest/ports.js";
 import type { Network } from "../../network/model.js";
 import type { DnsService } from "../../services/dns/service.js";
+import type { ClientNames } from "./client-names.js";
 import type { EventLog } from "./event-log.js";
 import type { Guests } from "./guests.js";
 import type { Ipv6 } from "./ipv6.js";
@@ -26,6 +27,8 @@ export interface DaemonParts {
   readonly taps: ReadyTaps;
   readonly leases: Leases;
   readonly dns: DnsService;
+  /** The names of shared links' clients, as far as nobody has asked for them yet. */
+  readonly clients: ClientNames;
   readonly frames: FramePath;
   readonly ipv6: Ipv6;
   readonly portForwards: PortForwards;

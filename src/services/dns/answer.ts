@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.js";
 import type { Counters } from "../../base/counters.js";
 import { readUint16, readUint32 } from "../../wire/dns/bytes.js";
 import { FoldedName } from "../../wire/dns/folded-name.js";
+import { formatName } from "../../wire/dns/name.js";
 import { FLAG, MESSAGE_BYTES_MOST, RCODE, TYPE } from "../../wire/dns/numbers.js";
 import { Query } from "../../wire/dns/query.js";
 import type { Asker } from "./asker.js";
@@ -84,6 +85,8 @@ export class Answerer implements Completer {
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
   /** Who knew the last answer that was written. */
   lastSource: AnswerSource = "local";
+  /** Told of a name in our zones, or a bare one, that nobody has, in lower case; puts it into the tree, or hands back false. */
+  late: ((name: string) => boolean) | undefined;
 
   constructor(options: AnswererOptions) {
     this.#cache = options.cache;
@@ -136,6 +139,7 @@ export class Answerer implements Completer {
     const local = this.#local;
     const { view } = asker;
     local.find(view, query.name);
+    if (local.zone !== null && !local.isExact && this.#isKnownLate()) local.find(view, query.name);
     const claimed = local.zone?.special === true && view.policy?.claims(query.name.copy()) === true;
     if (!claimed && (local.isOurs(view, query.type) || (query.name.labelCount === 1 && this.#isBareName(view)))) {
       const target = this.#writeLocal(view);
@@ -154,6 +158,12 @@ export class Answerer implements Completer {
     return this.#forward(this.#want(query.name, view.policy), bytes, offset, length, limit, asker, false);
   }
 
+  /** Whether the name was unknown, and is known now. */
+  #isKnownLate(): boolean {
+    const { late } = this;
+    return late?.(formatName(this.#query.name.copy())) === true;
+  }
+
   /**
    * Whether the name is a single label that is answered here: a name of the search list, or none at all. No address of a bare
    * name is asked for outside; other types are, since top-level domains have them.
@@ -161,6 +171,7 @@ export class Answerer implements Completer {
   #isBareName(view: View): boolean {
     const { type, name } = this.#query;
     this.#local.findBare(view, name);
+    if (this.#local.node === null && this.#isKnownLate()) this.#local.findBare(view, name);
     if (this.#local.node !== null) return true;
     const forAddress = type === TYPE.A || type === TYPE.AAAA || type === TYPE.HTTPS || type === TYPE.SVCB;
     return forAddress && view.policy?.forwardBareNames !== true && view.policy?.claims(name.copy()) !== true;

@@ -37,7 +37,8 @@ export interface GuestEntry {
   readonly ipv6: readonly Ipv6Address[];
 }
 
-const TTL_SECONDS = 60;
+/** How long others may remember a guest's name and address. */
+export const TTL_SECONDS = 60;
 const ADDRESSES_MOST = 64;
 const NAMES_MOST = 32;
 

@@ -12,6 +12,8 @@ import type { Zone } from "./zone.js";
 export class LocalLookup {
   /** The node whose records answer: the name's own, or the wildcard that stands for it. Null where there is none. */
   node: NameNode | null = null;
+  /** Whether `node` is the name's own. */
+  isExact = false;
   /** The zone that the name is in, or null where it belongs to the outside world. */
   zone: Zone | null = null;
   readonly #tree: NameTree;
@@ -50,6 +52,7 @@ export class LocalLookup {
       isExact = false;
     }
     const wildcard = closest.wildcard;
+    this.isExact = isExact;
     if (isExact) this.node = closest;
     else this.node = wildcard !== null && view.isVisible(wildcard) ? wildcard : null;
     let above: NameNode | null = closest;

@@ -188,6 +188,14 @@ export class DnsService {
     this.#records.replace(records);
   }
 
+  /**
+   * Names that come into `names` only when somebody asks: called with a name of ours that nobody has, as text in lower case without
+   * the final dot; hands back whether somebody has it now.
+   */
+  set onUnknownName(find: ((name: string) => boolean) | undefined) {
+    this.answerer.late = find;
+  }
+
   /** The service for questions in frames; later answers leave through `sender`. */
   frames(sender: DatagramSender): DatagramService {
     return new DnsFrameService(this.answerer, this.#views, this.#limits, this.counters, sender);

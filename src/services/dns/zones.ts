@@ -1,4 +1,4 @@
-import type { Ipv4Address } from "../../base/ipv4-address.js";
+import { type Ipv4Address, parseIpv4 } from "../../base/ipv4-address.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { Prefix } from "../../base/prefix.js";
 import { writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
@@ -155,6 +155,16 @@ const IN_ADDR_ARPA = wireName("in-addr.arpa");
 /** ::1 → `1.0.….0.ip6.arpa` (RFC 3596 §2.5). */
 export function reverseIpv6(address: Ipv6Address): Uint8Array {
   return wireName(`${address.toString(16).padStart(32, "0").split("").reverse().join(".")}.ip6.arpa`);
+}
+
+/** The address that such a name (as text, in lower case) stands for; undefined for every other name. */
+export function reverseAddress(name: string): Ipv4Address | Ipv6Address | undefined {
+  const labels = name.split(".");
+  const [top, kind] = [labels.pop(), labels.pop()];
+  if (top !== "arpa") return undefined;
+  if (kind === "in-addr") return parseIpv4(labels.reverse().join("."));
+  const digits = labels.reverse().join("");
+  return kind === "ip6" && labels.length === 32 && /^[0-9a-f]{32}$/.test(digits) ? BigInt(`0x${digits}`) : undefined;
 }
 
 /**

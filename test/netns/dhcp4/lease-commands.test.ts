@@ -34,6 +34,11 @@ interface Row {
   readonly hostname: string | null;
 }
 
+interface DnsAnswer {
+  readonly status: string;
+  readonly answers: readonly { readonly value: string }[];
+}
+
 describe("tapnet lease", needs(root, tap, nft, qemu, command("udhcpc")), () => {
   let lab: Lab;
   let server: Host;
@@ -50,6 +55,10 @@ describe("tapnet lease", needs(root, tap, nft, qemu, command("udhcpc")), () => {
   after(() => lab.dispose());
 
   const tapnet = (...words: string[]) => server.run([...script("src/cli/main"), ...words]);
+  const askFrom = async (host: Host, address: string): Promise<void> => {
+    const { stdout, stderr } = await host.run(["udhcpc", "-f", "-q", "-n", "-i", "eth0", "-s", "/bin/true"]);
+    assert.match(stdout + stderr, new RegExp(`lease of ${address} obtained`), daemon.log);
+  };
   const file = (lines: readonly string[]): string => {
     const path = join(lab.folder, "leases");
     writeFileSync(path, `${lines.join("\n")}\n`);
@@ -98,13 +107,33 @@ describe("tapnet lease", needs(root, tap, nft, qemu, command("udhcpc")), () => {
   test("who they belong to keeps them: the guest on its port, the client on the shared link", async () => {
     const guest = await lab.host("web1");
     await attachNamespace(server, guest, WEB1_MAC);
-    for (const [host, address] of [
-      [guest, "10.77.0.20"],
-      [client, "10.77.0.21"],
-    ] as const) {
-      const { stdout, stderr } = await host.run(["udhcpc", "-f", "-q", "-n", "-i", "eth0", "-s", "/bin/true"]);
-      assert.match(stdout + stderr, new RegExp(`lease of ${address} obtained`), daemon.log);
+    await askFrom(guest, "10.77.0.20");
+    await askFrom(client, "10.77.0.21");
+  });
+
+  test("the client on the shared link has its names, also those that nobody asked for before a restart", async () => {
+    const ask = async (name: string, type = "A"): Promise<string> => {
+      const { stdout } = await tapnet("--json", "dns", "query", name, type);
+      const { status, answers } = JSON.parse(stdout) as DnsAnswer;
+      return answers.length === 0 ? status : answers.map(({ value }) => value).join();
+    };
+    const listed = (await daemon.tapnet("dns", "list")) as { name: string; value: string }[];
+    const names = listed.filter(({ value }) => value === "10.77.0.21").map(({ name }) => name);
+    assert.deepEqual(names, ["host-10-77-0-21.tapnet.internal", "my-printer.tapnet.internal"]);
+    for (const life of [1, 2]) {
+      assert.equal(await ask("my-printer.tapnet.internal"), "10.77.0.21", `life ${life}`);
+      assert.equal(await ask("host-10-77-0-21.tapnet.internal"), "10.77.0.21");
+      assert.equal(await ask("21.0.77.10.in-addr.arpa", "PTR"), "host-10-77-0-21.tapnet.internal.");
+      assert.equal(await ask("my-printer"), "10.77.0.21");
+      assert.equal(await ask("host-10-77-0-22.tapnet.internal"), "NXDOMAIN");
+      if (life === 1) await daemon.stop();
+      if (life === 1) await daemon.start();
     }
+    assert.equal((await tapnet("lease", "release", "10.77.0.21")).status, 0);
+    assert.equal(await ask("my-printer.tapnet.internal"), "NXDOMAIN");
+    assert.equal(await ask("21.0.77.10.in-addr.arpa", "PTR"), "NXDOMAIN");
+    await askFrom(client, "10.77.0.21");
+    assert.equal(await ask("my-printer.tapnet.internal"), "10.77.0.21");
   });
 
   test("export writes what import reads", async () => {
@@ -123,7 +152,7 @@ describe("tapnet lease", needs(root, tap, nft, qemu, command("udhcpc")), () => {
     const tenures = (await daemon.tapnet("lease", "history", "10.77.0.21")) as { identity: string; reason: string }[];
     assert.deepEqual(
       tenures.map(({ identity, reason }) => [identity, reason]),
-      [[`id:01${CLIENT_MAC.replaceAll(":", "")}`, "released"]],
+      Array.from({ length: 2 }, () => [`id:01${CLIENT_MAC.replaceAll(":", "")}`, "released"]),
     );
     const now = (await daemon.tapnet("lease", "history", "10.77.0.20")) as { endedAt: string | null }[];
     assert.deepEqual(

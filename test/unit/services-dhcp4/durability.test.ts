@@ -5,6 +5,7 @@ import { MemoryStore } from "../../../src/lease/memory-store.js";
 import type { LeaseChange } from "../../../src/lease/store.js";
 import { MESSAGE } from "../../../src/wire/dhcp4/codes.js";
 import { BRIDGE, Client, Dhcp4Lab, ip, rapidCommit, typeOf } from "../../support/dhcp4-lab.js";
+import { ManualClock } from "../../support/manual-clock.js";
 
 /** A store whose saves are counted, and fail while they are told to. */
 class FrailStore extends MemoryStore {
@@ -79,6 +80,21 @@ test("a failed rapid commit is silence too", async () => {
   const lab = new Dhcp4Lab({ store });
   store.isBroken = true;
   assert.equal(await lab.send(new Client().discover(rapidCommit)), undefined);
+});
+
+test("a save that takes longer than a second is told, once in a while", async () => {
+  const said: string[] = [];
+  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => void said.push(message) };
+  const clock = new ManualClock();
+  class SlowStore extends MemoryStore {
+    override save(changes: readonly LeaseChange[]): Promise<void> {
+      clock.advance(1500);
+      return super.save(changes);
+    }
+  }
+  const lab = new Dhcp4Lab({ store: new SlowStore(), clock, log });
+  for (let number = 1; number < 4; number++) await lab.lease(new Client(0x5254_0000_0000 + number), { link: BRIDGE });
+  assert.deepEqual(said, ["a save of leases took 1500 ms: the disk is slow, and clients wait for it"]);
 });
 
 test("after a restart every acknowledged lease is there", async () => {

@@ -68,6 +68,29 @@ describe("guests", () => {
     assert.match(denial, /^authority 0\.77\.10\.in-addr\.arpa\. 5 SOA gateway\.tapnet\.internal\. /);
   });
 
+  test("a name may come with the question for it; only names of ours and bare ones are told, in lower case", () => {
+    const own = new Laboratory();
+    const told: string[] = [];
+    own.dns.onUnknownName = (name) => {
+      told.push(name);
+      if (!name.startsWith("late") && name !== "5.0.77.10.in-addr.arpa") return false;
+      own.dns.names.set("default", "late", { ipv4: [ipv4("10.77.0.5")] });
+      return true;
+    };
+    assert.deepEqual(own.words("5.0.77.10.in-addr.arpa", "PTR"), [
+      "NOERROR",
+      "5.0.77.10.in-addr.arpa. 60 PTR late.tapnet.internal.",
+    ]);
+    own.dns.names.remove("default", "late");
+    assert.deepEqual(own.words("LATE.tapnet.internal"), ["NOERROR", "LATE.tapnet.internal. 60 A 10.77.0.5"]);
+    assert.deepEqual(own.words("late.tapnet.internal"), ["NOERROR", "late.tapnet.internal. 60 A 10.77.0.5"]);
+    own.dns.names.remove("default", "late");
+    assert.deepEqual(own.words("late"), ["NOERROR", "late. 60 A 10.77.0.5"]);
+    assert.equal(own.words("never.tapnet.internal")[0], "NXDOMAIN");
+    own.ask("www.example.com");
+    assert.deepEqual(told, ["5.0.77.10.in-addr.arpa", "late.tapnet.internal", "late", "never.tapnet.internal"]);
+  });
+
   test("a name is there with the next question, and gone with the one after its lease", () => {
     assert.deepEqual(lab.words("late.tapnet.internal")[0], "NXDOMAIN");
     lab.dns.names.set("default", "late", { ipv4: [ipv4("10.77.0.77")] });
