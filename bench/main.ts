@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [--smoke] [--json FILE] [--rounds N]`: one benchmark, its table on stdout, its progress on stderr. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter } from "node:path";
 import { parseArgs } from "node:util";
 import { errorMessage } from "../src/base/errors.js";
 import type { Bench } from "./frame/bench.js";
@@ -15,6 +16,12 @@ function exitWhenTold(): void {
   for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
     process.once(signal, () => process.exit(128 + number));
   }
+}
+
+/** npm puts its packages' programs first: one of them is called `dhcpd`, and it is no rival. */
+function leaveNpmPath(): void {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  process.env["PATH"] = folders.filter((folder) => !folder.endsWith("node_modules/.bin")).join(delimiter);
 }
 
 async function main(): Promise<number> {
@@ -78,6 +85,7 @@ function ownVersion(): string {
 
 try {
   exitWhenTold();
+  leaveNpmPath();
   process.exitCode = await main();
 } catch (thrown) {
   console.error(`bench: ${errorMessage(thrown)}`);
