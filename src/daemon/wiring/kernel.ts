@@ -15,8 +15,8 @@ export interface KernelParts {
 }
 
 export function openKernel(): KernelParts {
+  const firewall = openNftables();
   const kernel = new Rtnetlink();
-  const firewall = new Nftables();
   return {
     kernel,
     firewall,
@@ -26,6 +26,20 @@ export function openKernel(): KernelParts {
       firewall.close();
     },
   };
+}
+
+function openNftables(): Nftables {
+  try {
+    return new Nftables();
+  } catch (thrown) {
+    if (!(thrown instanceof SystemError) || thrown.code !== "EPROTONOSUPPORT") throw thrown;
+    throw new TapnetError(
+      "NFT_UNSUPPORTED",
+      `this kernel has no nftables, which guards the guests (${thrown.message}): load it (modprobe nf_tables), ` +
+        "or run a kernel that has CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
+      { cause: thrown },
+    );
+  }
 }
 
 function readIfPresent(path: string): string | undefined {

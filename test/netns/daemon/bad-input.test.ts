@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
 import { type Host, Lab } from "../../support/lab.js";
 import { needs, nft, qemu, root, tap } from "../../support/needs.js";
+import { withoutNftables } from "../../support/older-kernel.js";
 import { hook, script } from "../../support/paths.js";
 import { attachNamespace } from "../../support/port.js";
 import type { Result } from "../../support/process.js";
@@ -18,7 +19,7 @@ interface BadStart {
   readonly status: number;
   readonly says: RegExp;
   /** The command that starts tapnetd so; `daemon` is the plain one. */
-  readonly start: (daemon: readonly string[], folder: string) => readonly string[];
+  readonly start: (daemon: readonly string[], folder: string, lab: Lab) => readonly string[] | Promise<readonly string[]>;
 }
 
 /** Runs the command in a mount namespace of its own, after `prepare`. */
@@ -86,6 +87,12 @@ const BAD_STARTS: readonly BadStart[] = [
     },
   },
   {
+    name: "a kernel without nftables",
+    status: 1,
+    says: /this kernel has no nftables.*modprobe nf_tables/,
+    start: (daemon, _folder, lab) => withoutNftables(lab, daemon),
+  },
+  {
     name: "a state folder that is read-only",
     status: 1,
     says: /leases cannot be written here/,
@@ -127,7 +134,7 @@ async function startBadly(t: TestContext, bad: BadStart): Promise<Result> {
   mkdirSync(join(folder, "state"));
   const before = await traces(host);
   const daemon = [...script("src/daemon/main"), "--run", join(folder, "run"), "--state", join(folder, "state")];
-  const result = await host.run(bad.start(daemon, folder), { timeoutMs: START_LIMIT_MS });
+  const result = await host.run(await bad.start(daemon, folder, lab), { timeoutMs: START_LIMIT_MS });
   assert.equal(await traces(host), before, "something was left behind");
   return result;
 }
