@@ -1,6 +1,6 @@
 /**
- * A kernel that has less than this one: a launcher whose seccomp filter refuses a system call as a kernel without the feature does.
- * What it starts, and all that this starts, sees that kernel.
+ * A kernel that has less than this one: a launcher whose seccomp filter refuses a system call, as a kernel without the feature
+ * does. What it starts, and all that this starts, sees that kernel.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
