@@ -52,6 +52,29 @@ export interface LinkSettings {
   readonly ipv6AddressGeneration?: Ipv6AddressGeneration | undefined;
 }
 
+/** What is set on a port of a bridge (`ip link set … type bridge_slave`). */
+export interface BridgePortSettings {
+  /** Sources of frames become known as behind this port. */
+  readonly learning: boolean;
+  /** Frames for stations that nobody knows go to this port as well. */
+  readonly flood: boolean;
+  /** The port shuts when a spanning tree's message comes in: what is behind it is no bridge. */
+  readonly guard: boolean;
+}
+
+/** What is set on a bridge. */
+export interface BridgeSettings {
+  readonly stp: boolean;
+  readonly forwardDelayMs: number;
+}
+
+/** A station that a bridge reaches through one of its ports, and through no other whatever comes in there. */
+export interface BridgeStation {
+  /** The port. */
+  readonly ifindex: number;
+  readonly mac: Mac;
+}
+
 /** A link as the kernel has it. */
 export interface LinkState {
   readonly ifindex: number;
@@ -71,6 +94,10 @@ export interface LinkState {
   readonly ipv4: Ipv4LinkSettings | undefined;
   /** Undefined where the link takes no part in IPv6. */
   readonly ipv6: Ipv6LinkState | undefined;
+  /** Undefined where the link is no bridge. */
+  readonly bridge?: BridgeSettings | undefined;
+  /** Undefined where the link is no port of a bridge. */
+  readonly bridgePort?: BridgePortSettings | undefined;
 }
 
 export interface Ipv6LinkState {

@@ -21,7 +21,7 @@ export interface SetElement {
 
 /** A table of nftables; `name` is unique within its family. */
 export interface TableKey {
-  readonly family: "inet" | "arp";
+  readonly family: "inet" | "arp" | "bridge";
   readonly name: string;
 }
 

@@ -40,6 +40,12 @@ export interface NetworkConfiguration {
   readonly delegation: Ipv6Delegation | undefined;
   /** Our MAC address on every port; undefined: the network derives one. */
   readonly gatewayMac: Mac | undefined;
+  /** Given exactly for networks of kind `bridge`. */
+  readonly bridge: BridgeConfiguration | undefined;
+  /** Whether the host is the router of a bridge's guests; undefined for the other kinds, which say it themselves. */
+  readonly wayOut: "none" | "nat" | "routed" | undefined;
+  /** Another machine that is the router of a bridge's guests. */
+  readonly router: Ipv4Address | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
   readonly uplink: string | undefined;
   /** The addresses are of the uplink's own subnet: the host answers for each of them there (proxy ARP, proxy NDP). */
@@ -58,6 +64,23 @@ export interface NetworkConfiguration {
   readonly dhcp6: Dhcp6Configuration | undefined;
   /** Undefined: no DNS here. */
   readonly dns: NetworkDnsConfiguration | undefined;
+}
+
+/** The link that the guests of a network of kind `bridge` share. */
+export interface BridgeConfiguration {
+  /** Undefined: `br-` and the network's name. */
+  readonly name: string | undefined;
+  /** Others make it. */
+  readonly existing: boolean;
+  /** Further interfaces that become its ports. */
+  readonly ports: readonly string[];
+  readonly stp: boolean;
+  readonly forwardDelayMs: number;
+  /** Whether we answer DHCP and DNS there. */
+  readonly dhcp: boolean;
+  readonly dns: boolean;
+  /** Of `serve:`, what is one of its ports. */
+  readonly served: readonly string[];
 }
 
 /** Each delegated prefix has this length, 64 at most. */

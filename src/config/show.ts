@@ -5,6 +5,7 @@ import { formatMac } from "../base/mac.js";
 import { formatPrefix } from "../base/prefix.js";
 import type {
   AccessRule,
+  BridgeConfiguration,
   Configuration,
   Dhcp6Configuration,
   DhcpClass,
@@ -65,6 +66,9 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     "gateway-mac": maybe(network.gatewayMac, formatMac),
     ipv6: maybe(network.ipv6, formatPrefix),
     delegate: maybe(network.delegation, ({ pool, length }) => ({ pool: formatPrefix(pool), length })),
+    bridge: maybe(network.bridge, describeBridge),
+    "way-out": network.wayOut,
+    router: maybe(network.router, formatIpv4),
     uplink: network.uplink,
     "answer-on-uplink": network.answerOnUplink || undefined,
     domain: network.domain,
@@ -83,6 +87,11 @@ function describeNetwork(network: NetworkConfiguration): Tree {
             log: network.dns.logQueries,
           }),
   });
+}
+
+function describeBridge({ name, existing, ports, stp, forwardDelayMs }: BridgeConfiguration): Tree {
+  if (existing) return { name, existing };
+  return pruned({ name, ports, stp, "forward-delay": formatDuration(forwardDelayMs / 1000) });
 }
 
 function describeDhcpOf({ dhcp, dhcp6, ipv4, ipv6 }: NetworkConfiguration): Tree | false | undefined {

@@ -20,9 +20,11 @@ import { AccessList, ControlServer, controlSocket, HookServer, hookSocket, hostA
 import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
+import type { LeaseRecord } from "../lease/lease.js";
 import { defineNetworks } from "../network/define.js";
 import { Forwards } from "../network/forwards.js";
 import type { Network } from "../network/model.js";
+import { BRIDGED_IPV6, BRIDGED_MACS } from "../network/ruleset.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
@@ -37,7 +39,7 @@ import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
 import { DaemonHooks } from "./wiring/hooks.js";
 import { Ipv6 } from "./wiring/ipv6.js";
-import { checkHost, type KernelParts, openKernel } from "./wiring/kernel.js";
+import { checkHost, hostId, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
 import { guestOf } from "./wiring/lease-owner.js";
 import { Leases } from "./wiring/leases.js";
@@ -84,7 +86,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.configuration = configuration;
     this.roster = new Roster(configuration);
-    this.networks = defineNetworks(configuration.networks);
+    this.networks = defineNetworks(configuration.networks, hostId());
     this.events = new EventLog(clock, log);
     this.#kernel = openKernel();
     this.dns = makeDns(configuration.dns, { clock, random: systemRandom(), log });
@@ -115,7 +117,7 @@ export class Daemon implements DaemonParts {
       names: this.#names,
       attaching: (guest) => this.guests.attaching(guest),
     });
-    this.#portFrames = new PortFrames(this.frames, this.ipv6);
+    this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
     const traffic = () => this.#forwards.traffic;
@@ -170,7 +172,7 @@ export class Daemon implements DaemonParts {
     this.configuration = configuration;
     this.roster = new Roster(configuration);
     const before = this.networks;
-    this.networks = defineNetworks(configuration.networks);
+    this.networks = defineNetworks(configuration.networks, hostId());
     for (const port of this.ports.setNetworks(this.networks)) await this.ports.detach(port.ifindex);
     this.leases.configure(configuration, this.networks);
     this.ipv6.configure(configuration, this.networks);
@@ -254,6 +256,7 @@ export class Daemon implements DaemonParts {
       log,
       withdraw: (network, address) => this.ipv6.learner.withdraw(network, address),
       attaching: (guest) => this.guests.attaching(guest),
+      takeBack: (lease) => this.#takeBack(lease),
     });
     makeDirectory(configuration.stateDirectory, 0o700);
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
@@ -262,11 +265,27 @@ export class Daemon implements DaemonParts {
     this.dns.onUnknownName = (name) => this.clients.place(name);
   }
 
+  #takeBack(record: LeaseRecord | undefined): void {
+    if (record === undefined) return;
+    // Not in the middle of the commit that has brought it.
+    setImmediate(() => {
+      for (const book of this.leases.booksOf(record.network)) {
+        const lease = book.kind === record.kind && book.family === record.family ? book.at(record.address) : undefined;
+        if (lease?.record?.identity === record.identity) book.release(lease);
+      }
+      void this.leases.commit.commit();
+    });
+  }
+
   /** What an earlier life of this process has attached. */
   async #takeOver(): Promise<void> {
-    this.#addresses.recall(this.#kernel.kernel.dumpNeighbours());
+    const { kernel, firewall } = this.#kernel;
+    this.#addresses.recall(
+      kernel.dumpNeighbours(),
+      [BRIDGED_IPV6, BRIDGED_MACS].flatMap((set) => firewall.stations(set)),
+    );
     const strangers = await this.ports.adopt(this.networks);
-    this.#addresses.recall([]);
+    this.#addresses.recall([], []);
     for (const { name, alias } of strangers) {
       this.log.warn({ ifname: name, alias }, "an interface is marked for a network that is not configured any more: left alone");
     }
@@ -335,15 +354,15 @@ export class Daemon implements DaemonParts {
   }
 
   #makePorts(): Ports {
-    const uplinks = () => this.#upkeep.uplinks;
+    const interfaces = () => this.#upkeep.interfaces;
     return new Ports({
       ...this.#kernel,
       addresses: this.#addresses,
       frames: this.#portFrames,
       names: this.#names,
       log: this.log,
-      get uplinks() {
-        return uplinks();
+      get interfaces() {
+        return interfaces();
       },
       onGuardRefused: () => this.#upkeep.suspectRules(),
       onGone: (port) => this.guests.gone(port),

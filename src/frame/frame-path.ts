@@ -5,8 +5,8 @@
  * in one turn. A link is added when its port is attached (or its interface served) and goes when the port goes or when the
  * interface vanishes, whichever is noticed first; both ways end in `removeLink`, which may be called twice.
  *
- * A link whose guest is not known yet lets every frame up, because the first one tells its MAC address; as soon as the guest is
- * known its filter is replaced by the one for control frames.
+ * A link whose guest (or whose guest's MAC address) is not known yet lets every frame up, because the first one tells its MAC
+ * address; as soon as the guest is known its filter is replaced by the one for control frames.
  */
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
@@ -26,7 +26,7 @@ const SHARED_LINK_RECEIVE_BYTES = 4 * 1024 * 1024;
 
 /** What the frame path tells: who came, who went. */
 export interface FramePathListener {
-  /** The first frame of a link whose guest was not known. */
+  /** The first frame of a link whose guest was not known, or whose guest's MAC address was not. */
   onFirstFrame(link: Link, etherSource: Mac): void;
   /** The link's interface is gone; the link has been removed. */
   onLinkGone(link: Link): void;
@@ -81,11 +81,11 @@ export class FramePath implements Transmitter {
 
   /**
    * Begins to serve a port (with or without a guest that is known) or a shared link. Throws SystemError ENODEV where the
-   * interface is gone already.
+   * interface is gone already. `stranger`: the guest is known, but not its MAC address, which its first frame is to tell.
    */
-  addLink(link: Link, kind: "port" | "shared"): void {
+  addLink(link: Link, kind: "port" | "shared", stranger = false): void {
     const shared = kind === "shared";
-    const known = shared || link.guest !== undefined;
+    const known = shared || (link.guest !== undefined && !stranger);
     this.#opened().add(link.slot, link.ifindex, known ? this.#filterOf(link) : firstFrameFilter(), {
       receiveBytes: shared ? SHARED_LINK_RECEIVE_BYTES : undefined,
       allMulticast: shared,

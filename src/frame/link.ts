@@ -21,6 +21,8 @@ export interface Link {
   readonly gatewayMac: Mac;
   readonly gatewayIpv4: Ipv4Address;
   readonly gatewayIpv6: Ipv6Address;
+  /** The port is one of a bridge: who else is on that answers there for itself. */
+  readonly bridged?: boolean;
   /** Our link-local address, where it is not the `fe80::1` of every port. */
   readonly linkLocalIpv6?: Ipv6Address;
 }

@@ -1,10 +1,13 @@
 import { formatAddress, type InterfaceAddress, type LinkSettings, type LinkState } from "../base/kernel-objects.js";
+import { formatMac } from "../base/mac.js";
 import { addTo } from "../network/apply.js";
 import type { Sysctl } from "../network/kernel.js";
 import type { Binding, Port } from "../network/model.js";
-import { linkOperations, type Operation } from "../network/reconcile.js";
+import type { Operation } from "../network/operation.js";
+import { wantedPort } from "../network/plan.js";
+import { linkOperations } from "../network/reconcile.js";
 import { setsOf } from "../network/ruleset.js";
-import { bindingState, hasIpv6, portAddresses, portSettings } from "../network/state.js";
+import { bindingState, portAddresses, type Station, type StationState, stationStates } from "../network/state.js";
 import type { Frames, Names } from "./services.js";
 import type { Step } from "./steps.js";
 
@@ -22,12 +25,14 @@ export interface AttachServices {
 export function attachSteps(
   port: Port,
   before: LinkState | undefined,
-  uplinks: ReadonlyMap<string, number>,
+  interfaces: ReadonlyMap<string, number>,
   services: AttachServices,
 ): Step[] {
-  const wanted = { ifindex: port.ifindex, settings: portSettings(port), ipv6: hasIpv6(port.network) };
-  const operations = linkOperations(wanted, before);
-  const bindings = port.bindings.flatMap((binding) => bindingSteps(port, binding, uplinks));
+  const operations = linkOperations(wantedPort(port, interfaces), before);
+  const bindings = [
+    ...stationStates(port).flatMap((state) => stationSteps(port, state)),
+    ...port.bindings.flatMap((binding) => bindingSteps(port, binding, interfaces)),
+  ];
   const { frames, names, sysctl } = services;
   return [
     ...operations.filter((operation) => operation.do === "writeSysctl").map((write) => ipv6Step(port, write, sysctl)),
@@ -68,7 +73,9 @@ function linkStep(
       for (const operation of operations) addTo(batch, operation);
     },
     undo(batch) {
-      batch.releaseLink(port.ifindex, before === undefined ? RELEASED_LINK : settingsOf(before));
+      const released = before === undefined ? RELEASED_LINK : settingsOf(before);
+      const bridged = port.network.bridge !== undefined;
+      batch.releaseLink(port.ifindex, bridged ? { ...released, master: before?.master ?? 0 } : released);
     },
   };
 }
@@ -99,19 +106,35 @@ function addressStep(port: Port, address: InterfaceAddress): Step {
   };
 }
 
-/** Route, neighbour and guard of one address; also where the host answers for it on the uplink. */
-export function bindingSteps(port: Port, binding: Binding, uplinks: ReadonlyMap<string, number>): Step[] {
-  const { route, neighbour, station, proxy } = bindingState(port, binding, uplinks);
-  const what = `${formatAddress(binding.address)} on ${port.ifname}`;
-  const steps: Step[] = [
+/** A MAC address of a guest on a bridge: where the bridge finds it, and that it may come from there. */
+function stationSteps(port: Port, { station, bridgeStation }: StationState): Step[] {
+  const what = `${formatMac(station.mac)} on ${port.ifname}`;
+  return [
     {
+      on: "kernel",
+      describe: `add station ${what}`,
+      do: (batch) => void batch.addBridgeStation(bridgeStation, true),
+      undo: (batch) => void batch.deleteBridgeStation(bridgeStation),
+    },
+    guardStep(station, what),
+  ];
+}
+
+/** Route, neighbour and guard of one address; also where the host answers for it on the uplink. */
+export function bindingSteps(port: Port, binding: Binding, interfaces: ReadonlyMap<string, number>): Step[] {
+  const { route, neighbour, station, proxy } = bindingState(port, binding, interfaces);
+  const what = `${formatAddress(binding.address)} on ${port.ifname}`;
+  const steps: Step[] = [];
+  if (route !== undefined) {
+    steps.push({
       on: "kernel",
       describe: `add route ${what}`,
       do: (batch) => void batch.addRoute(route),
       undo: (batch) => void batch.deleteRoute(route),
-    },
-  ];
-  for (const entry of proxy === undefined ? [neighbour] : [neighbour, proxy]) {
+    });
+  }
+  for (const entry of [neighbour, proxy]) {
+    if (entry === undefined) continue;
     steps.push({
       on: "kernel",
       describe: `set ${entry.proxy ? "proxy" : "neighbour"} ${what}`,
@@ -119,7 +142,12 @@ export function bindingSteps(port: Port, binding: Binding, uplinks: ReadonlyMap<
       undo: (batch) => void batch.deleteNeighbour(entry),
     });
   }
-  steps.push({
+  steps.push(guardStep(station, what));
+  return steps;
+}
+
+function guardStep(station: Station, what: string): Step {
+  return {
     on: "guard",
     describe: `let ${what} through the guard`,
     do(batch) {
@@ -128,6 +156,5 @@ export function bindingSteps(port: Port, binding: Binding, uplinks: ReadonlyMap<
     undo(batch) {
       for (const set of setsOf(station)) batch.delete(set, station);
     },
-  });
-  return steps;
+  };
 }

@@ -12,11 +12,14 @@
 import { TapnetError } from "../base/errors.js";
 import type { LinkState } from "../base/kernel-objects.js";
 import type { Logger } from "../base/log.js";
+import type { Mac } from "../base/mac.js";
 import { parsePortAlias } from "../network/alias.js";
 import type { Firewall, Kernel, Sysctl } from "../network/kernel.js";
-import type { Network, Port } from "../network/model.js";
+import type { Binding, Network, Port } from "../network/model.js";
+import { setsOf } from "../network/ruleset.js";
+import { stationState } from "../network/state.js";
 import { attachSteps } from "./attach-steps.js";
-import { type BindRequest, bindAll, type Outcome, type UnbindRequest, unbindAll } from "./bind.js";
+import { type BindRequest, bindAll, explainForeignStation, type Outcome, type UnbindRequest, unbindAll } from "./bind.js";
 import { AttachedPort, PortTable } from "./port-table.js";
 import type { Addresses, Frames, Names } from "./services.js";
 import { carryOut, type Step, type StepTargets, undo } from "./steps.js";
@@ -29,8 +32,8 @@ export interface PortsOptions {
   readonly frames: Frames;
   readonly names: Names;
   readonly log: Logger;
-  /** Indices of the uplinks that exist, by name; kept up to date by its owner. */
-  readonly uplinks: ReadonlyMap<string, number>;
+  /** Indices of the interfaces that networks name, of those that exist, by name; kept up to date by its owner. */
+  readonly interfaces: ReadonlyMap<string, number>;
   /** The kernel refused a change, perhaps because the packet filter's tables are gone. */
   onGuardRefused(): void;
   /** A port's link has disappeared; the port is gone already. */
@@ -41,6 +44,8 @@ export interface AttachRequest {
   readonly ifname: string;
   readonly guest: string;
   readonly network: Network;
+  /** The guest's MAC address where it is configured; what it may send from on a bridge. */
+  readonly mac?: Mac | undefined;
 }
 
 /** Everything that is attached, and what is done to it. */
@@ -78,7 +83,7 @@ export class Ports {
    * what the kernel or a service said.
    */
   async attach(request: AttachRequest): Promise<Port> {
-    const { ifname, guest, network } = request;
+    const { ifname, guest, network, mac } = request;
     return this.#alone([ifname, guestKey(guest, network)], async () => {
       const link = this.#options.kernel.link(ifname);
       if (link === undefined)
@@ -86,7 +91,9 @@ export class Ports {
       const present = this.#table.get(link.ifindex);
       if (present !== undefined && present.guest === guest && present.network.name === network.name) return present;
       this.#refuseTaken(request, present);
-      return this.#attachNew(new AttachedPort({ ifindex: link.ifindex, ifname: link.name, guest, network }), link);
+      this.#refuseBridge(network);
+      const station = network.bridge === undefined ? undefined : mac;
+      return this.#attachNew(new AttachedPort({ ifindex: link.ifindex, ifname: link.name, guest, network, station }), link);
     });
   }
 
@@ -118,9 +125,10 @@ export class Ports {
         continue;
       }
       const port = new AttachedPort({ ifindex: link.ifindex, ifname: link.name, guest: alias.guest, network });
+      if (network.bridge !== undefined) port.station = addresses.stationOf?.(port);
       this.#table.add(port);
       try {
-        for (const { address, mac } of await addresses.claim(port)) this.#table.bind(port, address, mac);
+        for (const { address, mac } of this.#permitted(port, await addresses.claim(port))) this.#table.bind(port, address, mac);
         await frames.open(port);
         await names.add(port);
       } catch (error) {
@@ -173,7 +181,7 @@ export class Ports {
   async #attachNew(port: AttachedPort, link: LinkState): Promise<Port> {
     const { addresses } = this.#options;
     try {
-      for (const { address, mac } of await addresses.claim(port)) port.set(address, mac);
+      for (const { address, mac } of this.#permitted(port, await addresses.claim(port))) port.set(address, mac);
       await carryOut(this.#steps(port, link), this.#targets);
     } catch (error) {
       this.#options.onGuardRefused();
@@ -183,6 +191,30 @@ export class Ports {
     this.#table.add(port);
     for (const { address, mac } of port.bindings) this.#table.bind(port, address, mac);
     return port;
+  }
+
+  /** A guest's MAC address on a bridge, told by its first frame. What is refused is that it is somebody else's. */
+  setStation(ifindex: number, mac: Mac): Outcome {
+    const port = this.#table.get(ifindex);
+    if (port === undefined) return new TapnetError("NO_PORT", `link ${ifindex} is no port of a guest`);
+    if (port.network.bridge === undefined || port.uses(mac)) return undefined;
+    const foreign = explainForeignStation(port, mac, this.#table);
+    if (foreign !== undefined) return foreign;
+    const { station, bridgeStation } = stationState(ifindex, mac);
+    const batch = this.#options.kernel.batch();
+    batch.addBridgeStation(bridgeStation, false);
+    const [refused] = batch.send();
+    if (refused !== undefined) return refused.error;
+    port.station = mac;
+    this.#table.noteStation(port, mac);
+    const stations = this.#options.firewall.batch();
+    for (const set of setsOf(station)) stations.add(set, station);
+    return this.#watched([stations.send()])[0];
+  }
+
+  /** Without what would take another guest's MAC address on the same bridge. */
+  #permitted(port: AttachedPort, bindings: readonly Binding[]): readonly Binding[] {
+    return bindings.filter(({ mac }) => explainForeignStation(port, mac, this.#table) === undefined);
   }
 
   async #unclaim(port: Port): Promise<void> {
@@ -195,8 +227,8 @@ export class Ports {
 
   /** The steps of a port as it is now; see `attachSteps` for `before`. */
   #steps(port: Port, before: LinkState | undefined): Step[] {
-    const { ifindex, ifname, guest, network, bindings } = port;
-    return attachSteps({ ifindex, ifname, guest, network, bindings }, before, this.#options.uplinks, this.#options);
+    const { ifindex, ifname, guest, network, bindings, station } = port;
+    return attachSteps({ ifindex, ifname, guest, network, bindings, station }, before, this.#options.interfaces, this.#options);
   }
 
   #refuseTaken({ ifname, guest, network }: AttachRequest, present: Port | undefined): void {
@@ -212,6 +244,14 @@ export class Ports {
         "GUEST_ATTACHED",
         `${guestKey(guest, network)} is attached through ${other.ifname}: detach that first`,
       );
+  }
+
+  #refuseBridge({ name, bridge }: Network): void {
+    if (bridge === undefined || this.#options.interfaces.has(bridge.name)) return;
+    throw new TapnetError(
+      "NO_BRIDGE",
+      `network ${name} has no bridge to join: ${bridge.name} is not there, or is not the one that it should be; the log says more`,
+    );
   }
 
   /** Keeps a link and a guest to one attach or detach at a time. */

@@ -1,10 +1,13 @@
 /** What `guest` needs of its neighbours besides the kernel; the daemon's wiring hands it in. All may answer at once or later. */
+import type { Mac } from "../base/mac.js";
 import type { Binding, Port } from "../network/model.js";
 
 /** Who knows which addresses are a guest's before it asks: reserved ones, and leases that still run. */
 export interface Addresses {
   /** They are the guest's when this resolves, stored where they are to be stored. */
   claim(port: Port): readonly Binding[] | Promise<readonly Binding[]>;
+  /** The guest's only MAC address on a bridge: as configured, or as it was before a restart. Undefined where unknown. */
+  stationOf?(port: Port): Mac | undefined;
   /** The guest is not attached after all: takes back what `claim` did. Leases stay leases. */
   unclaim(port: Port): void | Promise<void>;
 }

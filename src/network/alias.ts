@@ -15,3 +15,25 @@ export function parsePortAlias(alias: string): PortAlias | undefined {
   const match = PATTERN.exec(alias);
   return match === null ? undefined : { guest: match[1], network: match[2] };
 }
+
+const BRIDGE = "tapnet bridge network=";
+const BRIDGE_PORT = "tapnet bridge-port network=";
+
+/** What stands on a bridge that we have made. */
+export function formatBridgeAlias(network: string): string {
+  return BRIDGE + network;
+}
+
+/** What stands on an interface that we have made a port of our bridge, and that is no guest's. */
+export function formatBridgePortAlias(network: string): string {
+  return BRIDGE_PORT + network;
+}
+
+/** The network whose bridge the link is; undefined for all that we have not made. */
+export function parseBridgeAlias(alias: string): string | undefined {
+  return alias.startsWith(BRIDGE) ? alias.slice(BRIDGE.length) : undefined;
+}
+
+export function parseBridgePortAlias(alias: string): string | undefined {
+  return alias.startsWith(BRIDGE_PORT) ? alias.slice(BRIDGE_PORT.length) : undefined;
+}

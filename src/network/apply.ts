@@ -1,5 +1,5 @@
 import type { Kernel, RequestFailure, RouteBatch, Sysctl } from "./kernel.js";
-import type { Operation } from "./reconcile.js";
+import type { Operation } from "./operation.js";
 
 /** An operation that the kernel refused. */
 export interface OperationFailure {
@@ -22,7 +22,7 @@ export function apply(operations: readonly Operation[], kernel: Kernel, sysctl: 
   for (const operation of operations) {
     if (operation.do !== "writeSysctl") {
       addTo(batch, operation);
-      batched.push(operation);
+      while (batched.length < batch.count) batched.push(operation);
       continue;
     }
     flush();
@@ -41,6 +41,25 @@ export function addTo(batch: RouteBatch, operation: Exclude<Operation, { do: "wr
   switch (operation.do) {
     case "setLink":
       batch.setLink(operation.ifindex, operation.settings);
+      break;
+    case "deleteLink":
+      batch.deleteLink(operation.ifindex);
+      break;
+    case "addBridge":
+      batch.addBridge({ ...operation.bridge.settings, up: true }, operation.bridge.bridge);
+      break;
+    case "setBridge":
+      batch.setBridge(operation.ifindex, operation.settings);
+      break;
+    case "setBridgePort":
+      batch.setBridgePort(operation.ifindex, operation.settings);
+      break;
+    case "addBridgeStation":
+      // Bound already: whoever else was heard with it meanwhile is not it.
+      batch.addBridgeStation(operation.station, true);
+      break;
+    case "deleteBridgeStation":
+      batch.deleteBridgeStation(operation.station);
       break;
     case "clearProxyDelay":
       batch.setNeighbourTable({ family: operation.family, ifindex: operation.ifindex, proxyDelayMs: 0 });

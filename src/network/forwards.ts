@@ -146,8 +146,8 @@ export class Forwards {
 }
 
 /** Whether anything from outside may begin something with this network's guests. */
-export function leadsIn({ kind }: Pick<Network, "kind">): boolean {
-  return kind !== "isolated" && kind !== "private";
+export function leadsIn({ wayOut }: Pick<Network, "wayOut">): boolean {
+  return wayOut !== "none";
 }
 
 /** An address of the guest itself that means something beyond its link. */

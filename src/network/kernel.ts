@@ -1,6 +1,15 @@
 /** What `network` and `guest` need of the kernel. `os` has it; the daemon's wiring hands it in, tests hand in their own. */
 import type { NetlinkError } from "../base/errors.js";
-import type { InterfaceAddress, LinkSettings, LinkState, Neighbour, Route } from "../base/kernel-objects.js";
+import type {
+  BridgePortSettings,
+  BridgeSettings,
+  BridgeStation,
+  InterfaceAddress,
+  LinkSettings,
+  LinkState,
+  Neighbour,
+  Route,
+} from "../base/kernel-objects.js";
 import type { SetElement, SetKey, TableKey } from "../base/set-element.js";
 import type { Station } from "./state.js";
 
@@ -18,6 +27,14 @@ export interface RouteBatch {
   setLink(ifindex: number, settings: LinkSettings): number;
   /** As `setLink`, but a link that is gone is success. */
   releaseLink(ifindex: number, settings: LinkSettings): number;
+  deleteLink(ifindex: number): number;
+  addBridge(settings: LinkSettings, bridge: Partial<BridgeSettings>): number;
+  setBridge(ifindex: number, settings: Partial<BridgeSettings>): number;
+  /** Of a link that is a port of a bridge by then. */
+  setBridgePort(ifindex: number, settings: BridgePortSettings): number;
+  /** `replace`: also where the bridge knows the station behind another port. */
+  addBridgeStation(station: BridgeStation, replace: boolean): number;
+  deleteBridgeStation(station: BridgeStation): number;
   addAddress(address: InterfaceAddress): number;
   deleteAddress(address: InterfaceAddress): number;
   addRoute(route: Route): number;
@@ -50,6 +67,8 @@ export interface Kernel {
   /** Those that this protocol made. */
   dumpRoutes(protocol: number): Route[];
   dumpNeighbours(): Neighbour[];
+  /** Stations that were put behind ports of bridges by hand, to stay there. */
+  dumpBridgeStations(): BridgeStation[];
   watch(listener: KernelListener): Subscription;
 }
 
@@ -63,6 +82,8 @@ export interface Sysctl {
 /** A ruleset as libnftables-json(5) has it, carried out as a whole or not at all. */
 export interface Ruleset {
   readonly nftables: readonly object[];
+  /** What nft(8) has no JSON for, in its own language; carried out afterwards. */
+  readonly text?: string | undefined;
 }
 
 /** Elements to be added to and deleted from sets, all or none. What is there already, or gone already, is success. */

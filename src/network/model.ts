@@ -11,7 +11,7 @@ import type { Traffic } from "./traffic.js";
  *   routed    the world, as themselves, both ways
  *   isolated  the host's gateway address, DHCP and DNS
  *   private   nothing
- *   bridge    whatever the bridge leads to
+ *   bridge    whatever the bridge leads to, and what its `wayOut` says
  */
 export type NetworkKind = "nat" | "routed" | "isolated" | "private" | "bridge";
 
@@ -21,12 +21,31 @@ export interface Delegation {
   readonly length: number;
 }
 
+/** Whether the host is a router between a network's guests and the world, and whose address they have out there. */
+export type WayOut = "none" | "nat" | "routed";
+
+/** The link that the guests of a network of kind `bridge` share. */
+export interface Bridge {
+  readonly name: string;
+  /** Others make it: we use it and change nothing about it but our own ports. */
+  readonly existing: boolean;
+  /** Further interfaces that are its ports, physical ones mostly. */
+  readonly ports: readonly string[];
+  readonly stp: boolean;
+  readonly forwardDelayMs: number;
+  /** Whether we answer DHCP and DNS there ourselves: then these questions of guests end at their ports. */
+  readonly dhcp: boolean;
+  readonly dns: boolean;
+  /** Ports whose stations we answer, besides guests. */
+  readonly served: readonly string[];
+}
+
 /** A network with everything derived that can be; made by `defineNetworks`. */
 export interface Network {
   readonly name: string;
   readonly kind: NetworkKind;
   readonly ipv4: Ipv4Prefix | undefined;
-  /** Our address on every port; given exactly where the prefix is. */
+  /** Our address on every port; given exactly where the prefix is, but for bridges on which we have none. */
   readonly gatewayIpv4: Ipv4Address | undefined;
   readonly ipv6: Ipv6Prefix | undefined;
   readonly gatewayIpv6: Ipv6Address | undefined;
@@ -36,6 +55,9 @@ export interface Network {
   readonly gatewayMac: Mac;
   /** Group of every link of this network: what the firewall knows it by. */
   readonly group: number;
+  readonly wayOut: WayOut;
+  /** Given exactly for networks of kind `bridge`. */
+  readonly bridge: Bridge | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
   readonly uplink: string | undefined;
   /** Addresses are out of the uplink's own subnet: the host answers for them there, one by one. */
@@ -61,6 +83,8 @@ export interface Port {
   readonly guest: string;
   readonly network: Network;
   readonly bindings: readonly Binding[];
+  /** On a bridge: the only MAC address that the guest may send from; undefined: those of its bindings. */
+  readonly station?: Mac | undefined;
 }
 
 /** Connections to the host's `firstPort`–`lastPort` go to a guest's ports from `guestPort` on. */
@@ -77,8 +101,8 @@ export interface PortForward {
 export interface Model {
   readonly networks: readonly Network[];
   readonly ports: readonly Port[];
-  /** Indices of the uplinks that exist now, by name. */
-  readonly uplinks: ReadonlyMap<string, number>;
+  /** Indices of the interfaces that networks name (uplinks, bridges, ports of bridges), of those that exist now; by name. */
+  readonly interfaces: ReadonlyMap<string, number>;
   /** Undefined: nothing of the kind. */
   readonly traffic?: Traffic | undefined;
 }

@@ -1,31 +1,32 @@
-import type { InterfaceAddress, LinkSettings, Neighbour, Route } from "../base/kernel-objects.js";
+import type { BridgeStation, InterfaceAddress, Neighbour, Route } from "../base/kernel-objects.js";
+import { bridgeLinks, wantedBridges } from "./bridge.js";
 import type { Ruleset } from "./kernel.js";
-import type { Model, Network } from "./model.js";
+import type { Model, Network, Port } from "./model.js";
 import { composeRuleset } from "./ruleset.js";
-import { bindingState, gatewayAddresses, hasIpv6, poolRoutes, portAddresses, portSettings, type Station } from "./state.js";
+import {
+  bindingState,
+  bridgePortSettings,
+  gatewayAddresses,
+  hasIpv6,
+  poolRoutes,
+  portAddresses,
+  portSettings,
+  type Station,
+  stationStates,
+} from "./state.js";
 import { NO_TRAFFIC, type Traffic } from "./traffic.js";
-
-/** A setting of the whole host, by path below `/proc/sys`. */
-export interface WantedSysctl {
-  readonly path: string;
-  readonly value: string;
-}
-
-/** A port's link as it should be; it also has to be up. */
-export interface WantedLink {
-  readonly ifindex: number;
-  readonly settings: LinkSettings;
-  /** Whether it takes part in IPv6 at all. */
-  readonly ipv6: boolean;
-}
+import type { WantedBridge, WantedLink, WantedSysctl } from "./wanted.js";
 
 /** Everything that the kernel should hold for a model: what of it is missing or different, `reconcile` puts right. */
 export interface KernelState {
+  readonly networks: readonly Network[];
   readonly sysctls: readonly WantedSysctl[];
+  readonly bridges: readonly WantedBridge[];
   readonly links: readonly WantedLink[];
   readonly addresses: readonly InterfaceAddress[];
   readonly routes: readonly Route[];
   readonly neighbours: readonly Neighbour[];
+  readonly bridgeStations: readonly BridgeStation[];
   readonly stations: readonly Station[];
   readonly traffic: Traffic;
   readonly ruleset: Ruleset;
@@ -36,15 +37,19 @@ export const IPV6_FORWARDING = "net/ipv6/conf/all/forwarding";
 
 /** The kernel's state that follows from a model. Nothing else goes into it. */
 export function plan(model: Model): KernelState {
-  const { networks, ports, uplinks, traffic = NO_TRAFFIC } = model;
-  const bindings = ports.flatMap((port) => port.bindings.map((binding) => bindingState(port, binding, uplinks)));
-  const stations = bindings.map(({ station }) => station);
+  const { networks, ports, interfaces, traffic = NO_TRAFFIC } = model;
+  const bindings = ports.flatMap((port) => port.bindings.map((binding) => bindingState(port, binding, interfaces)));
+  const macs = ports.flatMap(stationStates);
+  const stations = [...bindings, ...macs].map(({ station }) => station);
   return {
+    networks,
     sysctls: hostSysctls(networks),
-    links: ports.map((port) => ({ ifindex: port.ifindex, settings: portSettings(port), ipv6: hasIpv6(port.network) })),
-    addresses: [...networks.flatMap(gatewayAddresses), ...ports.flatMap(portAddresses)],
-    routes: [...networks.flatMap(poolRoutes), ...bindings.map(({ route }) => route)],
-    neighbours: bindings.flatMap(({ neighbour, proxy }) => (proxy === undefined ? [neighbour] : [neighbour, proxy])),
+    bridges: wantedBridges(networks),
+    links: [...bridgeLinks(networks, interfaces), ...ports.map((port) => wantedPort(port, interfaces))],
+    addresses: [...networks.flatMap((network) => gatewayAddresses(network, interfaces)), ...ports.flatMap(portAddresses)],
+    routes: [...networks.flatMap((network) => poolRoutes(network, interfaces)), ...bindings.flatMap(({ route }) => route ?? [])],
+    neighbours: bindings.flatMap(({ neighbour, proxy }) => [neighbour, proxy].filter((entry) => entry !== undefined)),
+    bridgeStations: macs.map(({ bridgeStation }) => bridgeStation),
     stations,
     traffic,
     // Composed only where it is asked for: it is the larger half of the work.
@@ -54,14 +59,25 @@ export function plan(model: Model): KernelState {
   };
 }
 
+/** A guest's link as it should be. On a bridge it is no more than a port of that. */
+export function wantedPort(
+  port: Pick<Port, "ifindex" | "guest" | "network">,
+  interfaces: ReadonlyMap<string, number>,
+): WantedLink {
+  const { ifindex, network } = port;
+  const settings = portSettings(port, interfaces);
+  if (network.bridge === undefined) return { ifindex, settings, ipv6: hasIpv6(network) };
+  return { ifindex, settings, ipv6: false, bridgePort: settings.master === undefined ? undefined : bridgePortSettings(network) };
+}
+
 /** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
 export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
-  for (const { kind, uplink, ipv4, ipv6, answerOnUplink } of networks) {
-    const leadsOut = kind === "nat" || kind === "routed";
-    if (leadsOut && ipv4 !== undefined)
+  for (const { wayOut, bridge, uplink, ipv4, ipv6, answerOnUplink } of networks) {
+    if (wayOut !== "none" && ipv4 !== undefined)
       paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
-    if (ipv6 !== undefined) paths.add(IPV6_FORWARDING);
+    // Guests of a bridge reach each other without us.
+    if (ipv6 !== undefined && (bridge === undefined || wayOut !== "none")) paths.add(IPV6_FORWARDING);
     if (ipv6 !== undefined && answerOnUplink && uplink !== undefined) {
       // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
       for (const which of ["all", uplink]) paths.add(`net/ipv6/conf/${which}/proxy_ndp`);

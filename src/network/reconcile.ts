@@ -1,4 +1,5 @@
 import {
+  type BridgeStation,
   formatAddress,
   type InterfaceAddress,
   type LinkSettings,
@@ -6,9 +7,13 @@ import {
   type Neighbour,
   type Route,
 } from "../base/kernel-objects.js";
+import { formatMac } from "../base/mac.js";
 import { formatPrefix } from "../base/prefix.js";
+import { surplusBridges } from "./bridge.js";
 import { PROTOCOL } from "./model.js";
-import { IPV6_FORWARDING, type KernelState, type WantedLink } from "./plan.js";
+import type { Operation } from "./operation.js";
+import { IPV6_FORWARDING, type KernelState } from "./plan.js";
+import type { WantedLink } from "./wanted.js";
 
 /** What the kernel holds now, ours and others'. */
 export interface KernelDump {
@@ -16,26 +21,18 @@ export interface KernelDump {
   readonly addresses: readonly InterfaceAddress[];
   readonly routes: readonly Route[];
   readonly neighbours: readonly Neighbour[];
+  readonly bridgeStations: readonly BridgeStation[];
   /** Present values of the settings that the plan names; a setting that this kernel has not is left out. */
   readonly sysctls: ReadonlyMap<string, string>;
 }
-
-/** One change to the kernel. */
-export type Operation =
-  | { readonly do: "writeSysctl"; readonly path: string; readonly value: string }
-  | { readonly do: "setLink"; readonly ifindex: number; readonly settings: LinkSettings }
-  /** Without it, an answer for somebody else waits for up to 0.8 s. */
-  | { readonly do: "clearProxyDelay"; readonly ifindex: number; readonly family: 4 | 6 }
-  | { readonly do: "addAddress" | "deleteAddress"; readonly address: InterfaceAddress }
-  | { readonly do: "addRoute" | "deleteRoute"; readonly route: Route }
-  | { readonly do: "setNeighbour" | "deleteNeighbour"; readonly neighbour: Neighbour };
 
 /**
  * What has to change, in order, so that the kernel holds the plan. Nothing where it does already.
  *
  * Only what carries our protocol number is ever deleted, and only ports' links are changed. What belongs to a link that does
  * not exist is left out: that port is gone. The order: settings, links, what is too much, then addresses before the routes
- * that name them as their source, and old addresses at the end, because the kernel deletes such routes with them.
+ * that name them as their source, and old addresses at the end, because the kernel deletes such routes with them. A bridge that
+ * is made has no index yet: what belongs to it is found missing when the kernel is looked at again.
  */
 export function reconcile(state: KernelState, dump: KernelDump): Operation[] {
   const links = new Map(dump.links.map((link) => [link.ifindex, link]));
@@ -43,14 +40,20 @@ export function reconcile(state: KernelState, dump: KernelDump): Operation[] {
   const addresses = differ(state.addresses.filter(exists), dump.addresses, addressKey, sameAddress);
   const routes = differ(state.routes.filter(exists), dump.routes, routeKey, sameRoute);
   const neighbours = differ(state.neighbours.filter(exists), dump.neighbours, neighbourKey, sameNeighbour);
+  const stations = differBy(state.bridgeStations.filter(exists), dump.bridgeStations, stationKey);
+  const names = new Set(dump.links.map(({ name }) => name));
   return [
     ...sysctlOperations(state, dump),
+    ...surplusBridges(state.networks, dump.links),
+    ...state.bridges.filter(({ settings }) => !names.has(settings.name)).map((bridge) => ({ do: "addBridge", bridge }) as const),
     ...state.links.flatMap((wanted) => linkOperations(wanted, links.get(wanted.ifindex))),
     ...neighbours.surplus.map((neighbour) => ({ do: "deleteNeighbour", neighbour }) as const),
     ...[...routes.surplus, ...routes.different].map((route) => ({ do: "deleteRoute", route }) as const),
     ...addresses.missing.map((address) => ({ do: "addAddress", address }) as const),
     ...routes.missing.map((route) => ({ do: "addRoute", route }) as const),
     ...neighbours.missing.map((neighbour) => ({ do: "setNeighbour", neighbour }) as const),
+    ...stations.surplus.filter(isOnPort(state)).map((station) => ({ do: "deleteBridgeStation", station }) as const),
+    ...stations.missing.map((station) => ({ do: "addBridgeStation", station }) as const),
     ...addresses.surplus.map((address) => ({ do: "deleteAddress", address }) as const),
   ];
 }
@@ -74,20 +77,29 @@ function keepRouterAdvertisements(state: KernelState, { links }: KernelDump): Op
 }
 
 /** What makes a port's link what it should be. The last of them brings it up. */
-export function linkOperations({ ifindex, settings, ipv6 }: WantedLink, link: LinkState | undefined): Operation[] {
+export function linkOperations(wanted: WantedLink, link: LinkState | undefined): Operation[] {
   if (link === undefined) return [];
+  const { ifindex, settings, ipv6, bridge, bridgePort } = wanted;
   const operations: Operation[] = [];
-  if (link.ipv6 !== undefined && link.ipv6.disabled === ipv6) {
+  if (ipv6 !== undefined && link.ipv6?.disabled === ipv6) {
     operations.push({ do: "writeSysctl", path: `net/ipv6/conf/${link.name}/disable_ipv6`, value: ipv6 ? "0" : "1" });
   }
   const different = differentSettings(settings, link);
   if (different !== undefined) operations.push({ do: "setLink", ifindex, settings: different });
-  if (different?.alias !== undefined) {
+  if (different?.alias !== undefined && settings.ipv4?.proxyArp === 1) {
     operations.push({ do: "clearProxyDelay", ifindex, family: 4 });
-    if (ipv6) operations.push({ do: "clearProxyDelay", ifindex, family: 6 });
+    if (ipv6 === true) operations.push({ do: "clearProxyDelay", ifindex, family: 6 });
+  }
+  if (bridge !== undefined && !sameValues(bridge, link.bridge)) operations.push({ do: "setBridge", ifindex, settings: bridge });
+  if (bridgePort !== undefined && (different?.master !== undefined || !sameValues(bridgePort, link.bridgePort))) {
+    operations.push({ do: "setBridgePort", ifindex, settings: bridgePort });
   }
   if (!link.up) operations.push({ do: "setLink", ifindex, settings: { up: true } });
   return operations;
+}
+
+function sameValues<Value extends object>(wanted: Value, present: Value | undefined): boolean {
+  return present !== undefined && Object.entries(wanted).every(([key, value]) => present[key as keyof Value] === value);
 }
 
 /** Undefined where nothing differs. What a link cannot have (IPv4 settings without IPv4) is not asked of it. */
@@ -97,13 +109,15 @@ function differentSettings(wanted: LinkSettings, link: LinkState): LinkSettings 
   if (wanted.mtu !== undefined && wanted.mtu !== link.mtu) different.mtu = wanted.mtu;
   if (wanted.group !== undefined && wanted.group !== link.group) different.group = wanted.group;
   if (wanted.alias !== undefined && wanted.alias !== link.alias) different.alias = wanted.alias;
+  if (wanted.master !== undefined && wanted.master !== link.master) different.master = wanted.master;
   const { ipv4 } = link;
   if (wanted.ipv4 !== undefined && ipv4 !== undefined) {
     const entries = Object.entries(wanted.ipv4).filter(([name, value]) => ipv4[name as keyof typeof ipv4] !== value);
     if (entries.length > 0) different.ipv4 = Object.fromEntries(entries);
   }
-  if (link.ipv6 !== undefined && wanted.ipv6AddressGeneration !== link.ipv6.addressGeneration) {
-    different.ipv6AddressGeneration = wanted.ipv6AddressGeneration;
+  const { ipv6AddressGeneration } = wanted;
+  if (ipv6AddressGeneration !== undefined && link.ipv6 !== undefined && ipv6AddressGeneration !== link.ipv6.addressGeneration) {
+    different.ipv6AddressGeneration = ipv6AddressGeneration;
   }
   return Object.keys(different).length === 0 ? undefined : different;
 }
@@ -135,6 +149,29 @@ function differ<Value extends { readonly protocol: number }>(
   }
   const missing = [...wantedByKey].filter(([key]) => !satisfied.has(key)).map(([, value]) => value);
   return { missing, surplus, different };
+}
+
+/** As `differ` for what has no owner in the kernel. */
+function differBy<Value>(
+  wanted: readonly Value[],
+  present: readonly Value[],
+  keyOf: (value: Value) => string,
+): { readonly missing: readonly Value[]; readonly surplus: readonly Value[] } {
+  const [wantedKeys, presentKeys] = [new Set(wanted.map(keyOf)), new Set(present.map(keyOf))];
+  return {
+    missing: wanted.filter((value) => !presentKeys.has(keyOf(value))),
+    surplus: present.filter((value) => !wantedKeys.has(keyOf(value))),
+  };
+}
+
+function stationKey({ ifindex, mac }: BridgeStation): string {
+  return `${ifindex} ${formatMac(mac)}`;
+}
+
+/** Only guests' ports are ours: what others put behind theirs is none of our business. */
+function isOnPort({ links }: KernelState): (station: BridgeStation) => boolean {
+  const ports = new Set(links.filter(({ bridgePort }) => bridgePort !== undefined).map(({ ifindex }) => ifindex));
+  return ({ ifindex }) => ports.has(ifindex);
 }
 
 function addressKey({ ifindex, address, prefixLength }: InterfaceAddress): string {

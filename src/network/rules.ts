@@ -3,7 +3,7 @@ import type { Logger } from "../base/log.js";
 import { formatMac } from "../base/mac.js";
 import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
-import { BOUND_ARP, BOUND_IPV4, BOUND_IPV6, DELEGATED, setsOf, TABLES, TRAFFIC_SETS } from "./ruleset.js";
+import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, TRAFFIC_SETS } from "./ruleset.js";
 import type { Station } from "./state.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
@@ -39,8 +39,15 @@ export class Rules {
     await this.load(state);
   }
 
+  /** The table of bridges; nothing where there is none. */
+  async removeBridgeTable(): Promise<void> {
+    if (this.#firewall.fingerprint(BRIDGE_TABLE) !== "") await this.#firewall.load(NO_BRIDGE_RULESET);
+  }
+
   async #loadNow(state: () => KernelState): Promise<void> {
-    await this.#firewall.load(state().ruleset);
+    const { ruleset, networks } = state();
+    await this.#firewall.load(ruleset);
+    if (!networks.some(({ bridge }) => bridge !== undefined)) await this.removeBridgeTable();
     this.#fingerprint = this.#present();
     this.#fillSets(state());
   }
@@ -52,7 +59,7 @@ export class Rules {
   /** Makes the sets hold what is planned and nothing else; returns how many elements that changed. */
   #fillSets({ stations, traffic }: KernelState): number {
     const batch = this.#firewall.batch();
-    for (const set of [BOUND_IPV4, BOUND_IPV6, DELEGATED, BOUND_ARP]) {
+    for (const set of STATION_SETS) {
       const wanted = new Map(
         stations.filter((station) => setsOf(station).includes(set)).map((station) => [stationKey(station), station]),
       );
@@ -75,5 +82,5 @@ export class Rules {
 }
 
 function stationKey({ ifindex, mac, address }: Station): string {
-  return `${ifindex} ${formatMac(mac)} ${formatAddress(address)}`;
+  return `${ifindex} ${formatMac(mac)} ${address === undefined ? "" : formatAddress(address)}`;
 }

@@ -1,10 +1,10 @@
 /**
  * Theory of operation
  *
- * One table `inet tapnet`, and `arp tapnet` beside it, made from the networks alone: a guest adds elements to sets and never
- * a rule, so neither a packet nor an attach costs more with more guests. Which network a packet comes from or goes to is
- * told by the group of the link (`iifgroup`, `oifgroup`): a number in the packet's device, no look-up, and it survives a
- * renaming.
+ * One table `inet tapnet`, and `arp tapnet` beside it (and `bridge tapnet` where guests are on one), made from the networks
+ * alone: a guest adds elements to sets and never a rule, so neither a packet nor an attach costs more with more guests. Which
+ * network a packet comes from or goes to is told by the group of the link (`iifgroup`, `oifgroup`): a number in the packet's
+ * device, no look-up, and it survives a renaming.
  *
  *   prerouting (raw)   from a guest's link: only what is bound to it, else counted and dropped, before routing and conntrack
  *   input              guest to host: ping and DNS at the gateway, and what answers the host
@@ -24,6 +24,7 @@ import type { ElementPart, SetElement } from "../base/set-element.js";
 import type { Ruleset, SetKey, TableKey } from "./kernel.js";
 import type { Network } from "./model.js";
 import { composeArp } from "./ruleset/arp.js";
+import { ADVERTISED, composeBridge, onBridges } from "./ruleset/bridge.js";
 import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
@@ -36,7 +37,9 @@ import { NO_TRAFFIC, type Traffic } from "./traffic.js";
 
 export { ARP_TABLE, TABLE } from "./ruleset/table.js";
 
-export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE];
+/** There while a network of kind `bridge` is: not every kernel has the family. */
+export const BRIDGE_TABLE: TableKey = { family: "bridge", name: "tapnet" };
+export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE, BRIDGE_TABLE];
 
 /** Sets that hold what each guest may send. */
 export const BOUND_IPV4: SetKey = { table: TABLE, name: "bound4" };
@@ -44,6 +47,18 @@ export const BOUND_IPV6: SetKey = { table: TABLE, name: "bound6" };
 /** First addresses of delegated prefixes. */
 export const DELEGATED: SetKey = { table: TABLE, name: "delegated" };
 export const BOUND_ARP: SetKey = { table: ARP_TABLE, name: "bound" };
+/** What each guest on a bridge may send there. */
+export const BRIDGED_IPV4: SetKey = { table: BRIDGE_TABLE, name: "bound4" };
+export const BRIDGED_IPV6: SetKey = { table: BRIDGE_TABLE, name: "bound6" };
+/** What it may advertise: the same as `BRIDGED_IPV6`, as nft wants to have it. */
+const BRIDGED_TARGETS: SetKey = { table: BRIDGE_TABLE, name: "targets" };
+export const BRIDGED_MACS: SetKey = { table: BRIDGE_TABLE, name: "macs" };
+
+/** All sets of stations. */
+export const STATION_SETS: readonly SetKey[] = [
+  ...[BOUND_IPV4, BOUND_IPV6, DELEGATED, BOUND_ARP],
+  ...[BRIDGED_IPV4, BRIDGED_IPV6, BRIDGED_TARGETS, BRIDGED_MACS],
+];
 
 /** Sets and maps that hold what `Traffic` has of guests. */
 export const TRAFFIC_SETS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin }) => [
@@ -54,30 +69,30 @@ export const TRAFFIC_SETS: readonly SetKey[] = Object.values(FORWARD_SETS).flatM
 
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {
+  if (station.address === undefined) return [BRIDGED_MACS];
+  if (station.bridged === true) return typeof station.address === "number" ? [BRIDGED_IPV4] : [BRIDGED_IPV6, BRIDGED_TARGETS];
   if (typeof station.address === "number") return [BOUND_IPV4, BOUND_ARP];
   return [station.delegated === true ? DELEGATED : BOUND_IPV6];
 }
 
-/** Both tables as they should be, elements included; carried out it replaces what is there in one go. */
+/** All tables as they should be, elements included; carried out it replaces what is there in one go. */
 export function composeRuleset(
   networks: readonly Network[],
   stations: readonly Station[],
   traffic: Traffic = NO_TRAFFIC,
 ): Ruleset {
   const sorted = networks.toSorted((one, other) => (one.name < other.name ? -1 : 1));
-  const ipv4 = stations.filter(({ address }) => typeof address === "number").map(elementOf);
-  const ipv6 = stations.filter((station) => setsOf(station).includes(BOUND_IPV6)).map(elementOf);
-  const delegated = stations.filter((station) => setsOf(station).includes(DELEGATED)).map(elementOf);
+  const elementsOf = (set: SetKey): Word[] => stations.filter((station) => setsOf(station).includes(set)).map(elementOf);
+  // The host's own rules are in force on bridges that others have made.
+  const ours = sorted.filter(({ bridge }) => bridge?.existing !== true);
 
   const table = new TableWriter(TABLE);
-  composeGuard(table, sorted);
-  table.elements(BOUND_IPV4.name, ipv4);
-  table.elements(BOUND_IPV6.name, ipv6);
-  table.elements(DELEGATED.name, delegated);
-  composeInput(table, sorted, traffic.forwards);
-  composeForward(table, sorted, traffic.forwards);
-  composeMasquerade(table, sorted);
-  composePortForwards(table, sorted, traffic.forwards);
+  composeGuard(table, ours);
+  for (const set of [BOUND_IPV4, BOUND_IPV6, DELEGATED]) table.elements(set.name, elementsOf(set));
+  composeInput(table, ours, traffic.forwards);
+  composeForward(table, ours, traffic.forwards);
+  composeMasquerade(table, ours);
+  composePortForwards(table, ours, traffic.forwards);
   for (const { name } of TRAFFIC_SETS) {
     const placed = traffic.elements.filter(({ set }) => set.name === name);
     table.elements(
@@ -87,13 +102,20 @@ export function composeRuleset(
   }
 
   const arp = new TableWriter(ARP_TABLE);
-  composeArp(arp);
-  arp.elements(BOUND_ARP.name, ipv4);
-  return { nftables: [...table.commands(), ...arp.commands()] };
+  composeArp(arp, ours);
+  arp.elements(BOUND_ARP.name, elementsOf(BOUND_ARP));
+
+  const bridged = onBridges(sorted);
+  if (bridged.length === 0) return { nftables: [...table.commands(), ...arp.commands()] };
+  const bridge = new TableWriter(BRIDGE_TABLE);
+  composeBridge(bridge, bridged);
+  for (const set of [BRIDGED_IPV4, BRIDGED_IPV6, BRIDGED_MACS]) bridge.elements(set.name, elementsOf(set));
+  return { nftables: [...table.commands(), ...arp.commands(), ...bridge.commands()], text: ADVERTISED };
 }
 
-/** What removes both tables, whether they are there or not. */
-export const EMPTY_RULESET: Ruleset = { nftables: TABLES.flatMap(removeTable) };
+/** What removes the tables that every kernel has, whether they are there or not. */
+export const EMPTY_RULESET: Ruleset = { nftables: [TABLE, ARP_TABLE].flatMap(removeTable) };
+export const NO_BRIDGE_RULESET: Ruleset = { nftables: removeTable(BRIDGE_TABLE) };
 
 function wordOf({ key, data }: SetElement): Word {
   const words = key.map(partWord);
@@ -113,5 +135,6 @@ function partWord(part: ElementPart): Word {
 }
 
 function elementOf({ ifindex, mac, address }: Station): Word {
+  if (address === undefined) return concat(ifindex, formatMac(mac));
   return concat(ifindex, formatMac(mac), formatAddress(address));
 }

@@ -1,6 +1,8 @@
 /** What the kernel should hold, in parts: for a network, for a port, for one binding. `plan` puts them together. */
 import { type Ipv6Address, isLinkLocalIpv6 } from "../base/ipv6-address.js";
 import {
+  type BridgePortSettings,
+  type BridgeStation,
   hostPrefix,
   type InterfaceAddress,
   type IpAddress,
@@ -12,7 +14,8 @@ import {
 import type { Mac } from "../base/mac.js";
 import { type Ipv6Prefix, ipv6InPrefix, type Prefix } from "../base/prefix.js";
 import { formatPortAlias } from "./alias.js";
-import { type Binding, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
+import { portMacOf } from "./define.js";
+import { type Binding, type Bridge, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
 
 /** The loopback has this index in every network namespace. */
 export const LOOPBACK_IFINDEX = 1;
@@ -20,29 +23,45 @@ export const LOOPBACK_IFINDEX = 1;
 const LAST_RESORT_METRIC = 0xff00_0000;
 const IPV6_MASK: Ipv6Address = (1n << 128n) - 1n;
 const LINK_LOCAL_PREFIX: Ipv6Address = 0xfe80n << 112n;
+const LINK_LOCAL_LENGTH = 64;
 /** IPv6 writes its default metric down. */
 const IPV6_METRIC = 1024;
+/** On a bridge of others the host mostly has a route to the prefix already, which is to stay the better one. */
+const BESIDE_OTHERS_METRIC = 2048;
 
 /** What a guest may send: this source from this MAC address on this link. An element of the guard's sets. */
 export interface Station {
   readonly ifindex: number;
   readonly mac: Mac;
-  readonly address: IpAddress;
+  /** Undefined for the MAC address alone, on a bridge. */
+  readonly address: IpAddress | undefined;
+  /** The link is a port of a bridge: it is guarded there. */
+  readonly bridged?: boolean;
   /** The address is that of a delegated prefix: every source inside it. */
   readonly delegated?: boolean;
 }
 
-/** What one binding puts into the kernel. */
+/** What one binding puts into the kernel. Guests on a bridge find each other: there is neither route nor neighbour. */
 export interface BindingState {
-  readonly route: Route;
-  readonly neighbour: Neighbour;
+  readonly route: Route | undefined;
+  readonly neighbour: Neighbour | undefined;
   readonly station: Station;
   /** The host answers for the address on the uplink. */
   readonly proxy: Neighbour | undefined;
 }
 
-/** The gateway's addresses: once, on the loopback. On each port they would be a long list of local routes. */
-export function gatewayAddresses(network: Network): InterfaceAddress[] {
+/** What one MAC address of a guest on a bridge puts into the kernel, whatever its addresses are. */
+export interface StationState {
+  readonly station: Station;
+  readonly bridgeStation: BridgeStation;
+}
+
+/**
+ * The gateway's addresses: once, on the loopback. On each port they would be a long list of local routes. On a bridge, with
+ * the prefix, since its guests are on that link.
+ */
+export function gatewayAddresses(network: Network, interfaces: ReadonlyMap<string, number>): InterfaceAddress[] {
+  if (network.bridge !== undefined) return bridgeAddresses(network, interfaces.get(network.bridge.name));
   const addresses = [network.gatewayIpv4, network.gatewayIpv6].filter((address) => address !== undefined);
   return addresses.map((address) => ({
     ifindex: LOOPBACK_IFINDEX,
@@ -52,8 +71,31 @@ export function gatewayAddresses(network: Network): InterfaceAddress[] {
   }));
 }
 
-/** What is not a guest's host route leads nowhere: an unknown address of a pool never leaks to the uplink. */
-export function poolRoutes(network: Network): Route[] {
+function bridgeAddresses(network: Network, ifindex: number | undefined): InterfaceAddress[] {
+  if (ifindex === undefined) return [];
+  const { ipv4, gatewayIpv4, ipv6, gatewayIpv6, bridge } = network;
+  const addresses: InterfaceAddress[] = [];
+  const add = (address: IpAddress | undefined, prefixLength = 0): void => {
+    if (address !== undefined) addresses.push({ ifindex, address, prefixLength, protocol: PROTOCOL });
+  };
+  add(gatewayIpv4, ipv4?.prefixLength);
+  add(gatewayIpv6, ipv6?.prefixLength);
+  if (hasIpv6(network) && bridge?.existing === false) add(linkLocalOf(network.gatewayMac), LINK_LOCAL_LENGTH);
+  return addresses;
+}
+
+/** The link-local address that a MAC address makes (RFC 4291 App. A). */
+export function linkLocalOf(mac: Mac): Ipv6Address {
+  const whole = BigInt(mac);
+  return LINK_LOCAL_PREFIX | ((((whole >> 24n) << 40n) | (0xfffen << 24n) | (whole & 0xff_ffffn)) ^ (1n << 57n));
+}
+
+/**
+ * What is not a guest's host route leads nowhere: an unknown address of a pool never leaks to the uplink. On a bridge all of
+ * it is on that link.
+ */
+export function poolRoutes(network: Network, interfaces: ReadonlyMap<string, number>): Route[] {
+  if (network.bridge !== undefined) return onLinkRoutes(network, network.bridge, interfaces.get(network.bridge.name));
   // What is of the uplink's own subnet leads there.
   const ownPools = network.answerOnUplink ? [] : [network.ipv4, network.ipv6];
   const prefixes: (Prefix | undefined)[] = [...ownPools, network.delegation?.pool];
@@ -71,14 +113,30 @@ export function poolRoutes(network: Network): Route[] {
     }));
 }
 
+function onLinkRoutes(network: Network, bridge: Bridge, ifindex: number | undefined): Route[] {
+  if (ifindex === undefined) return [];
+  const routes: Route[] = [];
+  const add = (prefix: Prefix | undefined, preferredSource: IpAddress | undefined, metric: number): void => {
+    if (prefix === undefined || preferredSource === undefined) return;
+    const onLink = { type: "unicast", ifindex, via: undefined, table: MAIN_TABLE, protocol: PROTOCOL } as const;
+    routes.push({ ...onLink, prefix, preferredSource, metric: bridge.existing ? BESIDE_OTHERS_METRIC : metric });
+  };
+  add(network.ipv4, network.gatewayIpv4, 0);
+  add(network.ipv6, network.gatewayIpv6, IPV6_METRIC);
+  const linkLocal: Ipv6Prefix = { family: 6, address: LINK_LOCAL_PREFIX, prefixLength: LINK_LOCAL_LENGTH };
+  if (hasIpv6(network) && !bridge.existing) add(linkLocal, linkLocalOf(network.gatewayMac), IPV6_METRIC + ifindex);
+  return routes;
+}
+
 /** Whether the kernel takes part in IPv6 on this network's ports. */
 export function hasIpv6(network: Network): boolean {
   return network.ipv6 !== undefined;
 }
 
 /** Settings of a port's link, besides being up. */
-export function portSettings(port: Pick<Port, "guest" | "network">): LinkSettings {
+export function portSettings(port: Pick<Port, "guest" | "network">, interfaces: ReadonlyMap<string, number>): LinkSettings {
   const { network } = port;
+  if (network.bridge !== undefined) return bridgedPortSettings(port, interfaces.get(network.bridge.name));
   return {
     mac: network.gatewayMac,
     mtu: network.mtu,
@@ -90,23 +148,57 @@ export function portSettings(port: Pick<Port, "guest" | "network">): LinkSetting
 }
 
 /**
+ * On a bridge the link only carries frames. Its own MAC address begins as high as one can: a bridge without a fixed address takes
+ * the lowest of its ports'.
+ */
+function bridgedPortSettings({ guest, network }: Pick<Port, "guest" | "network">, master: number | undefined): LinkSettings {
+  return {
+    mac: portMacOf(network.name, guest),
+    mtu: network.mtu,
+    group: network.group,
+    alias: formatPortAlias({ guest, network: network.name }),
+    master,
+  };
+}
+
+/** What a guest's port of a bridge is set to: stations are known by hand (`StationState`), so nobody takes another's place. */
+export function bridgePortSettings(network: Network): BridgePortSettings {
+  return { learning: false, flood: false, guard: network.bridge?.stp === true };
+}
+
+/** The MAC addresses that a guest on a bridge may send from. */
+export function stationStates(port: Pick<Port, "ifindex" | "network" | "bindings" | "station">): StationState[] {
+  if (port.network.bridge === undefined) return [];
+  const macs = new Set(port.bindings.map(({ mac }) => mac));
+  if (port.station !== undefined) macs.add(port.station);
+  return [...macs].map((mac) => stationState(port.ifindex, mac));
+}
+
+export function stationState(ifindex: number, mac: Mac): StationState {
+  return { station: { ifindex, mac, address: undefined, bridged: true }, bridgeStation: { ifindex, mac } };
+}
+
+/**
  * The gateway's link-local address, which every port of an IPv6 network has: so the kernel confirms the router while the
  * daemon is away. It is why an IPv6 port costs a little more with every other one: the kernel keeps all copies in one list.
  */
 export function portAddresses(port: Pick<Port, "ifindex" | "network">): InterfaceAddress[] {
-  if (!hasIpv6(port.network)) return [];
+  if (!hasIpv6(port.network) || port.network.bridge !== undefined) return [];
   return [{ ifindex: port.ifindex, address: GATEWAY_LINK_LOCAL, prefixLength: 128, protocol: PROTOCOL }];
 }
 
 export function bindingState(
   port: Pick<Port, "ifindex" | "network">,
   { address, mac }: Binding,
-  uplinks: ReadonlyMap<string, number>,
+  interfaces: ReadonlyMap<string, number>,
 ): BindingState {
   const { ifindex, network } = port;
+  if (network.bridge !== undefined) {
+    return { route: undefined, neighbour: undefined, station: { ifindex, mac, address, bridged: true }, proxy: undefined };
+  }
   const delegated = delegatedPrefix(network, address);
   if (delegated !== undefined) return delegatedState(ifindex, delegated, mac);
-  const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? uplinks.get(network.uplink) : undefined;
+  const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? interfaces.get(network.uplink) : undefined;
   const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
   return {
     route: linkLocal ? linkLocalRoute(ifindex, address) : guestRoute(port, address),

@@ -17,13 +17,15 @@ import type { Logger } from "../base/log.js";
 import { formatPrefix } from "../base/prefix.js";
 import { parsePortAlias } from "./alias.js";
 import { apply, type OperationFailure } from "./apply.js";
+import { bridgeLinks, usableBridgeLinks } from "./bridge.js";
 import type { Firewall, Kernel, Subscription, Sysctl } from "./kernel.js";
 import { type Network, type Port, PROTOCOL } from "./model.js";
-import { hostSysctls, type KernelState, plan } from "./plan.js";
-import { type KernelDump, linkOperations, type Operation, reconcile } from "./reconcile.js";
+import type { Operation } from "./operation.js";
+import { hostSysctls, type KernelState, plan, wantedPort } from "./plan.js";
+import { type KernelDump, linkOperations, reconcile } from "./reconcile.js";
 import { Rules } from "./rules.js";
 import { EMPTY_RULESET } from "./ruleset.js";
-import { gatewayAddresses, hasIpv6, LOOPBACK_IFINDEX, poolRoutes, portSettings } from "./state.js";
+import { gatewayAddresses, LOOPBACK_IFINDEX, poolRoutes } from "./state.js";
 import type { Traffic } from "./traffic.js";
 
 /** Who knows what is attached. */
@@ -56,8 +58,8 @@ const NAMED_IN_LOG = 5;
 
 /** Keeps the kernel as the plan says. */
 export class Upkeep {
-  /** Indices of the networks' uplinks that exist, by name. */
-  readonly uplinks = new Map<string, number>();
+  /** Indices of the networks' uplinks, bridges and bridges' ports that exist, by name. */
+  readonly interfaces = new Map<string, number>();
   readonly #options: UpkeepOptions;
   readonly #ports: PortSource;
   readonly #rules: Rules;
@@ -66,6 +68,8 @@ export class Upkeep {
   #timer: Timer | undefined;
   #repairedAtMs = Number.NEGATIVE_INFINITY;
   #rulesSuspect = false;
+  /** What was said of bridges last: it is said once. */
+  #complaints: readonly string[] = [];
 
   constructor(options: UpkeepOptions, ports: PortSource) {
     this.#options = options;
@@ -126,21 +130,31 @@ export class Upkeep {
   async cleanup(): Promise<void> {
     this.stop();
     const { kernel, sysctl, firewall } = this.#options;
-    const nothing = plan({ networks: [], ports: [], uplinks: this.uplinks });
+    const nothing = plan({ networks: [], ports: [], interfaces: this.interfaces });
     const dump = this.#dump();
     apply(reconcile(nothing, dump), kernel, sysctl);
     const batch = kernel.batch();
     for (const { ifindex, alias } of dump.links) {
-      if (parsePortAlias(alias) !== undefined) batch.releaseLink(ifindex, { alias: "", group: 0, up: false });
+      if (parsePortAlias(alias) !== undefined) batch.releaseLink(ifindex, { alias: "", group: 0, up: false, master: 0 });
     }
     // Kernels before 5.18 do not keep who made an address.
-    for (const network of this.#networks) for (const address of gatewayAddresses(network)) batch.deleteAddress(address);
+    for (const address of this.#networks.flatMap((network) => gatewayAddresses(network, this.interfaces)))
+      batch.deleteAddress(address);
     const failures = batch.send();
     await firewall.load(EMPTY_RULESET);
+    await this.#rules.removeBridgeTable();
     if (failures.length > 0) throw failures[0].error;
   }
 
   #repair(): { readonly operations: readonly Operation[]; readonly failures: OperationFailure[] } {
+    const first = this.#repairOnce();
+    if (!first.operations.some((operation) => operation.do === "addBridge")) return first;
+    // Now that the bridge has an index, its ports and addresses can be told.
+    const second = this.#repairOnce();
+    return { operations: [...first.operations, ...second.operations], failures: [...first.failures, ...second.failures] };
+  }
+
+  #repairOnce(): { readonly operations: readonly Operation[]; readonly failures: OperationFailure[] } {
     const { kernel, sysctl, log } = this.#options;
     const dump = this.#dump();
     const present = new Set(dump.links.map(({ ifindex }) => ifindex));
@@ -153,22 +167,32 @@ export class Upkeep {
 
   #plan(): KernelState {
     const traffic = this.#options.traffic?.();
-    return plan({ networks: this.#networks, ports: this.#ports.list(), uplinks: this.uplinks, traffic });
+    return plan({ networks: this.#networks, ports: this.#ports.list(), interfaces: this.interfaces, traffic });
   }
 
   #dump(): KernelDump {
     const { kernel, sysctl } = this.#options;
-    const links = kernel.dumpLinks();
-    this.uplinks.clear();
+    const [links, addresses] = [kernel.dumpLinks(), kernel.dumpAddresses()];
+    this.interfaces.clear();
     const names = new Set(this.#networks.map(({ uplink }) => uplink));
-    for (const { name, ifindex } of links) if (names.has(name)) this.uplinks.set(name, ifindex);
+    for (const { name, ifindex } of links) if (names.has(name)) this.interfaces.set(name, ifindex);
+    const hasBridges = this.#networks.some(({ bridge }) => bridge !== undefined);
+    if (hasBridges) this.#findBridges(links, addresses);
     const sysctls = new Map<string, string>();
     for (const { path } of hostSysctls(this.#networks)) {
       const value = sysctl.read(path);
       if (value !== undefined) sysctls.set(path, value);
     }
     const routes = kernel.dumpRoutes(PROTOCOL);
-    return { links, addresses: kernel.dumpAddresses(), routes, neighbours: kernel.dumpNeighbours(), sysctls };
+    const bridgeStations = hasBridges ? kernel.dumpBridgeStations() : [];
+    return { links, addresses, routes, neighbours: kernel.dumpNeighbours(), bridgeStations, sysctls };
+  }
+
+  #findBridges(links: readonly LinkState[], addresses: readonly InterfaceAddress[]): void {
+    const { usable, complaints } = usableBridgeLinks(this.#networks, links, addresses);
+    for (const [name, ifindex] of usable) this.interfaces.set(name, ifindex);
+    for (const complaint of complaints) if (!this.#complaints.includes(complaint)) this.#options.log.warn({}, complaint);
+    this.#complaints = complaints;
   }
 
   #watch(): void {
@@ -191,7 +215,9 @@ export class Upkeep {
 
   #onLink(link: LinkState, deleted: boolean): void {
     const isUplink = this.#networks.some(({ uplink }) => uplink === link.name);
-    if (isUplink && this.uplinks.get(link.name) !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
+    const known = this.interfaces.get(link.name);
+    if (isUplink && known !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
+    if (this.#isOfBridge(link.name) && (deleted || known !== link.ifindex || this.#differsFromBridge(link))) this.#lookSoon();
     const port = this.#ports.get(link.ifindex);
     if (port === undefined) return;
     if (deleted) {
@@ -199,20 +225,37 @@ export class Upkeep {
       return;
     }
     if (link.name !== port.ifname) this.#ports.linkRenamed(link.ifindex, link.name);
-    if (differs(port, link) && differs(port, this.#options.kernel.link(link.ifindex))) this.#lookSoon();
+    if (this.#differs(port, link) && this.#differs(port, this.#options.kernel.link(link.ifindex))) this.#lookSoon();
+  }
+
+  #isOfBridge(name: string): boolean {
+    return this.#networks.some(({ bridge }) => bridge !== undefined && (bridge.name === name || bridge.ports.includes(name)));
+  }
+
+  /** What a notification says is looked at again: it may be older than what we did since. */
+  #differsFromBridge(link: LinkState): boolean {
+    const wanted = bridgeLinks(this.#networks, this.interfaces).find(({ ifindex }) => ifindex === link.ifindex);
+    if (wanted === undefined || linkOperations(wanted, link).length === 0) return false;
+    return linkOperations(wanted, this.#options.kernel.link(link.ifindex)).length > 0;
+  }
+
+  #differs(port: Port, link: LinkState | undefined): boolean {
+    return linkOperations(wantedPort(port, this.interfaces), link).length > 0;
   }
 
   #onAddressDeleted({ ifindex, address }: InterfaceAddress): void {
     const isGateway = this.#networks.some(({ gatewayIpv4, gatewayIpv6 }) => gatewayIpv4 === address || gatewayIpv6 === address);
-    if ((isGateway && ifindex === LOOPBACK_IFINDEX) || this.#ports.get(ifindex) !== undefined) this.#lookSoon();
+    const isOurs = ifindex === LOOPBACK_IFINDEX || [...this.interfaces.values()].includes(ifindex);
+    if ((isGateway && isOurs) || this.#ports.get(ifindex) !== undefined) this.#lookSoon();
   }
 
   #onRouteDeleted(route: Route): void {
     if (route.protocol !== PROTOCOL) return;
     const port = this.#ports.get(route.ifindex);
+    const poolsOf = (network: Network): readonly Route[] => poolRoutes(network, this.interfaces);
     const wanted =
       port === undefined
-        ? this.#networks.flatMap(poolRoutes).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
+        ? this.#networks.flatMap(poolsOf).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
         : port.bindings.some(({ address }) => address === route.prefix.address);
     if (wanted) this.#lookSoon();
   }
@@ -244,9 +287,4 @@ export class Upkeep {
       log.error({ error: errorMessage(error) }, "kernel state could not be put back");
     }
   }
-}
-
-function differs(port: Port, link: LinkState | undefined): boolean {
-  const wanted = { ifindex: port.ifindex, settings: portSettings(port), ipv6: hasIpv6(port.network) };
-  return linkOperations(wanted, link).length > 0;
 }

@@ -8,11 +8,12 @@
  * we made is notified like any other: the kernel does not say reliably whose it was, so a watcher compares and does not
  * guess.
  */
-import type { InterfaceAddress, LinkState, Neighbour, Route, TunState } from "../base/kernel-objects.js";
+import type { BridgeStation, InterfaceAddress, LinkState, Neighbour, Route, TunState } from "../base/kernel-objects.js";
 import { eachMessage, messageError, NetlinkSocket, type NetlinkSubscription } from "./netlink.js";
 import { AF_INET, AF_INET6 } from "./rtnetlink/address-bytes.js";
 import { ADDRESS_MESSAGE, parseAddress, writeAddressDump } from "./rtnetlink/addresses.js";
 import { RouteBatch } from "./rtnetlink/batch.js";
+import { parseBridgeStation, writeBridgeStationDump } from "./rtnetlink/bridges.js";
 import { LINK_MESSAGE, parseLink, writeLinkDump, writeLinkGet } from "./rtnetlink/links.js";
 import { MessageWriter } from "./rtnetlink/message.js";
 import { parseNeighbour, writeNeighbourDump } from "./rtnetlink/neighbours.js";
@@ -20,7 +21,6 @@ import { parseRoute, ROUTE_MESSAGE, writeRouteDump } from "./rtnetlink/routes.js
 import { parseTun } from "./rtnetlink/tun.js";
 
 export { type RequestFailure, RouteBatch } from "./rtnetlink/batch.js";
-export type { BridgeSettings } from "./rtnetlink/links.js";
 export type { NeighbourTableSettings } from "./rtnetlink/neighbours.js";
 export type { RouteKey } from "./rtnetlink/routes.js";
 
@@ -65,6 +65,11 @@ export class Rtnetlink {
     return [false, true].flatMap((proxy) =>
       this.#bothFamilies((writer, family) => writeNeighbourDump(writer, family, proxy), parseNeighbour),
     );
+  }
+
+  /** Stations that were put behind ports of bridges by hand, to stay there. */
+  dumpBridgeStations(): BridgeStation[] {
+    return read(this.#socket.dump(compose(writeBridgeStationDump)), parseBridgeStation);
   }
 
   /** One link by its index or any of its names; undefined where there is none. */

@@ -46,3 +46,21 @@ function copyingQemu(near: string, far: string): string[] {
 function datagrams(local: string, remote: string): string {
   return `dgram,id=far,local.type=unix,local.path=${local},remote.type=unix,remote.path=${remote}`;
 }
+
+/**
+ * As `attachNamespace`, but by a veth pair instead of a TAP and two QEMUs: what is behind the port cannot tell, and a flood of frames
+ * gets through. `hook` is called as QEMU would.
+ */
+export async function attachVeth(server: Host, guest: Host, mac: string, options: VethOptions = {}): Promise<void> {
+  const { port = `tn-${guest.name}`, ifname = "eth0" } = options;
+  await server.ip(`link add ${port} type veth peer name ${ifname} netns ${guest.namespace}`);
+  await guest.ip(`link set ${ifname} address ${mac}`);
+  await server.must(hook("qemu-ifup"), port);
+  await guest.ip(`link set ${ifname} up`);
+}
+
+export interface VethOptions {
+  readonly port?: string;
+  /** The guest's side. */
+  readonly ifname?: string;
+}

@@ -116,7 +116,13 @@ function checkForwards(guest: GuestConfiguration, network: NetworkConfiguration 
 }
 
 /** Why guests of a network cannot have forwards; undefined where they can. */
-export function explainNoForwards({ name, kind }: Pick<NetworkConfiguration, "name" | "kind">): string | undefined {
+export function explainNoForwards({
+  name,
+  kind,
+  wayOut,
+}: Pick<NetworkConfiguration, "name" | "kind" | "wayOut">): string | undefined {
+  if (kind === "bridge" && wayOut === "none")
+    return `lead into network ${name}, whose guests the host is not the router of; remove them, or give it way-out: nat`;
   if (kind === "isolated" || kind === "private")
     return `lead into network ${name} of kind ${kind}, which nothing enters; remove them, or take kind: nat`;
   return undefined;

@@ -4,6 +4,7 @@ import type { Dhcp6Configuration, DhcpConfiguration, Ipv6Delegation, NetworkConf
 import type { ConfigDocument } from "../document.js";
 import { formatIpv4Range } from "../schema/addresses.js";
 import type { NetworkInput } from "../schema/network.js";
+import { checkBridge } from "./bridge.js";
 import { checkDhcp } from "./dhcp.js";
 import { explainUnusable, hostRange } from "./ranges.js";
 
@@ -44,6 +45,9 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     );
   }
   const gatewayIpv4 = checkGateway(input, ipv4, name, document);
+  const dhcp = completeDhcp(input, ipv4, gatewayIpv4, name, document);
+  const dhcp6 = dhcp6Of(input);
+  const answers = { dhcp: dhcp !== undefined || dhcp6 !== undefined, dns: input.dns !== false };
   return {
     name,
     kind: input.kind,
@@ -52,6 +56,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     ipv6: input.ipv6,
     delegation: checkDelegation(input, path, document),
     gatewayMac: input["gateway-mac"],
+    ...checkBridge(input, path, answers, document),
     uplink: input.uplink,
     answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
@@ -59,8 +64,8 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     guests: input.guests,
     isolateGuests: input.isolate === "guests",
     serve: input.serve,
-    dhcp: completeDhcp(input, ipv4, gatewayIpv4, name, document),
-    dhcp6: dhcp6Of(input),
+    dhcp,
+    dhcp6,
     dns:
       input.dns === false
         ? undefined
@@ -84,8 +89,9 @@ function completeDhcp(
   return checkDhcp(input.dhcp, { document, path: ["networks", name, "dhcp"], prefix, gateway });
 }
 
-function dhcp6Of({ ipv6, dhcp }: NetworkInput): Dhcp6Configuration | undefined {
-  if (dhcp === false || ipv6 === undefined) return undefined;
+function dhcp6Of({ ipv6, dhcp, bridge }: NetworkInput): Dhcp6Configuration | undefined {
+  // On a bridge of others the router is another machine, and says where addresses come from.
+  if (dhcp === false || ipv6 === undefined || bridge?.existing === true) return undefined;
   const { lease, offer, quarantine, authoritative } = dhcp;
   const rapidCommit = dhcp["rapid-commit"];
   return { leaseSeconds: lease, offerSeconds: offer, quarantineSeconds: quarantine, authoritative, rapidCommit };
@@ -125,7 +131,7 @@ function checkGateway(
     return undefined;
   }
   const usable = hostRange(prefix);
-  if (input.gateway === undefined) return usable.first;
+  if (input.gateway === undefined) return input.bridge?.existing === true ? undefined : usable.first;
   const offSubnet = input.dhcp !== false && input.dhcp.netmask === "host";
   if (!ipv4InPrefix(input.gateway, prefix)) {
     if (offSubnet) return input.gateway;

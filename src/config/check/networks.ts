@@ -1,4 +1,5 @@
 import { formatPrefix, lastIpv4, lastIpv6, type Prefix } from "../../base/prefix.js";
+import { bridgeNameOf } from "../../network/define.js";
 import type { NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import { suggestion } from "../spelling.js";
@@ -11,6 +12,7 @@ export function checkNetworksTogether(
 ): void {
   checkOverlaps(networks, "ipv4", document);
   checkOverlaps(networks, "ipv6", document);
+  checkBridges(networks, document);
   const servedBy = new Map<string, string>();
   for (const network of networks) {
     for (const [index, ifname] of network.serve.entries()) {
@@ -27,6 +29,30 @@ export function checkNetworksTogether(
         `there is no network ${seen}; ${suggestion(seen, names)}`,
       );
     }
+  }
+}
+
+/** A bridge, and a port of one, belongs to one network; and what is a port of a bridge is nothing else. */
+function checkBridges(networks: readonly NetworkConfiguration[], document: ConfigDocument): void {
+  const owners = new Map<string, string>();
+  const take = (ifname: string, owner: string, path: readonly (string | number)[]): void => {
+    const other = owners.get(ifname);
+    if (other !== undefined) document.problem(path, `${ifname} belongs to network ${other} already; each network needs its own`);
+    owners.set(ifname, owner);
+  };
+  for (const { name, bridge } of networks) {
+    if (bridge === undefined) continue;
+    take(bridge.name ?? bridgeNameOf(name), name, ["networks", name, "bridge", "name"]);
+    for (const [index, port] of bridge.ports.entries()) take(port, name, ["networks", name, "bridge", "ports", index]);
+  }
+  for (const { name, uplink } of networks) {
+    const owner = uplink === undefined ? undefined : owners.get(uplink);
+    if (owner === undefined || networks.find((network) => network.name === owner)?.bridge?.ports.includes(uplink ?? "") !== true)
+      continue;
+    document.problem(
+      ["networks", name, "uplink"],
+      `${uplink} is a port of the bridge of network ${owner}; take the bridge itself`,
+    );
   }
 }
 

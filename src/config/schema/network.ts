@@ -2,12 +2,14 @@ import { z } from "zod";
 import { guestIpv4Prefix, guestIpv6Prefix, ipv4, mac } from "./addresses.js";
 import { dhcp } from "./dhcp.js";
 import { networkDns } from "./dns.js";
-import { domain, ifname } from "./names.js";
+import { boundedDuration, domain, ifname } from "./names.js";
 import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `networks:`. */
 
 export const NETWORK_KINDS = ["nat", "routed", "isolated", "private", "bridge"] as const;
+
+export const WAYS_OUT = ["none", "nat", "routed"] as const;
 
 /** A section that `false` switches off. */
 function switchable<Value extends object>(inner: z.ZodType<Value, unknown>): z.ZodType<Value | false, unknown> {
@@ -20,6 +22,20 @@ const delegation = section({
   length: wholeNumber("the length of each prefix", 8, 64).default(64),
 });
 
+/** The standard has 4 to 30 seconds (IEEE 802.1D-2004 §17.14); without a spanning tree there is nothing to wait for. */
+const forwardDelay = boundedDuration("how long a new port is only listened to", 0, 30, "30s is the most");
+
+const bridge = z.preprocess(
+  (value) => (typeof value === "string" ? { name: value } : value),
+  section({
+    name: ifname.optional().describe("the bridge; br- and the network's name unless said"),
+    existing: flag("others make it: it is used as it is").default(false),
+    ports: oneOrMore(ifname, "eth1").default([]).describe("further interfaces that become its ports"),
+    stp: flag("takes part in the spanning tree").default(false),
+    "forward-delay": forwardDelay.optional(),
+  }),
+);
+
 export const network = section({
   kind: choice("what the network can reach", NETWORK_KINDS).default("nat"),
   ipv4: guestIpv4Prefix.optional().describe("the guests' addresses"),
@@ -27,6 +43,9 @@ export const network = section({
   "gateway-mac": mac.optional().describe("our MAC address on the guests' side"),
   ipv6: guestIpv6Prefix.optional().describe("the guests' IPv6 addresses"),
   delegate: delegation.optional().describe("prefixes for guests that are routers themselves, by DHCPv6"),
+  bridge: bridge.optional().describe("the link that guests of kind bridge share"),
+  "way-out": choice("whether the host is the router of a bridge's guests", WAYS_OUT).optional(),
+  router: ipv4.optional().describe("another machine that is the router of a bridge's guests"),
   uplink: ifname.optional().describe("the interface towards the world; any unless said"),
   "answer-on-uplink": flag("answers on the uplink for each guest: for addresses of the uplink's own subnet").default(false),
   domain: domain.optional().describe("the domain of the guests' names"),

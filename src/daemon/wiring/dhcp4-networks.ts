@@ -21,8 +21,7 @@ function dhcp4Network(configuration: Configuration, network: ServedNetwork): Dhc
   return {
     name,
     subnet: ipv4,
-    // An isolated network has nothing behind its gateway: a default route would only make connections hang.
-    gateway: hasWayOut(network) ? gatewayIpv4 : IPV4_ANY,
+    gateway: routerOf(network, gatewayIpv4),
     dnsServers: network.dns === undefined ? [] : [gatewayIpv4],
     domain: network.domain,
     mtu: network.mtu,
@@ -45,6 +44,8 @@ function dhcp4Network(configuration: Configuration, network: ServedNetwork): Dhc
   };
 }
 
-function hasWayOut({ kind }: NetworkConfiguration): boolean {
-  return kind !== "isolated" && kind !== "private";
+/** An isolated network has nothing behind its gateway: a default route would only make connections hang. */
+function routerOf({ kind, wayOut, router }: NetworkConfiguration, gateway: Ipv4Address): Ipv4Address {
+  if (router !== undefined) return router;
+  return kind === "nat" || kind === "routed" || (kind === "bridge" && wayOut !== "none") ? gateway : IPV4_ANY;
 }

@@ -1,14 +1,16 @@
 /** What attaching a guest needs of the services: which addresses are its own, its frames, its names. */
 import { type Ipv6Address, isLinkLocalIpv6 } from "../../base/ipv6-address.js";
 import type { IpAddress, Neighbour } from "../../base/kernel-objects.js";
+import type { Mac } from "../../base/mac.js";
 import { ipv6InPrefix } from "../../base/prefix.js";
 import type { FramePath } from "../../frame/frame-path.js";
 import type { Link } from "../../frame/link.js";
 import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
+import type { Kernel } from "../../network/kernel.js";
 import { type Binding, type Network, type Port, PROTOCOL } from "../../network/model.js";
-import { delegatedPrefix, isDelegatedNextHop } from "../../network/state.js";
+import { delegatedPrefix, isDelegatedNextHop, linkLocalOf, type Station } from "../../network/state.js";
 import { guestIdentity } from "../../services/dhcp4/identity.js";
 import { SLOTS_PER_GUEST } from "../../services/dhcp6/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
@@ -27,21 +29,37 @@ export interface GuestAddressesParts {
  */
 export class GuestAddresses implements Addresses {
   readonly #parts: GuestAddressesParts;
-  readonly #earlier = new Map<number, Neighbour[]>();
+  readonly #earlier = new Map<number, Pick<Neighbour, "address" | "mac">[]>();
+  readonly #earlierStations = new Map<number, Mac>();
 
   constructor(parts: GuestAddressesParts) {
     this.#parts = parts;
   }
 
-  /** What an earlier life of this process has left, for the ports that are claimed for from now on; nothing ends that. */
-  recall(neighbours: readonly Neighbour[]): void {
+  /**
+   * What an earlier life of this process has left, for the ports that are claimed for from now on; nothing ends that. On bridges
+   * the guard's elements (`stations`) are the record, since there are no neighbours.
+   */
+  recall(neighbours: readonly Neighbour[], stations: readonly Station[]): void {
     this.#earlier.clear();
-    for (const neighbour of neighbours) {
-      if (neighbour.protocol !== PROTOCOL || !neighbour.permanent) continue;
-      const ofLink = this.#earlier.get(neighbour.ifindex);
-      if (ofLink === undefined) this.#earlier.set(neighbour.ifindex, [neighbour]);
-      else ofLink.push(neighbour);
+    this.#earlierStations.clear();
+    const note = (ifindex: number, earlier: Pick<Neighbour, "address" | "mac">): void => {
+      const ofLink = this.#earlier.get(ifindex);
+      if (ofLink === undefined) this.#earlier.set(ifindex, [earlier]);
+      else ofLink.push(earlier);
+    };
+    for (const neighbour of neighbours)
+      if (neighbour.protocol === PROTOCOL && neighbour.permanent) note(neighbour.ifindex, neighbour);
+    for (const { ifindex, mac, address } of stations) {
+      if (address === undefined) this.#earlierStations.set(ifindex, mac);
+      else note(ifindex, { address, mac });
     }
+  }
+
+  /** On a bridge where others give out addresses, a guest that is not configured has the MAC address that it came with. */
+  stationOf({ guest, network, ifindex }: Pick<Port, "guest" | "network" | "ifindex">): Mac | undefined {
+    const configured = this.#parts.roster().guest(guest)?.mac;
+    return configured ?? (hasAddresses(network) ? undefined : this.#earlierStations.get(ifindex));
   }
 
   claim(port: Pick<Port, "guest" | "network" | "ifindex">): Binding[] {
@@ -88,6 +106,11 @@ export class GuestAddresses implements Addresses {
   }
 }
 
+/** Whether the network's guests have addresses that we know. */
+function hasAddresses({ ipv4, ipv6 }: Network): boolean {
+  return ipv4 !== undefined || ipv6 !== undefined;
+}
+
 /** A TAP whose guest only its first frame can tell. */
 export interface UnknownPort {
   readonly ifindex: number;
@@ -111,17 +134,19 @@ export interface LinkFollower {
 export class PortFrames implements Frames {
   readonly #path: FramePath;
   readonly #follower: LinkFollower;
+  readonly #kernel: Pick<Kernel, "link">;
   readonly #slots = new Map<number, number>();
 
-  constructor(path: FramePath, follower: LinkFollower) {
+  constructor(path: FramePath, follower: LinkFollower, kernel: Pick<Kernel, "link">) {
     this.#path = path;
     this.#follower = follower;
+    this.#kernel = kernel;
   }
 
   /** Waits for the first frame of a port. */
   await(port: UnknownPort): void {
     const slot = this.#path.links.freeSlot();
-    this.#path.addLink(linkOf({ ...port, guest: undefined }, slot), "port");
+    this.#path.addLink(this.#linkOf({ ...port, guest: undefined }, slot), "port");
     this.#slots.set(port.ifindex, slot);
   }
 
@@ -129,7 +154,7 @@ export class PortFrames implements Frames {
   recognise(port: Omit<Port, "bindings">): void {
     const slot = this.#slots.get(port.ifindex);
     if (slot === undefined) return;
-    const link = linkOf(port, slot);
+    const link = this.#linkOf(port, slot);
     this.#path.updateLink(link);
     this.#follower.changed(link);
   }
@@ -140,8 +165,9 @@ export class PortFrames implements Frames {
       return;
     }
     const slot = this.#path.links.freeSlot();
-    const link = linkOf(port, slot);
-    this.#path.addLink(link, "port");
+    const link = this.#linkOf(port, slot);
+    const isStranger = port.network.bridge !== undefined && port.station === undefined && !hasAddresses(port.network);
+    this.#path.addLink(link, "port", isStranger);
     this.#slots.set(port.ifindex, slot);
     this.#follower.opened(link, port.bindings);
   }
@@ -153,12 +179,19 @@ export class PortFrames implements Frames {
     this.#follower.closed(slot);
     this.#path.removeLink(slot);
   }
-}
 
-function linkOf(port: Omit<Port, "bindings" | "guest"> & { guest: string | undefined }, slot: number): Link {
-  const { ifindex, ifname, guest, network } = port;
-  const { gatewayMac, gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
-  return { slot, ifindex, ifname, network: network.name, guest, gatewayMac, gatewayIpv4, gatewayIpv6 };
+  #linkOf(port: Omit<Port, "bindings" | "guest"> & { guest: string | undefined }, slot: number): Link {
+    const { ifindex, ifname, guest, network } = port;
+    const { gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
+    return { slot, ifindex, ifname, network: network.name, guest, gatewayIpv4, gatewayIpv6, ...this.#stationOn(network) };
+  }
+
+  /** On a bridge we are what the bridge itself is. */
+  #stationOn({ bridge, gatewayMac: own }: Network): Pick<Link, "gatewayMac" | "bridged" | "linkLocalIpv6"> {
+    if (bridge === undefined) return { gatewayMac: own };
+    const gatewayMac = bridge.existing ? (this.#kernel.link(bridge.name)?.mac ?? own) : own;
+    return { gatewayMac, bridged: true, linkLocalIpv6: linkLocalOf(gatewayMac) };
+  }
 }
 
 /** A guest's names, kept as its addresses come and go. */

@@ -103,7 +103,10 @@ export class Guests {
   /** The first frame of a port that was awaited. What cannot be attached is logged: nobody waits for an answer. */
   recognise(link: Link, mac: Mac): void {
     const port = this.#unknown.get(link.ifindex);
-    if (port === undefined) return;
+    if (port === undefined) {
+      this.#recogniseStation(link, mac);
+      return;
+    }
     try {
       const placement = this.#parts.roster().placeByMac(mac, port.claimed);
       const network = this.#networkOf(placement);
@@ -124,6 +127,22 @@ export class Guests {
     }
   }
 
+  /** The first frame of a guest that is known, but for its MAC address: on a bridge where others give out addresses. */
+  #recogniseStation({ ifindex, ifname }: Link, mac: Mac): void {
+    const { ports, frames, log } = this.#parts;
+    const outcome = ports.setStation(ifindex, mac);
+    const port = ports.get(ifindex);
+    if (port === undefined) return;
+    frames.recognise(port);
+    if (outcome === undefined)
+      log.info({ guest: port.guest, ifname, mac: formatMac(mac) }, "a guest on a bridge is known by its MAC address now");
+    else
+      log.warn(
+        { guest: port.guest, ifname, error: outcome.message },
+        "a guest on a bridge may not send: attach it again with another MAC address",
+      );
+  }
+
   /** A port's interface is gone; `Ports` has forgotten it already. */
   gone(port: Port): void {
     this.#attachedAtMs.delete(port.ifindex);
@@ -142,7 +161,8 @@ export class Guests {
 
   async #attachPlaced(ifname: string, placement: Placement): Promise<Port> {
     const { guest } = placement;
-    const attach = this.#parts.ports.attach({ ifname, guest, network: this.#networkOf(placement) });
+    const network = this.#networkOf(placement);
+    const attach = this.#parts.ports.attach({ ifname, guest, network, mac: placement.configured?.mac ?? placement.mac });
     this.#attaching.set(guest, attach);
     try {
       const port = await attach;

@@ -77,35 +77,36 @@ function preferredOf(leaseSeconds: number): number {
 
 /** What the router says in each network that has IPv6. */
 export function advertisedNetworks(configuration: Configuration, networks: readonly Network[]): AdvertisedNetwork[] {
-  return ipv6Networks(configuration, networks).map(([{ name, kind, domain, dns, dhcp6, mtu }, { ipv6, gatewayIpv6 }]) => ({
-    name,
-    hopLimit: HOP_LIMIT,
-    managed: dhcp6 !== undefined,
-    other: dhcp6 !== undefined,
-    preference: "medium",
-    routerLifetimeSeconds: hasWayOut(kind) ? ROUTER_LIFETIME_SECONDS : 0,
-    reachableMs: 0,
-    retransmitMs: 0,
-    mtu,
-    prefixes: [advertisedPrefix(ipv6, !hasWayOut(kind))],
-    routes: [],
-    dns: {
-      servers: dns === undefined ? [] : [gatewayIpv6],
-      searchDomains: dns === undefined ? [] : [domain],
-      lifetimeSeconds: ROUTER_LIFETIME_SECONDS,
-    },
-    pref64: undefined,
-    minIntervalSeconds: MIN_INTERVAL_SECONDS,
-    maxIntervalSeconds: MAX_INTERVAL_SECONDS,
-  }));
+  return ipv6Networks(configuration, networks).map(
+    ([{ name, domain, dns, dhcp6, mtu }, { ipv6, gatewayIpv6, wayOut, bridge }]) => ({
+      name,
+      hopLimit: HOP_LIMIT,
+      managed: dhcp6 !== undefined,
+      other: dhcp6 !== undefined,
+      preference: "medium",
+      routerLifetimeSeconds: wayOut === "none" ? 0 : ROUTER_LIFETIME_SECONDS,
+      reachableMs: 0,
+      retransmitMs: 0,
+      mtu,
+      prefixes: [advertisedPrefix(ipv6, wayOut === "none" || bridge !== undefined)],
+      routes: [],
+      dns: {
+        servers: dns === undefined ? [] : [gatewayIpv6],
+        searchDomains: dns === undefined ? [] : [domain],
+        lifetimeSeconds: ROUTER_LIFETIME_SECONDS,
+      },
+      pref64: undefined,
+      minIntervalSeconds: MIN_INTERVAL_SECONDS,
+      maxIntervalSeconds: MAX_INTERVAL_SECONDS,
+    }),
+  );
 }
 
-/** Where nothing is behind the gateway it is no router, and guests ask for each other: then we answer, for those that we know. */
+/**
+ * Where nothing is behind the gateway it is no router, and guests ask for each other: then we answer, for those that we know;
+ * on a bridge they answer themselves.
+ */
 function advertisedPrefix(prefix: Ipv6Network["ipv6"], onLink: boolean): AdvertisedPrefix {
   const autonomous = prefix.prefixLength === AUTONOMOUS_LENGTH;
   return { prefix, onLink, autonomous, validSeconds: VALID_SECONDS, preferredSeconds: PREFERRED_SECONDS };
-}
-
-function hasWayOut(kind: Network["kind"]): boolean {
-  return kind !== "isolated" && kind !== "private";
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { SystemError, TapnetError } from "../../base/errors.js";
 import type { Firewall, Kernel, Sysctl } from "../../network/kernel.js";
 import { Nftables } from "../../os/nftables.js";
@@ -39,6 +39,16 @@ function openNftables(): Nftables {
         "or run a kernel that has CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
       { cause: thrown },
     );
+  }
+}
+
+/** What tells this host from others (machine-id(5)); empty where it has none. */
+export function hostId(): string {
+  try {
+    return readFileSync("/etc/machine-id", "utf8").trim();
+  } catch {
+    // A container without one: its bridges' MAC addresses come from their names alone.
+    return "";
   }
 }
 

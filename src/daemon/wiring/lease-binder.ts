@@ -9,14 +9,17 @@
  * recognised by the very frame that asks for the lease is still being attached; then the whole call waits for that, which takes
  * a millisecond.
  *
- * One address that the kernel refuses is logged and does not hold back the others' ACKs.
+ * One address that the kernel refuses is logged and does not hold back the others' ACKs. On a bridge a lease for somebody else's MAC
+ * address is taken back, or it would be the guest's at the next start.
  */
+import { TapnetError } from "../../base/errors.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import { formatMac } from "../../base/mac.js";
 import type { Ports } from "../../guest/ports.js";
 import type { LeaseBound, LeaseEvent, LeaseEvents, LeaseUnbound } from "../../lease/events.js";
+import type { LeaseRecord } from "../../lease/lease.js";
 import { formatLeaseAddress } from "../../lease/lease.js";
 import type { Port } from "../../network/model.js";
 import type { ClientNames } from "./client-names.js";
@@ -34,6 +37,8 @@ export interface LeaseBinderParts {
   readonly log: Logger;
   /** Whoever has merely taken the address loses it to the lease. */
   readonly withdraw: (network: string, address: Ipv6Address) => void;
+  /** Nobody may have the lease: it was asked for from a MAC address that is another's. */
+  readonly takeBack: (lease: LeaseRecord | undefined) => void;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
   readonly attaching: (guest: string) => Promise<unknown> | undefined;
 }
@@ -77,6 +82,11 @@ export class LeaseBinder implements LeaseEvents {
     for (const [row, outcome] of ports.bind(requests).entries()) {
       if (outcome === undefined) continue;
       const { address, mac } = requests[row];
+      if (outcome instanceof TapnetError && outcome.code === "STATION_TAKEN") {
+        this.#parts.log.warn({ address: formatAddress(address), error: outcome.message }, "a lease is taken back");
+        this.#parts.takeBack(onPort.find(({ event }) => event.lease.address === address)?.event.lease);
+        continue;
+      }
       this.#parts.log.error(
         { address: formatAddress(address), mac: formatMac(mac), error: outcome.message },
         "an address could not be bound: the guest has a lease that does not work",

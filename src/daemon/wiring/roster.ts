@@ -12,6 +12,8 @@ export interface Placement {
   readonly network: string;
   /** Undefined where the configuration does not name the guest. */
   readonly configured: GuestConfiguration | undefined;
+  /** The MAC address that told it. */
+  readonly mac?: Mac | undefined;
 }
 
 /** What a caller knows of a TAP. */
@@ -68,7 +70,7 @@ export class Roster {
   /** The place of whoever sends from this MAC address: the guest that is configured with it, else a new one named after it. */
   placeByMac(mac: Mac, network: string | undefined): Placement {
     const name = this.#byMac.get(mac)?.name ?? `vm-${formatMac(mac).replaceAll(":", "")}`;
-    return this.#placeGuest(name, network);
+    return { ...this.#placeGuest(name, network), mac };
   }
 
   /** A guest that nobody configured goes to the network `default`, or to the only one there is. */

@@ -3,7 +3,8 @@
  *
  * Interfaces that the configuration says to serve (`serve: br0`): bridges, veths, physical ones, with many clients behind
  * each. One may come later than the daemon, or go and come again, so the kernel's notifications are followed: an interface of a
- * served name is listened to as long as it is there.
+ * served name is listened to as long as it is there. A bridge of ours is served without being named: who is on it and is no guest
+ * of ours is a client like those behind any shared link. Guests' questions end at their ports and do not come here.
  */
 import { errorMessage } from "../../base/errors.js";
 import { isLinkLocalIpv6 } from "../../base/ipv6-address.js";
@@ -43,7 +44,11 @@ export class SharedLinks {
     for (const { name, serve } of networks) {
       const network = byName(name);
       if (network === undefined) continue;
-      for (const ifname of serve) this.#served.set(ifname, { network, slot: undefined, ifindex: 0 });
+      const { bridge } = network;
+      // What is a port of the bridge is heard through the bridge.
+      const served = serve.filter((ifname) => bridge?.ports.includes(ifname) !== true);
+      if (bridge?.existing === false && (bridge.dhcp || bridge.dns)) served.push(bridge.name);
+      for (const ifname of new Set(served)) this.#served.set(ifname, { network, slot: undefined, ifindex: 0 });
     }
     if (this.#served.size === 0) return;
     this.#subscription = this.#parts.kernel.watch({

@@ -40,8 +40,9 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
   if (leadsOut(network)) {
     for (const other of networks) {
       if (other === network) continue;
-      if (other.kind === "routed") table.rule(chain, is(meta("oifgroup"), other.group), ACCEPT);
-      if (other.kind === "nat" && network.kind === "routed") table.rule(chain, is(meta("oifgroup"), other.group), ANSWER, ACCEPT);
+      if (other.wayOut === "routed") table.rule(chain, is(meta("oifgroup"), other.group), ACCEPT);
+      if (other.wayOut === "nat" && network.wayOut === "routed")
+        table.rule(chain, is(meta("oifgroup"), other.group), ANSWER, ACCEPT);
     }
     table.rule(chain, TO_GUEST, goto("refuse"));
     table.rule(chain, ...(network.uplink === undefined ? [] : [is(meta("oifname"), network.uplink)]), ACCEPT);
@@ -53,11 +54,11 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
 function composeTo(table: TableWriter, network: Network, forwards: boolean): void {
   const chain = `to_${network.name}`;
   table.chain(chain);
-  if (network.kind === "nat") table.rule(chain, ANSWER, ACCEPT);
-  if (network.kind === "nat" && forwards) table.rule(chain, FORWARDED, ACCEPT);
-  table.rule(chain, network.kind === "routed" ? ACCEPT : goto("refuse"));
+  if (network.wayOut === "nat") table.rule(chain, ANSWER, ACCEPT);
+  if (network.wayOut === "nat" && forwards) table.rule(chain, FORWARDED, ACCEPT);
+  table.rule(chain, network.wayOut === "routed" ? ACCEPT : goto("refuse"));
 }
 
-function leadsOut({ kind }: Network): boolean {
-  return kind === "nat" || kind === "routed";
+function leadsOut({ wayOut }: Network): boolean {
+  return wayOut !== "none";
 }

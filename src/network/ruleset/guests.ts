@@ -3,7 +3,7 @@ import { formatIpv6 } from "../../base/ipv6-address.js";
 import type { Prefix } from "../../base/prefix.js";
 import { GROUP_BASE, GROUP_PREFIX_LENGTH } from "../define.js";
 import type { Network } from "../model.js";
-import { byValue, goto, is, isNot, meta, payload, prefix, type Word } from "./words.js";
+import { anyOf, byValue, goto, is, isNot, meta, payload, prefix, type Word } from "./words.js";
 
 const ANY_GUEST = prefix(GROUP_BASE, GROUP_PREFIX_LENGTH);
 
@@ -11,6 +11,12 @@ const ANY_GUEST = prefix(GROUP_BASE, GROUP_PREFIX_LENGTH);
 export const FROM_GUEST = is(meta("iifgroup"), ANY_GUEST);
 export const TO_GUEST = is(meta("oifgroup"), ANY_GUEST);
 export const NOT_TO_GUEST = isNot(meta("oifgroup"), ANY_GUEST);
+
+/** Whether a packet came from one of our bridges: guests there were guarded when the bridge took the frame in. No word where there is none. */
+export function fromBridges(networks: readonly Network[]): Word[] {
+  const groups = networks.filter(({ bridge }) => bridge !== undefined).map(({ group }) => group);
+  return groups.length === 0 ? [] : [is(meta("iifgroup"), anyOf(...groups))];
+}
 
 /** Each network's packets to a chain of the network's own. */
 export function dispatch(

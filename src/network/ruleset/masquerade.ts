@@ -11,9 +11,9 @@ const LAST_PORT = 65_535;
 /** What is for many is not translated: its answers would not find back. */
 const FOR_MANY = { 4: anyOf(prefix("224.0.0.0", 4), "255.255.255.255"), 6: prefix("ff00::", 8) } as const;
 
-/** Guests of `nat` networks speak to the world from the host's address. Asked once a connection, not once a packet. */
+/** Guests of networks whose way out is NAT speak to the world from the host's address. Asked once a connection, not once a packet. */
 export function composeMasquerade(table: TableWriter, networks: readonly Network[]): void {
-  const natted = networks.filter((network) => network.kind === "nat");
+  const natted = networks.filter(({ wayOut }) => wayOut === "nat");
   if (natted.length === 0) return;
   table.chain("postrouting", { type: "nat", hook: "postrouting", priority: PRIORITY.sourceNat });
   for (const network of natted) {

@@ -16,9 +16,14 @@ export const isNot = (left: Word, right: Word): Word => ({ match: { op: "!=", le
 /** Any of these flags. */
 export const hasAny = (left: Word, ...flags: string[]): Word => ({ match: { op: "in", left, right: flags } });
 
+/** An IPv6 packet with this extension header. */
+export const hasExtension = (name: string): Word => ({ match: { op: "==", left: { exthdr: { name } }, right: true } });
+
 export const ACCEPT: Word = { accept: null };
 export const DROP: Word = { drop: null };
 export const goto = (chain: string): Word => ({ goto: { target: chain } });
+/** As `goto`, but what that chain does not decide comes back. */
+export const jump = (chain: string): Word => ({ jump: { target: chain } });
 /** ICMP or ICMPv6 "administratively prohibited". */
 export const REJECT: Word = { reject: { type: "icmpx", expr: "admin-prohibited" } };
 /** Counts in a named counter: one inside the rule would change the rule's bytes. */

@@ -12,6 +12,8 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** A ruleset as libnftables-json(5) has it: commands in order, carried out as a whole or not at all. */
 export interface Ruleset {
   readonly nftables: readonly object[];
+  /** What nft(8) has no JSON for, in its own language; carried out afterwards. */
+  readonly text?: string | undefined;
 }
 
 /**
@@ -26,6 +28,10 @@ export async function loadRuleset(nft: string, ruleset: Ruleset): Promise<void> 
     const file = join(folder, "ruleset.json");
     await writeFile(file, JSON.stringify(ruleset), { mode: 0o600 });
     await runNft(nft, ["-j", "-f", file]);
+    if (ruleset.text === undefined) return;
+    const rest = join(folder, "ruleset.nft");
+    await writeFile(rest, ruleset.text, { mode: 0o600 });
+    await runNft(nft, ["-f", rest]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

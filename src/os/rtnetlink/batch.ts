@@ -1,21 +1,28 @@
 import type { NetlinkError } from "../../base/errors.js";
 import {
+  type BridgePortSettings,
+  type BridgeSettings,
+  type BridgeStation,
   formatAddress,
   type InterfaceAddress,
   type LinkSettings,
   type Neighbour,
   type Route,
 } from "../../base/kernel-objects.js";
+import { formatMac } from "../../base/mac.js";
 import { formatPrefix } from "../../base/prefix.js";
 import { messageError, type NetlinkSocket, type TransactResult } from "../netlink.js";
 import { writeAddAddress, writeDeleteAddress } from "./addresses.js";
+import { writeAddBridgeStation, writeDeleteBridgeStation } from "./bridges.js";
 import {
-  type BridgeSettings,
+  writeAliasByName,
   writeAlternativeName,
   writeDeleteLink,
   writeDeleteLinkGroup,
   writeNewBridge,
   writeNewVeth,
+  writeSetBridge,
+  writeSetBridgePort,
   writeSetLink,
 } from "./links.js";
 import { MessageWriter } from "./message.js";
@@ -77,9 +84,39 @@ export class RouteBatch {
     return this.#add(() => `add veth pair ${one.name} and ${other.name}`);
   }
 
-  addBridge(settings: LinkSettings, bridge: BridgeSettings = {}): number {
-    writeNewBridge(this.#writer, settings, bridge);
-    return this.#add(() => `add bridge ${settings.name}`);
+  /** One request, or two where it gets an alias. */
+  addBridge(settings: LinkSettings, bridge: Partial<BridgeSettings> = {}): number {
+    const { name = "", alias } = settings;
+    writeNewBridge(this.#writer, { ...settings, alias: undefined }, bridge);
+    const request = this.#add(() => `add bridge ${name}`);
+    if (alias === undefined) return request;
+    writeAliasByName(this.#writer, name, alias);
+    this.#add(() => `set alias of bridge ${name}`);
+    return request;
+  }
+
+  setBridge(ifindex: number, settings: Partial<BridgeSettings>): number {
+    writeSetBridge(this.#writer, ifindex, settings);
+    return this.#add((name) => `set bridge ${name(ifindex)} ${describeSettings(settings)}`);
+  }
+
+  /** Of a link that is a port of a bridge already, or becomes one by an earlier request of the batch. */
+  setBridgePort(ifindex: number, settings: BridgePortSettings): number {
+    writeSetBridgePort(this.#writer, ifindex, settings);
+    return this.#add((name) => `set bridge port ${name(ifindex)} ${describeSettings(settings)}`);
+  }
+
+  /** Without `replace` a station that the bridge knows behind another port is refused (EEXIST). */
+  addBridgeStation(station: BridgeStation, replace: boolean): number {
+    writeAddBridgeStation(this.#writer, station, replace);
+    return this.#add((name) => `add station ${formatMac(station.mac)} behind bridge port ${name(station.ifindex)}`);
+  }
+
+  deleteBridgeStation(station: BridgeStation): number {
+    writeDeleteBridgeStation(this.#writer, station);
+    // EINVAL: the link is no port of a bridge any more, and has taken its stations along.
+    const absent = [...ABSENT, "EINVAL"];
+    return this.#add((name) => `delete station ${formatMac(station.mac)} of bridge port ${name(station.ifindex)}`, absent);
   }
 
   deleteLink(ifindex: number): number {
@@ -185,7 +222,7 @@ interface Request {
   readonly accepted: readonly string[];
 }
 
-function describeSettings(settings: LinkSettings): string {
+function describeSettings(settings: object): string {
   const parts = Object.entries(settings).filter(([, value]) => value !== undefined);
   return parts.map(([key, value]) => (typeof value === "object" ? key : `${key} ${String(value)}`)).join(" ");
 }

@@ -1,7 +1,15 @@
-import type { Ipv4LinkSettings, Ipv6AddressGeneration, LinkSettings, LinkState } from "../../base/kernel-objects.js";
+import type {
+  BridgePortSettings,
+  BridgeSettings,
+  Ipv4LinkSettings,
+  Ipv6AddressGeneration,
+  LinkSettings,
+  LinkState,
+} from "../../base/kernel-objects.js";
 import { writeMac } from "../../base/mac.js";
 import { HOST_LITTLE_ENDIAN, NETLINK_FLAG } from "../netlink.js";
 import { AF_INET, AF_INET6 } from "./address-bytes.js";
+import { parseBridge, parseBridgePort, putBridgePortSettings, putBridgeSettings } from "./bridges.js";
 import { Attributes, type MessageWriter, NESTED, textOf } from "./message.js";
 
 /** Message types (linux/rtnetlink.h). */
@@ -9,6 +17,7 @@ export const LINK_MESSAGE = { new: 16, delete: 17, get: 18, set: 19, newProperty
 
 /** Fields of `struct ifinfomsg`. */
 const FIELD = { index: 4, flags: 8, change: 12, lengthBytes: 16 } as const;
+const AF_UNSPECIFIED = 0;
 const FLAG = { up: 0x1, lowerUp: 0x1_0000 } as const;
 
 const IFLA = {
@@ -24,11 +33,10 @@ const IFLA = {
   propList: 52,
   altIfname: 53,
 } as const;
-const IFLA_INFO = { kind: 1, data: 2 } as const;
+const IFLA_INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
 const VETH_INFO_PEER = 1;
 const IFLA_INET_CONF = 1;
 const IFLA_INET6 = { conf: 2, addressGeneration: 8 } as const;
-const BRIDGE = { forwardDelay: 1, stpState: 5 } as const;
 /** `DEVCONF_*` (linux/ipv6.h): indices into the array of settings. */
 const IPV6_CONF = { acceptRa: 3, disable: 26 } as const;
 /** Leaves the counters out of a dump: they are half of it. */
@@ -45,12 +53,6 @@ const IPV4_CONF: Readonly<Record<keyof Ipv4LinkSettings, number>> = {
 };
 
 const ADDRESS_GENERATION: readonly Ipv6AddressGeneration[] = ["eui64", "none", "stable-privacy", "random"];
-
-/** What a bridge is made with. STP off and no forward delay is what guests want: no frame of theirs is lost at the start. */
-export interface BridgeSettings {
-  readonly stp?: boolean | undefined;
-  readonly forwardDelayMs?: number | undefined;
-}
 
 export function writeSetLink(writer: MessageWriter, ifindex: number, settings: LinkSettings): void {
   writer.begin(LINK_MESSAGE.set, NETLINK_FLAG.ack);
@@ -74,14 +76,46 @@ export function writeNewVeth(writer: MessageWriter, one: LinkSettings, other: Li
   writer.end();
 }
 
-export function writeNewBridge(writer: MessageWriter, settings: LinkSettings, bridge: BridgeSettings): void {
+/** STP off and no forward delay unless said: so no frame of a guest is lost at the start. */
+export function writeNewBridge(writer: MessageWriter, settings: LinkSettings, bridge: Partial<BridgeSettings>): void {
   beginNewLink(writer, settings);
+  putBridgeInfo(writer, bridge);
+  writer.end();
+}
+
+/** What a link cannot be made with: an alias. For one whose index is not known yet. */
+export function writeAliasByName(writer: MessageWriter, name: string, alias: string): void {
+  writer.begin(LINK_MESSAGE.set, NETLINK_FLAG.ack);
+  putLinkHeader(writer, 0, {});
+  writer.putString(IFLA.ifname, name);
+  writer.putText(IFLA.ifalias, alias);
+  writer.end();
+}
+
+export function writeSetBridge(writer: MessageWriter, ifindex: number, bridge: Partial<BridgeSettings>): void {
+  writer.begin(LINK_MESSAGE.new, NETLINK_FLAG.ack);
+  putLinkHeader(writer, ifindex, {});
+  putBridgeInfo(writer, bridge);
+  writer.end();
+}
+
+function putBridgeInfo(writer: MessageWriter, bridge: Partial<BridgeSettings>): void {
   const info = writer.beginNested(IFLA.linkinfo);
   writer.putText(IFLA_INFO.kind, "bridge");
   const data = writer.beginNested(IFLA_INFO.data);
-  // The kernel has this in hundredths of a second (USER_HZ).
-  if (bridge.forwardDelayMs !== undefined) writer.putU32(BRIDGE.forwardDelay, Math.round(bridge.forwardDelayMs / 10));
-  if (bridge.stp !== undefined) writer.putU32(BRIDGE.stpState, bridge.stp ? 1 : 0);
+  putBridgeSettings(writer, bridge);
+  writer.endNested(data);
+  writer.endNested(info);
+}
+
+/** The link must be a port of a bridge when the message is carried out: a message that makes it one comes before. */
+export function writeSetBridgePort(writer: MessageWriter, ifindex: number, settings: BridgePortSettings): void {
+  writer.begin(LINK_MESSAGE.new, NETLINK_FLAG.ack);
+  putLinkHeader(writer, ifindex, {});
+  const info = writer.beginNested(IFLA.linkinfo);
+  writer.putText(IFLA_INFO.slaveKind, "bridge");
+  const data = writer.beginNested(IFLA_INFO.slaveData);
+  putBridgePortSettings(writer, settings);
   writer.endNested(data);
   writer.endNested(info);
   writer.end();
@@ -176,9 +210,12 @@ function putFamilySettings(writer: MessageWriter, settings: LinkSettings): void 
   writer.endNested(families);
 }
 
-/** Reads the payload of RTM_NEWLINK or RTM_DELLINK; undefined where it is not one. */
+/**
+ * Reads the payload of RTM_NEWLINK or RTM_DELLINK; undefined where it is not one. A bridge tells of its ports by messages of its
+ * own family: its RTM_DELLINK says that a link is no port any more, not that it is gone.
+ */
 export function parseLink(bytes: Uint8Array, offset: number, end: number): LinkState | undefined {
-  if (end - offset < FIELD.lengthBytes) return undefined;
+  if (end - offset < FIELD.lengthBytes || bytes[offset] !== AF_UNSPECIFIED) return undefined;
   const attributes = new Attributes(bytes, offset + FIELD.lengthBytes, end);
   const name = attributes.string(IFLA.ifname);
   if (name === undefined) return undefined;
@@ -188,11 +225,14 @@ export function parseLink(bytes: Uint8Array, offset: number, end: number): LinkS
   attributes.nested(IFLA.propList)?.each((type, value) => {
     if (type === IFLA.altIfname) alternativeNames.push(textOf(value));
   });
+  const info = attributes.nested(IFLA.linkinfo);
+  const kind = info?.string(IFLA_INFO.kind) ?? "";
+  const isPort = info?.string(IFLA_INFO.slaveKind) === "bridge";
   return {
     ifindex: attributes.view.getInt32(offset + FIELD.index, HOST_LITTLE_ENDIAN),
     name,
     alternativeNames,
-    kind: attributes.nested(IFLA.linkinfo)?.string(IFLA_INFO.kind) ?? "",
+    kind,
     up: (flags & FLAG.up) !== 0,
     carrier: (flags & FLAG.lowerUp) !== 0,
     mac: attributes.mac(IFLA.address),
@@ -202,6 +242,8 @@ export function parseLink(bytes: Uint8Array, offset: number, end: number): LinkS
     master: attributes.u32(IFLA.master) ?? 0,
     ipv4: parseIpv4Settings(families?.nested(AF_INET)),
     ipv6: parseIpv6Settings(families?.nested(AF_INET6)),
+    ...(kind === "bridge" ? { bridge: parseBridge(info?.nested(IFLA_INFO.data)) } : {}),
+    ...(isPort ? { bridgePort: parseBridgePort(info?.nested(IFLA_INFO.slaveData)) } : {}),
   };
 }
 

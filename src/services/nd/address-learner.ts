@@ -14,7 +14,7 @@
  * A listener report names only the last 24 bits of an address. If they are those of an address made from the sender's MAC (RFC
  * 4291 App. A), that one is asked for, once a second at most: so guests that skip the detection are found.
  * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their
- * prefix is on the link work.
+ * prefix is on the link work. On a port of a bridge the prefix really is, and only the gateway's are answered.
  * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been
  * asked.
  */
@@ -362,6 +362,7 @@ export class AddressLearner implements PacketService {
     const owner = this.#ownerOf(port, address);
     if (owner === undefined || owner === port.link.guest || reply.payloadLimit < NEIGHBOUR_BYTES) return VERDICT.silent;
     if (owner === "" && address !== port.link.gatewayIpv6) return VERDICT.silent;
+    if (port.link.bridged === true && address !== port.link.gatewayIpv6) return VERDICT.silent;
     this.#count("answered-for-neighbour");
     const flags = message.NEIGHBOUR_FLAG.solicited;
     reply.payloadLength = emitAdvertisement(reply.view, reply.payloadOffset, flags, request.view, target, port.link.gatewayMac);

@@ -76,7 +76,7 @@ export class TestHost {
 
   #assemble(): void {
     const { kernel, firewall } = this;
-    const uplinks = new Map<string, number>();
+    const interfaces = new Map<string, number>();
     this.ports = new Ports({
       kernel,
       firewall,
@@ -85,7 +85,7 @@ export class TestHost {
       frames: { open() {}, close() {} },
       names: { add() {}, remove() {} },
       log: silentLogger,
-      uplinks,
+      interfaces,
       onGuardRefused: () => this.upkeep.suspectRules(),
       onGone: (port) => void this.gone.push(port),
     });

@@ -6,8 +6,9 @@ import { parseIpv4Prefix, parseIpv6Prefix } from "../../../src/base/prefix.js";
 import { apply } from "../../../src/network/apply.js";
 import { defineNetworks } from "../../../src/network/define.js";
 import { type Model, type Network, type Port, PROTOCOL } from "../../../src/network/model.js";
+import type { Operation } from "../../../src/network/operation.js";
 import { plan } from "../../../src/network/plan.js";
-import { type KernelDump, type Operation, reconcile } from "../../../src/network/reconcile.js";
+import { type KernelDump, reconcile } from "../../../src/network/reconcile.js";
 import { FakeKernel, freshLink } from "../../unit/network/fake-kernel.js";
 
 const RUNS = { numRuns: 100 };
@@ -16,8 +17,11 @@ const NETWORKS = defineNetworks([
   { name: "default", kind: "nat", ipv4: parseIpv4Prefix("10.77.0.0/24") },
   { name: "both", kind: "routed", ipv4: parseIpv4Prefix("203.0.113.0/24"), ipv6: parseIpv6Prefix("2001:db8::/64") },
   { name: "lan", kind: "routed", ipv4: parseIpv4Prefix("198.51.100.0/24"), uplink: "eth0", answerOnUplink: true },
+  { name: "shared", kind: "bridge", ipv4: parseIpv4Prefix("10.80.0.0/24"), bridge: { ports: ["eth1"] } },
 ]);
 const UPLINK = 2;
+const LAN_PORT = 3;
+const BRIDGE = 4;
 const FIRST_PORT = 10;
 
 const bindings = (network: Network, index: number) =>
@@ -46,7 +50,11 @@ const models: fc.Arbitrary<Model> = fc
           bindings: uniqueByAddress(bound[index]),
         }),
       ),
-      uplinks: new Map([["eth0", UPLINK]]),
+      interfaces: new Map([
+        ["eth0", UPLINK],
+        ["eth1", LAN_PORT],
+        ["br-shared", BRIDGE],
+      ]),
     })),
   );
 
@@ -71,6 +79,14 @@ const foreignNeighbour: Neighbour = { ifindex: UPLINK, address: 0xc633_6401, mac
 function kernelFor(model: Model): FakeKernel {
   const kernel = new FakeKernel();
   kernel.addLink(freshLink(UPLINK, "eth0", { kind: "", up: true }));
+  kernel.addLink(freshLink(LAN_PORT, "eth1", { kind: "", up: true }));
+  // As the first look makes it, before its index is known.
+  const bridge = reconcile(plan({ ...model, ports: [], interfaces: new Map() }), dumpOf(kernel));
+  apply(
+    bridge.filter((operation) => operation.do === "addBridge"),
+    kernel,
+    kernel,
+  );
   for (const { ifindex, ifname } of model.ports) kernel.addLink(freshLink(ifindex, ifname));
   kernel.routes.push(foreignRoute);
   kernel.addresses.push(foreignAddress);
@@ -82,7 +98,8 @@ function kernelFor(model: Model): FakeKernel {
 function dumpOf(kernel: FakeKernel): KernelDump {
   const { sysctls } = kernel;
   const routes = kernel.dumpRoutes(PROTOCOL);
-  return { links: kernel.dumpLinks(), addresses: kernel.dumpAddresses(), routes, neighbours: kernel.dumpNeighbours(), sysctls };
+  const [links, addresses, neighbours] = [kernel.dumpLinks(), kernel.dumpAddresses(), kernel.dumpNeighbours()];
+  return { links, addresses, routes, neighbours, bridgeStations: kernel.dumpBridgeStations(), sysctls };
 }
 
 function bring(kernel: FakeKernel, model: Model): readonly Operation[] {
@@ -90,6 +107,8 @@ function bring(kernel: FakeKernel, model: Model): readonly Operation[] {
   assert.deepEqual(apply(operations, kernel, kernel), []);
   return operations;
 }
+
+const ROUTING_OFF = { forwarding: 0, rpFilter: 2 };
 
 /** What a stranger can do to the kernel, by numbers. */
 function damage(kernel: FakeKernel, choice: number, which: number): void {
@@ -116,7 +135,14 @@ function damage(kernel: FakeKernel, choice: number, which: number): void {
       if (link !== undefined) batch.setLink(link.ifindex, { up: false });
       break;
     case 4:
-      if (link !== undefined) batch.setLink(link.ifindex, { group: 0, mtu: 1400, ipv4: { forwarding: 0, rpFilter: 2 } });
+      if (link === undefined) break;
+      // The kernel does not route what comes in at a port of a bridge: its settings for that mean nothing.
+      batch.setLink(link.ifindex, {
+        group: 0,
+        master: 0,
+        mtu: 1400,
+        ...(link.alias.endsWith("network=shared") ? {} : { ipv4: ROUTING_OFF }),
+      });
       break;
     case 5:
       if (link !== undefined) kernel.links.delete(link.ifindex);
@@ -191,7 +217,7 @@ test("what is not ours is never touched", () => {
       const foreignLink = kernel.link(UPLINK);
       bring(kernel, first);
       bring(kernel, second);
-      bring(kernel, { networks: [], ports: [], uplinks: new Map() });
+      bring(kernel, { networks: [], ports: [], interfaces: new Map() });
       assert.equal(kernel.routes.filter(({ protocol }) => protocol !== PROTOCOL).length, 1);
       assert.ok(kernel.routes.includes(foreignRoute));
       assert.deepEqual(kernel.addresses, [foreignAddress]);

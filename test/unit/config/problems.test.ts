@@ -156,6 +156,44 @@ const ROWS: readonly Row[] = [
     problems: [["2:59", /needs kind: routed and uplink:/]],
   },
   {
+    name: "what only bridges have",
+    yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, bridge: br0, way-out: nat, router: 10.1.0.9 }\n",
+    problems: [
+      ["2:27", /only for networks of kind: bridge/],
+      ["2:40", /only for networks of kind: bridge/],
+      ["2:54", /only for networks of kind: bridge/],
+    ],
+  },
+  {
+    name: "a bridge of others that is to be set up",
+    yaml: "networks:\n  a:\n    kind: bridge\n    bridge: { existing: true, ports: eth1, stp: true }\n    way-out: nat\n    ipv4: 10.1.0.0/24\n",
+    problems: [
+      ["2:3", /gateway: is missing: on a bridge of others/],
+      ["4:5", /not which bridge; give its name:/],
+      ["4:31", /the business of whoever makes the bridge/],
+      ["4:44", /the business of whoever makes the bridge/],
+      ["5:5", /the business of whoever makes the bridge/],
+    ],
+  },
+  {
+    name: "a spanning tree without patience",
+    yaml: "networks:\n  a: { kind: bridge, bridge: { stp: true, forward-delay: 1s } }\n",
+    problems: [["2:58", /too short with stp: true; write 2s/]],
+  },
+  {
+    name: "a router that guests cannot reach",
+    yaml: "networks:\n  a: { kind: bridge, ipv4: 10.1.0.0/24, router: 10.2.0.1 }\n",
+    problems: [["2:49", /10\.2\.0\.1 is outside 10\.1\.0\.0\/24/]],
+  },
+  {
+    name: "two networks on one bridge, and an uplink that is a port",
+    yaml: "networks:\n  a: { kind: bridge, bridge: { ports: eth1 } }\n  b: { kind: bridge, bridge: br-a }\n  c: { ipv4: 10.1.0.0/24, uplink: eth1 }\n",
+    problems: [
+      ["3:30", /br-a belongs to network a already/],
+      ["4:35", /eth1 is a port of the bridge of network a/],
+    ],
+  },
+  {
     name: "an interface served twice",
     yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, serve: br0 }\n  b: { ipv4: 10.2.0.0/24, serve: [br0] }\n",
     problems: [["3:35", /br0 is served by a already/]],

@@ -30,7 +30,7 @@ class House {
   constructor(changes: Partial<PortsOptions> = {}) {
     this.kernel.addLink(freshLink(7, "tn-web1"));
     this.kernel.addLink(freshLink(8, "tn-web2"));
-    this.kernel.addresses.push(...[NAT, BOTH].flatMap(gatewayAddresses));
+    this.kernel.addresses.push(...[NAT, BOTH].flatMap((network) => gatewayAddresses(network, new Map())));
     const note = (what: string) => (port: Port) => void this.log.push(`${what} ${port.guest}`);
     this.ports = new Ports({
       kernel: this.kernel,
@@ -46,7 +46,7 @@ class House {
       frames: { open: note("open"), close: note("close") },
       names: { add: note("name"), remove: note("unname") },
       log: silentLogger,
-      uplinks: new Map(),
+      interfaces: new Map(),
       onGuardRefused: () => void this.guardRefused++,
       onGone: (port) => void this.gone.push(port),
       ...changes,

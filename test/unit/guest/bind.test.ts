@@ -20,13 +20,13 @@ suite("binding addresses", () => {
   let firewall: FakeFirewall;
   let ports: PortTable;
   const bind = (...requests: BindRequest[]) =>
-    bindAll(requests, ports, { kernel, firewall, uplinks: new Map([["eth0", UPLINK]]) });
+    bindAll(requests, ports, { kernel, firewall, interfaces: new Map([["eth0", UPLINK]]) });
 
   beforeEach(() => {
     kernel = new FakeKernel();
     firewall = new FakeFirewall();
     ports = new PortTable();
-    kernel.addresses.push(...gatewayAddresses(NETWORK), ...gatewayAddresses(LAN));
+    kernel.addresses.push(...[NETWORK, LAN].flatMap((network) => gatewayAddresses(network, new Map())));
     kernel.addLink(freshLink(UPLINK, "eth0", { up: true }));
     for (const ifindex of [7, 8, 9]) {
       kernel.addLink(freshLink(ifindex, `tn-g${ifindex}`, { up: true }));
@@ -115,7 +115,7 @@ suite("binding addresses", () => {
   });
 
   test("unbinding takes everything away, and nothing where there is nothing", () => {
-    const targets = { kernel, firewall, uplinks: new Map([["eth0", UPLINK]]) };
+    const targets = { kernel, firewall, interfaces: new Map([["eth0", UPLINK]]) };
     bind({ ifindex: 7, address: ADDRESS, mac: MAC }, { ifindex: 8, address: ADDRESS + 1, mac: MAC });
     const outcomes = unbindAll(
       [
@@ -166,7 +166,7 @@ suite("binding addresses", () => {
         [UPLINK, true],
       ],
     );
-    unbindAll([{ ifindex: 9, address }], ports, { kernel, firewall, uplinks: new Map([["eth0", UPLINK]]) });
+    unbindAll([{ ifindex: 9, address }], ports, { kernel, firewall, interfaces: new Map([["eth0", UPLINK]]) });
     assert.deepEqual(kernel.neighbours, []);
   });
 });

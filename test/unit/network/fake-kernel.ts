@@ -1,5 +1,8 @@
 import { NetlinkError } from "../../../src/base/errors.js";
 import {
+  type BridgePortSettings,
+  type BridgeSettings,
+  type BridgeStation,
   formatAddress,
   type InterfaceAddress,
   type LinkSettings,
@@ -53,6 +56,7 @@ export class FakeKernel implements Kernel, Sysctl {
   addresses: InterfaceAddress[] = [];
   routes: Route[] = [];
   neighbours: Neighbour[] = [];
+  bridgeStations: BridgeStation[] = [];
   sysctls = new Map<string, string>([
     ["net/ipv4/ip_forward", "0"],
     ["net/ipv6/conf/all/forwarding", "0"],
@@ -93,6 +97,10 @@ export class FakeKernel implements Kernel, Sysctl {
     return [...this.neighbours];
   }
 
+  dumpBridgeStations(): BridgeStation[] {
+    return [...this.bridgeStations];
+  }
+
   watch(): Subscription {
     return { close() {} };
   }
@@ -118,6 +126,7 @@ export class FakeKernel implements Kernel, Sysctl {
       ...this.neighbours.map(
         ({ ifindex, address, mac, proxy }) => `neighbour ${ifindex} ${formatAddress(address)} ${mac} ${proxy}`,
       ),
+      ...this.bridgeStations.map(({ ifindex, mac }) => `station ${ifindex} ${formatMac(mac)}`),
       ...[...this.sysctls].map(([path, value]) => `${path} = ${value}`),
     ];
     return lines.toSorted().join("\n");
@@ -148,6 +157,54 @@ class FakeRouteBatch implements RouteBatch {
 
   releaseLink(ifindex: number, settings: LinkSettings): number {
     return this.#add(`release link ${ifindex}`, () => void this.#change(ifindex, settings));
+  }
+
+  deleteLink(ifindex: number): number {
+    return this.#add(`delete link ${ifindex}`, () => {
+      const kernel = this.#kernel;
+      kernel.links.delete(ifindex);
+      kernel.addresses = kernel.addresses.filter((address) => address.ifindex !== ifindex);
+      for (const link of kernel.links.values()) if (link.master === ifindex) this.#change(link.ifindex, { master: 0 });
+      return undefined;
+    });
+  }
+
+  addBridge(settings: LinkSettings, bridge: Partial<BridgeSettings>): number {
+    return this.#add(`add bridge ${settings.name}`, () => {
+      const name = settings.name ?? "";
+      if (this.#kernel.link(name) !== undefined) return "EEXIST";
+      const ifindex = 1 + Math.max(...this.#kernel.links.keys());
+      this.#kernel.addLink(
+        freshLink(ifindex, name, { kind: "bridge", bridge: { stp: false, forwardDelayMs: 15_000, ...bridge } }),
+      );
+      return this.#change(ifindex, settings);
+    });
+  }
+
+  setBridge(ifindex: number, settings: Partial<BridgeSettings>): number {
+    return this.#add(`set bridge ${ifindex}`, () =>
+      this.#replace(ifindex, ({ bridge }) => bridge && { bridge: { ...bridge, ...settings } }),
+    );
+  }
+
+  setBridgePort(ifindex: number, bridgePort: BridgePortSettings): number {
+    return this.#add(`set bridge port ${ifindex}`, () => this.#replace(ifindex, (port) => port.bridgePort && { bridgePort }));
+  }
+
+  addBridgeStation(station: BridgeStation, replace: boolean): number {
+    return this.#add(`add station ${formatMac(station.mac)}`, () => {
+      if (this.#kernel.links.get(station.ifindex)?.bridgePort === undefined) return "EINVAL";
+      if (!replace && this.#kernel.bridgeStations.some(({ mac }) => mac === station.mac)) return "EEXIST";
+      this.#kernel.bridgeStations = this.#kernel.bridgeStations.filter(({ mac }) => mac !== station.mac).concat(station);
+      return undefined;
+    });
+  }
+
+  deleteBridgeStation({ ifindex, mac }: BridgeStation): number {
+    return this.#add(`delete station ${formatMac(mac)}`, () => {
+      this.#kernel.bridgeStations = this.#kernel.bridgeStations.filter((one) => one.mac !== mac || one.ifindex !== ifindex);
+      return undefined;
+    });
   }
 
   addAddress(address: InterfaceAddress): number {
@@ -236,11 +293,24 @@ class FakeRouteBatch implements RouteBatch {
       ipv4: link.ipv4 && { ...link.ipv4, ...ipv4 },
       ipv6: link.ipv6 && { ...link.ipv6, addressGeneration: ipv6AddressGeneration ?? link.ipv6.addressGeneration },
     });
+    if (settings.master !== undefined && settings.master !== link.master) {
+      const bridgePort = settings.master === 0 ? undefined : { learning: true, flood: true, guard: false };
+      this.#replace(ifindex, () => ({ bridgePort }));
+      this.#kernel.bridgeStations = this.#kernel.bridgeStations.filter((station) => station.ifindex !== ifindex);
+    }
     if (settings.up === false) {
       this.#kernel.routes = this.#kernel.routes.filter((route) => route.ifindex !== ifindex);
       this.#kernel.neighbours = this.#kernel.neighbours.filter((neighbour) => neighbour.ifindex !== ifindex);
       this.#kernel.addresses = this.#kernel.addresses.filter((address) => address.ifindex !== ifindex);
     }
+    return undefined;
+  }
+
+  #replace(ifindex: number, changes: (link: LinkState) => Partial<LinkState> | undefined): string | undefined {
+    const link = this.#kernel.links.get(ifindex);
+    const changed = link && changes(link);
+    if (link === undefined || changed === undefined) return "EOPNOTSUPP";
+    this.#kernel.links.set(ifindex, { ...link, ...changed });
     return undefined;
   }
 
@@ -326,5 +396,5 @@ function setText({ table, name }: SetKey): string {
 }
 
 function stationText({ ifindex, mac, address }: Station): string {
-  return `${ifindex} ${formatMac(mac)} ${formatAddress(address)}`;
+  return `${ifindex} ${formatMac(mac)} ${address === undefined ? "" : formatAddress(address)}`;
 }

@@ -11,12 +11,19 @@ const IPV4 = parseIpv4Prefix("10.77.0.0/24");
 const IPV6 = parseIpv6Prefix("2001:db8::/64");
 
 function modelOf(...specifications: NetworkSpecification[]): Model {
-  return { networks: defineNetworks(specifications), ports: [], uplinks: new Map() };
+  return { networks: defineNetworks(specifications), ports: [], interfaces: new Map() };
 }
 
 function dumpOf(kernel: FakeKernel): KernelDump {
   const { sysctls } = kernel;
-  return { links: kernel.dumpLinks(), addresses: kernel.dumpAddresses(), routes: [], neighbours: [], sysctls };
+  return {
+    links: kernel.dumpLinks(),
+    addresses: kernel.dumpAddresses(),
+    routes: [],
+    neighbours: [],
+    bridgeStations: [],
+    sysctls,
+  };
 }
 
 suite("the plan", () => {
@@ -82,7 +89,7 @@ suite("a route in the way", () => {
     const [network] = defineNetworks([{ name: "a", kind: "nat", ipv4: IPV4 }]);
     const bindings = [{ address: 0x0a4d_0005, mac: 1 }];
     const port: Port = { ifindex: 7, ifname: "tn-a", guest: "a", network, bindings };
-    const state = plan({ networks: [network], ports: [port], uplinks: new Map() });
+    const state = plan({ networks: [network], ports: [port], interfaces: new Map() });
     const [, wanted] = state.routes;
     const present = [
       { ...wanted, preferredSource: 5 },
@@ -93,6 +100,7 @@ suite("a route in the way", () => {
       addresses: [],
       routes: present,
       neighbours: [],
+      bridgeStations: [],
       sysctls: new Map(),
     };
     const operations = reconcile(state, dump).filter(({ do: what }) => what.endsWith("Route"));

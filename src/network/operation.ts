@@ -1,0 +1,25 @@
+import type {
+  BridgePortSettings,
+  BridgeSettings,
+  BridgeStation,
+  InterfaceAddress,
+  LinkSettings,
+  Neighbour,
+  Route,
+} from "../base/kernel-objects.js";
+import type { WantedBridge } from "./wanted.js";
+
+/** One change to the kernel. */
+export type Operation =
+  | { readonly do: "writeSysctl"; readonly path: string; readonly value: string }
+  | { readonly do: "setLink"; readonly ifindex: number; readonly settings: LinkSettings }
+  | { readonly do: "deleteLink"; readonly ifindex: number }
+  | { readonly do: "addBridge"; readonly bridge: WantedBridge }
+  | { readonly do: "setBridge"; readonly ifindex: number; readonly settings: BridgeSettings }
+  | { readonly do: "setBridgePort"; readonly ifindex: number; readonly settings: BridgePortSettings }
+  | { readonly do: "addBridgeStation" | "deleteBridgeStation"; readonly station: BridgeStation }
+  /** Without it, an answer for somebody else waits for up to 0.8 s. */
+  | { readonly do: "clearProxyDelay"; readonly ifindex: number; readonly family: 4 | 6 }
+  | { readonly do: "addAddress" | "deleteAddress"; readonly address: InterfaceAddress }
+  | { readonly do: "addRoute" | "deleteRoute"; readonly route: Route }
+  | { readonly do: "setNeighbour" | "deleteNeighbour"; readonly neighbour: Neighbour };
