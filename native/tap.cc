@@ -22,6 +22,8 @@ struct Request {
   std::string name;
   bool must_be_new = false;
   short flags = 0;
+  // The index that the link shall have; 0 lets the kernel choose.
+  uint32_t index = 0;
 };
 
 SysError DescribeOpen(SysError error) {
@@ -54,6 +56,9 @@ SysError DescribeAttach(SysError error, const Request& request) {
 SysError Attach(const Request& request, UniqueFd& fd, std::string& name, uint32_t& ifindex) {
   fd = UniqueFd(open(kDevice, O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return DescribeOpen(LastError("open", kDevice));
+  if (request.index != 0 && ioctl(fd.get(), TUNSETIFINDEX, &request.index) != 0) {
+    return LastError("TUNSETIFINDEX", request.name);
+  }
   ifreq ifr{};
   // The name was checked to be shorter than the field.
   request.name.copy(ifr.ifr_name, IFNAMSIZ - 1);
@@ -81,7 +86,7 @@ Napi::Function Tap::Define(Napi::Env env) {
                      });
 }
 
-// new Tap(name, mustBeNew, vnetHeader, multiQueue); an empty name lets the kernel choose.
+// new Tap(name, mustBeNew, vnetHeader, multiQueue, index); an empty name or 0 lets the kernel choose.
 Tap::Tap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Tap>(info) {
   Arguments arguments(info, "Tap");
   Request request;
@@ -89,6 +94,7 @@ Tap::Tap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Tap>(info) {
   request.must_be_new = arguments.Boolean(1, "mustBeNew");
   const bool vnet_header = arguments.Boolean(2, "vnetHeader");
   const bool multi_queue = arguments.Boolean(3, "multiQueue");
+  request.index = arguments.Uint32(4, "index");
   if (!arguments.ok()) return;
   const int flags = IFF_TAP | IFF_NO_PI | (request.must_be_new ? IFF_TUN_EXCL : 0) |
                     (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0);

@@ -114,4 +114,9 @@ guest_image() {
   say "Debian kernel ${image%-*}"
 }
 
+unpacked_programs() {
+  "$root/scripts/unpacked" >/dev/null
+  say "unbound, systemd-resolved"
+}
+
 "$@"

@@ -204,6 +204,8 @@ export interface DnsConfiguration {
   readonly hostsFiles: readonly string[];
   readonly cacheBytes: number;
   /** Expired answers are served for this long while no upstream answers (RFC 8767); 0: never. */
+  /** Whether this host's systemd-resolved is told of guests' names. */
+  readonly tellResolved: boolean;
   readonly staleSeconds: number;
   /** Domains that may answer with private addresses. */
   readonly rebindAllowed: readonly string[];

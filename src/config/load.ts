@@ -144,6 +144,7 @@ function completeDns(input: DnsInput): DnsConfiguration {
     records: input.records,
     hostsFiles: input.hosts,
     cacheBytes: input.cache,
+    tellResolved: input.resolved,
     staleSeconds: input.stale,
     rebindAllowed: input["allow-private"],
     rateLimit: input.rate,

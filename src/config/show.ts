@@ -207,6 +207,7 @@ function describeDns(dns: DnsConfiguration): Tree {
       domains: Object.fromEntries(dns.domains.map((entry) => [entry.domain, entry.upstreams.map(describeUpstream)])),
       records: dns.records.map(describeRecord),
       cache: dns.cacheBytes,
+      resolved: dns.tellResolved,
       stale: formatDuration(dns.staleSeconds),
       "allow-private": dns.rebindAllowed,
       rate: dns.rateLimit,

@@ -38,6 +38,7 @@ import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.j
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
 import { DaemonHooks } from "./wiring/hooks.js";
+import { HostLookups } from "./wiring/host-lookup.js";
 import { Ipv6 } from "./wiring/ipv6.js";
 import { checkHost, hostId, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
@@ -77,6 +78,7 @@ export class Daemon implements DaemonParts {
   readonly #addresses: GuestAddresses;
   readonly #sharedLinks: SharedLinks;
   readonly #dnsSockets: DnsSockets;
+  readonly #hostLookups: HostLookups;
   /** What is to be done to stop, last first. */
   readonly #undo: (() => void | Promise<void>)[] = [];
   #leases: Leases | undefined;
@@ -135,6 +137,7 @@ export class Daemon implements DaemonParts {
     this.taps = new ReadyTaps({ guests: this.guests, roster: () => this.roster, ports: () => this.ports.list() });
     this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log });
     this.#dnsSockets = new DnsSockets(this.dns, log);
+    this.#hostLookups = new HostLookups({ ...this.#kernel, clock, random: systemRandom(), log });
   }
 
   /** Starts to serve. Throws what makes that impossible, with nothing left running. */
@@ -224,7 +227,9 @@ export class Daemon implements DaemonParts {
     const { advertiser, learner } = this.ipv6;
     const dns = this.dns.frames(this.frames.sender);
     const probes = ({ guest, network }: Link) => guest === undefined && this.roster.network(network)?.dhcp?.probe === true;
-    this.frames.open(frameBindings({ dhcp4, dhcp6, advertiser, learner, arp: probe, probes, dns }));
+    this.frames.open(
+      frameBindings({ dhcp4, dhcp6, advertiser, learner, arp: probe, probes, dns, dnsRate: configuration.dns.rateLimit }),
+    );
     this.#undo.push(() => this.frames.close());
     this.ipv6.configure(configuration, this.networks);
     this.#undo.push(() => this.ipv6.close());
@@ -239,6 +244,7 @@ export class Daemon implements DaemonParts {
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
     this.#undo.push(() => this.#dnsSockets.close());
+    this.#undo.push(() => this.#hostLookups.close());
     await this.#openSockets();
     notify(["READY=1", `STATUS=serving ${this.networks.length} networks`]);
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);
@@ -317,9 +323,11 @@ export class Daemon implements DaemonParts {
   #serveLinks(): void {
     this.#sharedLinks.configure(this.configuration.networks, (name) => this.networks.find((network) => network.name === name));
     const withDns = this.networks.filter(({ name }) => this.roster.network(name)?.dns !== undefined);
-    this.#dnsSockets.serve(
-      withDns.flatMap(({ gatewayIpv4, gatewayIpv6 }) => [gatewayIpv4, gatewayIpv6].filter((address) => address !== undefined)),
-    );
+    const servers = withDns
+      .flatMap(({ gatewayIpv4, gatewayIpv6 }) => [gatewayIpv4, gatewayIpv6])
+      .filter((address) => address !== undefined);
+    this.#dnsSockets.serve(servers);
+    this.#hostLookups.serve({ servers: this.configuration.dns.tellResolved ? servers : [], domains: this.dns.zones() });
   }
 
   /** Whose an IPv6 address is by lease or configuration; `""` for the gateway's and what clients of shared links have. */

@@ -14,7 +14,7 @@ export interface Native {
   transactLater(protocol: number, messages: Uint8Array, count: number): Promise<NativeNetlinkResults>;
   dumpLater(protocol: number, message: Uint8Array): Promise<Uint8Array>;
 
-  readonly Tap: new (name: string, mustBeNew: boolean, vnetHeader: boolean, multiQueue: boolean) => NativeTap;
+  readonly Tap: new (name: string, mustBeNew: boolean, vnetHeader: boolean, multiQueue: boolean, index: number) => NativeTap;
   closeTapsLater(taps: readonly NativeTap[]): Promise<void>;
   interfaceIndex(name: string): number;
 

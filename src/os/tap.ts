@@ -26,6 +26,8 @@ export interface TapOptions {
   /** The host's side of the link. Default: the kernel makes one up. */
   readonly mac?: Mac | undefined;
   readonly mtu?: number | undefined;
+  /** The index that the link shall have, as long as no other has it. Default: the kernel's next. */
+  readonly index?: number | undefined;
 }
 
 /** What the reader of a TAP is ready to get unfinished (TUNSETOFFLOAD): checksums to compute, segments to cut. */
@@ -69,7 +71,7 @@ export function createTap(options: TapOptions = {}): Tap {
  * SystemError: EBUSY when another process has it open and it has one queue, ENODEV when there is none of that name, EINVAL
  * when that is no TAP or was made otherwise. caps: none for the owner, else NET_ADMIN
  */
-export function openTap(name: string, options: Omit<TapOptions, "name"> = {}): Tap {
+export function openTap(name: string, options: Omit<TapOptions, "name" | "index"> = {}): Tap {
   if (!isInterfaceName(name)) throw invalidName(name);
   // Attaching to a name that does not exist would make it: ask first.
   interfaceIndex(name);
@@ -91,8 +93,9 @@ export class Tap {
   readonly #native: NativeTap;
 
   /** @internal */
-  constructor(name: string, mustBeNew: boolean, options: Pick<TapOptions, "vnetHdr" | "multiQueue">) {
-    this.#native = new (addon().Tap)(name, mustBeNew, options.vnetHdr ?? false, options.multiQueue ?? false);
+  constructor(name: string, mustBeNew: boolean, options: Pick<TapOptions, "vnetHdr" | "multiQueue" | "index">) {
+    const { vnetHdr = false, multiQueue = false, index = 0 } = options;
+    this.#native = new (addon().Tap)(name, mustBeNew, vnetHdr, multiQueue, index);
     this.name = this.#native.name();
     this.ifindex = this.#native.ifindex();
   }

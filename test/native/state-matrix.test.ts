@@ -62,7 +62,7 @@ const SUBJECTS: readonly Subject[] = [
   },
   {
     name: "Tap",
-    construct: ["", true, false, false],
+    construct: ["", true, false, false, 0],
     methods: {
       fd: [],
       name: [],

@@ -61,6 +61,7 @@ export const dns = section({
   stale: boundedDuration("how long expired answers are served while no upstream answers", 0, 604_800, "7d is the most").default(
     86_400,
   ),
+  resolved: flag("this host's systemd-resolved asks tapnetd for guests' names").default(true),
   "allow-private": list(domain, "corp.example").default([]),
   rate: wholeNumber("questions per second of one guest", 1, 1_000_000).default(1000),
   open: wholeNumber("questions that one guest may have open", 1, 100_000).default(256),

@@ -1,3 +1,4 @@
+import type { Budget } from "../../frame/budget.js";
 import type { DatagramService } from "../../frame/datagram.js";
 import type { FrameBindings } from "../../frame/frame-path.js";
 import type { Link } from "../../frame/link.js";
@@ -18,6 +19,12 @@ const BUDGET = {
   dns: { burst: 4000, perSecond: 20_000 },
 } as const;
 
+/** Answers from here and from the cache cost little: so many a guest may have whatever its rate upstream, and more if that is more. */
+function dnsBudget(rate: number): Budget {
+  const { burst, perSecond } = BUDGET.dns;
+  return { burst: Math.max(burst, rate / 5), perSecond: Math.max(perSecond, rate) };
+}
+
 export interface FrameServices {
   readonly dhcp4: DatagramService;
   readonly dhcp6: DatagramService;
@@ -28,6 +35,8 @@ export interface FrameServices {
   readonly learner: PacketService;
   /** Hears the answers to address probes. */
   readonly arp: PacketService;
+  /** Questions a second that one guest may have asked upstream. */
+  readonly dnsRate: number;
   /** Whether addresses are probed on a link: from no other does ARP come up. */
   readonly probes: (link: Link) => boolean;
 }
@@ -42,13 +51,14 @@ const NEIGHBOUR_MESSAGES = [
 ] as const;
 
 /** Which frames go to which service. */
-export function frameBindings({ dhcp4, dhcp6, dns, advertiser, learner, arp, probes }: FrameServices): FrameBindings {
+export function frameBindings(services: FrameServices): FrameBindings {
+  const { dhcp4, dhcp6, dns, dnsRate, advertiser, learner, arp, probes } = services;
   return {
     datagrams: [
       { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp },
       { family: 6, port: DHCP6_PORT.server, reach: "link", service: dhcp6, budget: BUDGET.dhcp },
-      { family: 4, port: DNS_PORT, reach: "gateway", service: dns, budget: BUDGET.dns },
-      { family: 6, port: DNS_PORT, reach: "gateway", service: dns, budget: BUDGET.dns },
+      { family: 4, port: DNS_PORT, reach: "gateway", service: dns, budget: dnsBudget(dnsRate) },
+      { family: 6, port: DNS_PORT, reach: "gateway", service: dns, budget: dnsBudget(dnsRate) },
     ],
     packets: [
       { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },
