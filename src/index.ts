@@ -16,6 +16,15 @@ export * from "./base/random.js";
 /** Control frames on their way to the services, and what a service is. */
 export * from "./frame/batch.js";
 export * from "./frame/datagram.js";
+/** The forwarder in the process: ports, routes, hooks, ready impairments, links in memory. */
+export { ForwardBatch } from "./frame/forward/batch.js";
+export { ForwardEngine, type ForwardEngineOptions } from "./frame/forward/engine.js";
+export { type ForwardedFrame, type ForwardHook, FRAME_VERDICT, type HookContext } from "./frame/forward/hooks.js";
+export * as impairments from "./frame/forward/impairments.js";
+export { MemoryLinks, type SentFrame } from "./frame/forward/memory-link.js";
+export { type MirrorOptions, mirror } from "./frame/forward/mirror.js";
+export type { FrameTransmitter, OutgoingFrames } from "./frame/forward/output.js";
+export type { ForwardPort, PortKind } from "./frame/forward/ports.js";
 export { FramePath, type FramePathListener, type FramePathOptions } from "./frame/frame-path.js";
 export type { Link } from "./frame/link.js";
 export type { Packet, PacketSender, PacketService } from "./frame/packet.js";
