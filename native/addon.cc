@@ -5,6 +5,7 @@
 #include "frame_socket.h"
 #include "namespace.h"
 #include "netlink_socket.h"
+#include "port_socket.h"
 #include "tap.h"
 #include "udp_socket.h"
 #include "unix_socket.h"
@@ -32,6 +33,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("closeTapsLater", Napi::Function::New<Tap::CloseLater>(env, "closeTapsLater"));
   exports.Set("interfaceIndex", Napi::Function::New<InterfaceIndex>(env, "interfaceIndex"));
   exports.Set("FrameSocket", FrameSocket::Define(env));
+  exports.Set("PortSocket", PortSocket::Define(env));
   exports.Set("UdpSocket", UdpSocket::Define(env));
   exports.Set("UnixConnection", UnixConnection::Define(env));
   exports.Set("UnixListener", UnixListener::Define(env));

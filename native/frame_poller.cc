@@ -1,6 +1,5 @@
 #include "frame_poller.h"
 
-#include <linux/if_packet.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -14,39 +13,17 @@ namespace {
 
 constexpr size_t kEventsMax = 64;
 constexpr size_t kFramesMax = 256;
-// TCI without priority and drop eligibility: a frame tagged with VLAN 0 only carries a priority (IEEE 802.1Q §6.9.1).
-constexpr uint16_t kVlanIdMask = 0x0fff;
 
 }  // namespace
 
 struct FramePoller::Scratch {
   struct alignas(cmsghdr) Control {
-    std::array<uint8_t, CMSG_SPACE(sizeof(tpacket_auxdata))> bytes;
+    std::array<uint8_t, kPacketNotesBytes> bytes;
   };
   std::array<mmsghdr, kFramesMax> headers;
   std::array<iovec, kFramesMax> parts;
   std::array<Control, kFramesMax> controls;
 };
-
-namespace {
-
-tpacket_auxdata AuxdataOf(msghdr& header) {
-  tpacket_auxdata auxdata{};
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
-    if (control->cmsg_level == SOL_PACKET && control->cmsg_type == PACKET_AUXDATA &&
-        control->cmsg_len >= CMSG_LEN(sizeof auxdata)) {
-      std::memcpy(&auxdata, CMSG_DATA(control), sizeof auxdata);
-    }
-  }
-  return auxdata;
-}
-
-// The kernel takes the VLAN tag out of a frame before we see it: a frame of another VLAN would look like one of ours.
-bool IsTagged(const tpacket_auxdata& auxdata) {
-  return (auxdata.tp_status & TP_STATUS_VLAN_VALID) != 0 && (auxdata.tp_vlan_tci & kVlanIdMask) != 0;
-}
-
-}  // namespace
 
 FramePoller::FramePoller() = default;
 
@@ -155,12 +132,11 @@ size_t FramePoller::Keep(uint32_t slot, const FrameColumns& columns, size_t firs
   size_t kept = 0;
   for (size_t row = 0; row < received; row++) {
     mmsghdr& header = scratch_->headers[row];
-    const tpacket_auxdata auxdata = AuxdataOf(header.msg_hdr);
-    if (IsTagged(auxdata)) {
+    const PacketNotes notes = PacketNotesOf(header.msg_hdr);
+    if (notes.tagged) {
       counts_.tagged++;
       continue;
     }
-    const bool partial = (auxdata.tp_status & TP_STATUS_CSUMNOTREADY) != 0;
     const bool truncated = (header.msg_hdr.msg_flags & MSG_TRUNC) != 0;
     uint8_t* place = columns.slab.data() + (first + kept) * stride;
     if (kept != row) std::memcpy(place, columns.slab.data() + (first + row) * stride, header.msg_len);
@@ -168,7 +144,7 @@ size_t FramePoller::Keep(uint32_t slot, const FrameColumns& columns, size_t firs
     columns.offset[first + kept] = static_cast<uint32_t>((first + kept) * stride);
     columns.length[first + kept] = header.msg_len;
     columns.flags[first + kept] =
-        static_cast<uint8_t>((partial ? kChecksumPartial : 0) | (truncated ? kTruncated : 0));
+        static_cast<uint8_t>((notes.checksum_partial ? kChecksumPartial : 0) | (truncated ? kTruncated : 0));
     kept++;
   }
   return kept;

@@ -1,15 +1,17 @@
 #include "packet_link.h"
 
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 
+#include <cstring>
 #include <string>
 
 namespace tapnet {
 
 namespace {
+
+// TCI without priority and drop eligibility: a frame tagged with VLAN 0 only carries a priority (IEEE 802.1Q §6.9.1).
+constexpr uint16_t kVlanIdMask = 0x0fff;
 
 std::string NameOf(uint32_t ifindex) { return "interface " + std::to_string(ifindex); }
 
@@ -84,6 +86,19 @@ void StopPacketLink(int fd) {
   const sock_fprog program{.len = 1, .filter = &nothing};
   // The worst that a failure does is that frames wait in vain.
   static_cast<void>(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
+
+PacketNotes PacketNotesOf(msghdr& header) {
+  tpacket_auxdata auxdata{};
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+    if (control->cmsg_level == SOL_PACKET && control->cmsg_type == PACKET_AUXDATA &&
+        control->cmsg_len >= CMSG_LEN(sizeof auxdata)) {
+      std::memcpy(&auxdata, CMSG_DATA(control), sizeof auxdata);
+    }
+  }
+  const bool valid = (auxdata.tp_status & TP_STATUS_VLAN_VALID) != 0;
+  return {.checksum_partial = (auxdata.tp_status & TP_STATUS_CSUMNOTREADY) != 0,
+          .tagged = valid && (auxdata.tp_vlan_tci & kVlanIdMask) != 0};
 }
 
 uint32_t TakePacketDrops(int fd) {

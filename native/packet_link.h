@@ -1,6 +1,8 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
 
 #include <cstdint>
 #include <span>
@@ -30,6 +32,17 @@ bool PacketLinkVanished(int fd, uint32_t ifindex);
 
 // Keeps further frames out of the queue until the socket is closed.
 void StopPacketLink(int fd);
+
+// What the kernel says about a frame besides its bytes.
+struct PacketNotes {
+  // The sender left the transport checksum to us.
+  bool checksum_partial = false;
+  // Tagged for a VLAN: the kernel takes the tag out of the frame, so that it looks like one of ours.
+  bool tagged = false;
+};
+// Room for the notes in a message's control buffer.
+constexpr size_t kPacketNotesBytes = CMSG_SPACE(sizeof(tpacket_auxdata));
+PacketNotes PacketNotesOf(msghdr& header);
 
 // Frames that found no room since the last call.
 uint32_t TakePacketDrops(int fd);

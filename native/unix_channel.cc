@@ -43,33 +43,42 @@ SysError OpenSocket(int type, const std::string& path, UniqueFd& fd) {
 
 }  // namespace
 
-SysError ListenUnix(const std::string& path, mode_t mode, int backlog, UniqueFd& fd) {
+SysError BindUnix(int type, const std::string& path, mode_t mode, UniqueFd& fd) {
   Address address;
-  UniqueFd listener;
+  UniqueFd bound;
   SysError error = AddressOf(path, address);
-  if (!error.failed()) error = OpenSocket(SOCK_SEQPACKET, path, listener);
+  if (!error.failed()) error = OpenSocket(type, path, bound);
   if (error.failed()) return error;
   // Before bind(2), which gives the file this mode: there is no moment in which others may connect.
-  if (fchmod(listener.get(), mode) != 0) return LastError("fchmod", path);
-  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&address.value), address.length) != 0) {
+  if (fchmod(bound.get(), mode) != 0) return LastError("fchmod", path);
+  if (bind(bound.get(), reinterpret_cast<sockaddr*>(&address.value), address.length) != 0) {
     return LastError("bind", path);
   }
+  fd = std::move(bound);
+  return {};
+}
+
+SysError ListenUnix(const std::string& path, mode_t mode, int backlog, UniqueFd& fd) {
+  UniqueFd listener;
+  if (SysError error = BindUnix(SOCK_SEQPACKET, path, mode, listener); error.failed()) return error;
   if (listen(listener.get(), backlog) != 0) return LastError("listen", path);
   fd = std::move(listener);
   return {};
 }
 
-SysError ConnectUnix(const std::string& path, UniqueFd& fd) {
+SysError ConnectSocket(int fd, const std::string& path) {
   Address address;
-  UniqueFd connection;
-  SysError error = AddressOf(path, address);
-  if (!error.failed()) error = OpenSocket(SOCK_SEQPACKET, path, connection);
-  if (error.failed()) return error;
-  if (connect(connection.get(), reinterpret_cast<sockaddr*>(&address.value), address.length) != 0) {
-    return LastError("connect", path);
-  }
-  fd = std::move(connection);
+  if (SysError error = AddressOf(path, address); error.failed()) return error;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address.value), address.length) != 0) return LastError("connect", path);
   return {};
+}
+
+SysError ConnectUnix(const std::string& path, UniqueFd& fd) {
+  UniqueFd connection;
+  SysError error = OpenSocket(SOCK_SEQPACKET, path, connection);
+  if (!error.failed()) error = ConnectSocket(connection.get(), path);
+  if (!error.failed()) fd = std::move(connection);
+  return error;
 }
 
 SysError AcceptUnix(int listener, UniqueFd& fd) {

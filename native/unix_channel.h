@@ -25,6 +25,12 @@ struct PeerCredentials {
   std::vector<gid_t> groups;
 };
 
+// A socket of the given type at a path of its own. `mode` is that of the file; the process's umask still applies.
+SysError BindUnix(int type, const std::string& path, mode_t mode, UniqueFd& fd);
+
+// Connects a socket that exists; for SOCK_DGRAM this sets whom it sends to and hears.
+SysError ConnectSocket(int fd, const std::string& path);
+
 // SOCK_SEQPACKET, listening. `mode` is that of the file; the process's umask still applies.
 SysError ListenUnix(const std::string& path, mode_t mode, int backlog, UniqueFd& fd);
 SysError ConnectUnix(const std::string& path, UniqueFd& fd);

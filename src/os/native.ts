@@ -19,6 +19,7 @@ export interface Native {
   interfaceIndex(name: string): number;
 
   readonly FrameSocket: new () => NativeFrameSocket;
+  readonly PortSocket: new () => NativePortSocket;
 
   readonly UdpSocket: new (
     ipv6: boolean,
@@ -89,6 +90,33 @@ export interface NativeFrameSocket extends Omit<NativeWatched, "close"> {
   counts(): { received: number; receiveDrops: number; tagged: number; sent: number; sendErrors: number };
   watch(onReadable: () => void): void;
   /** Resolves when the kernel has let go of the sockets. */
+  close(): Promise<void>;
+}
+
+export interface NativePortSocket extends Omit<NativeWatched, "close"> {
+  addStream(slot: number, path: string, mode: number): void;
+  addDgram(slot: number, local: string, remote: string, mode: number): void;
+  addPacket(slot: number, ifindex: number, receiveBytes: number): void;
+  addTap(slot: number, fd: number): void;
+  remove(slot: number): boolean;
+  /** Frames are written below `receiveBytes`; `events[0]` becomes the number of events that wait. */
+  receive(
+    bytes: Uint8Array,
+    receiveBytes: number,
+    rowBytes: number,
+    port: Uint32Array,
+    offset: Uint32Array,
+    length: Uint32Array,
+    flags: Uint8Array,
+    events: Uint32Array,
+  ): number;
+  send(bytes: Uint8Array, port: Uint32Array, offset: Uint32Array, length: Uint32Array, count: number): number;
+  /** Pairs of slot and what happened there. */
+  events(): Uint32Array;
+  checkPeers(): void;
+  counts(slot: number): { received: number; sent: number; lost: number; runts: number; waitingBytes: number };
+  watch(onReadable: () => void): void;
+  /** Resolves when the kernel has let go of everything. */
   close(): Promise<void>;
 }
 

@@ -47,6 +47,17 @@ const frameColumns = (): unknown[] => [
   1,
 ];
 
+const portColumns = (): unknown[] => [
+  new Uint8Array(4096),
+  4096,
+  2048,
+  new Uint32Array(2),
+  new Uint32Array(2),
+  new Uint32Array(2),
+  new Uint8Array(2),
+  new Uint32Array(1),
+];
+
 const SUBJECTS: readonly Subject[] = [
   {
     name: "NetlinkSocket",
@@ -95,6 +106,26 @@ const SUBJECTS: readonly Subject[] = [
     },
     always: ["down", "removeVanished", "counts", "setReferenced", "close"],
     needsRoot: true,
+  },
+  {
+    name: "PortSocket",
+    construct: [],
+    methods: {
+      addStream: [0, "@tapnet-state-matrix-stream", 0o600],
+      addDgram: [0, "@tapnet-state-matrix-dgram", "/nowhere/tapnet-peer", 0o600],
+      addPacket: [0, 1, 4096],
+      addTap: [0, 0],
+      remove: [0],
+      receive: portColumns(),
+      send: [new Uint8Array(60), Uint32Array.of(0), Uint32Array.of(0), Uint32Array.of(60), 1],
+      events: [],
+      checkPeers: [],
+      counts: [0],
+      watch: [() => {}],
+      setReferenced: [false],
+      close: [],
+    },
+    always: ["setReferenced", "close"],
   },
   {
     name: "UdpSocket",
@@ -308,7 +339,7 @@ describe("functions", () => {
 
   test("objects of other classes are not taken for TAPs or connections", () => {
     const socket = make(SUBJECTS[0]);
-    const listener = make(SUBJECTS[4]);
+    const listener = make(SUBJECTS[SUBJECTS.findIndex(({ name }) => name === "UnixListener")]);
     const closeTaps = native()["closeTapsLater"] as Method;
     assert.throws(() => closeTaps([socket]), { code: "INVALID_ARGUMENT" });
     assert.throws(() => listener["accept"](socket), { code: "INVALID_ARGUMENT" });
