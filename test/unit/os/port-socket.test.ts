@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { ForwardBatch } from "../../../src/frame/forward/batch.js";
@@ -17,7 +18,7 @@ class Ports {
   readonly #batch = new ForwardBatch();
 
   constructor(t: TestContext) {
-    this.directory = mkdtempSync("/tmp/tapnet-ports-");
+    this.directory = mkdtempSync(join(tmpdir(), "tapnet-ports-"));
     this.socket = new PortSocket({
       onReadable: () => this.#receive(),
       onEvent: (slot: number, event: PortEvent) => void this.events.push(`${slot} ${event}`),
