@@ -17,6 +17,8 @@ export interface Configuration {
   readonly logLevel: LogLevel;
   /** Who may use the control socket without being root. */
   readonly controlGroup: string;
+  /** Where another firewall drops forwarded packets by default: `open` lets guests' pass there, `leave` only says so. */
+  readonly otherFirewalls: "open" | "leave";
   /** How long it stays known who had an address. */
   readonly historySeconds: number;
   readonly networks: readonly NetworkConfiguration[];

@@ -75,6 +75,7 @@ function read(document: ConfigDocument, source: string): Configuration | undefin
     runDirectory: general.run,
     logLevel: general.log,
     controlGroup: general.group,
+    otherFirewalls: general["other-firewalls"],
     historySeconds: general.history,
     networks: [...networks.sound.values()],
     guests,

@@ -32,6 +32,7 @@ export function describeConfiguration(configuration: Configuration): Tree {
     run: configuration.runDirectory,
     log: configuration.logLevel,
     group: configuration.controlGroup,
+    "other-firewalls": configuration.otherFirewalls,
     history: formatDuration(configuration.historySeconds),
     networks: Object.fromEntries(configuration.networks.map((network) => [network.name, describeNetwork(network)])),
     guests: Object.fromEntries(configuration.guests.map((guest) => [guest.name, describeGuest(guest)])),

@@ -45,6 +45,7 @@ import { LeaseBinder } from "./wiring/lease-binder.js";
 import { guestOf } from "./wiring/lease-owner.js";
 import { Leases } from "./wiring/leases.js";
 import type { DaemonParts } from "./wiring/parts.js";
+import { Passage } from "./wiring/passage.js";
 import { PortForwards } from "./wiring/port-forwards.js";
 import { PortLinks } from "./wiring/port-links.js";
 import { awaitPredecessor } from "./wiring/predecessor.js";
@@ -72,6 +73,7 @@ export class Daemon implements DaemonParts {
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
   readonly portForwards: PortForwards;
+  readonly passage: Passage;
   readonly #forwards: Forwards;
   readonly #names: AddressFollowers;
   readonly #portFrames: PortFrames;
@@ -108,6 +110,7 @@ export class Daemon implements DaemonParts {
     });
     this.#forwards = this.#makeForwards();
     this.portForwards = this.#makePortForwards();
+    this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
     this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
@@ -160,6 +163,7 @@ export class Daemon implements DaemonParts {
     const daemon = new Daemon(configuration, log);
     try {
       await daemon.#upkeep.cleanup();
+      await daemon.passage.cleanup();
     } finally {
       await daemon.stop();
     }
@@ -183,6 +187,7 @@ export class Daemon implements DaemonParts {
     configureDns(this.dns, configuration, this.networks);
     this.portForwards.configure();
     const failures = await this.#upkeep.setNetworks(this.networks);
+    await this.passage.look();
     for (const { error } of failures)
       this.log.error({ error: error.message }, "part of the new configuration could not be applied");
     for (const port of this.ports.list()) {
@@ -240,6 +245,8 @@ export class Daemon implements DaemonParts {
     for (const { error } of await this.#upkeep.start())
       log.error({ error: error.message }, "part of the plan could not be applied");
     this.#forwards.open();
+    this.#undo.push(() => this.passage.close());
+    await this.passage.start();
     await rehearse(clock);
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());

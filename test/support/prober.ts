@@ -1,5 +1,5 @@
 /**
- * Asks responders, all at once: `node prober.js '["tcp 10.77.0.10 80", "icmp fd00::1"]'` prints what each answered as a JSON list;
+ * Asks responders, all at once: `node prober.js '["tcp 10.77.0.10 80", "open 10.77.0.1 53", "icmp fd00::1"]'` prints what each answered as a JSON list;
  * null where nothing came in time or it was refused.
  */
 import { execFile } from "node:child_process";
@@ -19,6 +19,20 @@ function askTcp(address: string, port: number): Promise<Answer> {
     socket.on("close", () => resolve(heard === "" ? null : heard));
     socket.on("error", () => socket.destroy());
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
+  });
+}
+
+/** Whether somebody takes the connection, whatever would be said on it. */
+function askOpen(address: string, port: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const done = (answer: Answer): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => done("open"));
+    socket.once("error", () => done(null));
+    socket.setTimeout(TIMEOUT_MS, () => done(null));
   });
 }
 
@@ -52,6 +66,7 @@ const answers = await Promise.all(
   questions.map((question) => {
     const [protocol, address, port] = question.split(" ");
     if (protocol === "icmp") return askIcmp(address);
+    if (protocol === "open") return askOpen(address, Number(port));
     return protocol === "tcp" ? askTcp(address, Number(port)) : askUdp(address, Number(port));
   }),
 );

@@ -9,6 +9,11 @@ interface Chain {
 }
 
 const OURS = "tapnet";
+const CHECK = "forward-policy";
+/** Links of ours by their group, as nft and as iptables say it. */
+const GROUP = { nft: "1953366016/16", iptables: "0x746e0000/0xffff0000" } as const;
+/** tapnetd puts in two: from guests, and to them. */
+const RULES_OF_OURS = 2;
 
 /** Rules of others that drop what guests send: an accept of ours cannot undo another table's drop. */
 export async function examineFirewall(host: Host): Promise<Finding[]> {
@@ -16,14 +21,33 @@ export async function examineFirewall(host: Host): Promise<Finding[]> {
   const output = await host.run("nft", ["-j", "list", "chains"]);
   if (output === undefined || output.exitCode !== 0) return [];
   const chains = parseChains(output.stdout);
+  const findings = chains.some(({ table }) => table === "firewalld") ? [firewalld()] : [];
   const dropping = chains.filter((chain) => chain.hook === "forward" && chain.policy === "drop" && chain.table !== OURS);
-  const check = "forward-policy";
-  if (dropping.length === 0)
-    return [{ check, result: "ok", message: "no other firewall drops forwarded packets by default", advice: null }];
-  const names = dropping.map((chain) => `${chain.family} ${chain.table} ${chain.name}`).join(", ");
-  return [
-    { check, result: "warning", message: `forwarded packets are dropped by default in ${names}`, advice: adviceFor(chains) },
-  ];
+  for (const chain of dropping) findings.push(await examineChain(host, chain, chains));
+  if (findings.length > 0) return findings;
+  return [{ check: CHECK, result: "ok", message: "no other firewall drops forwarded packets by default", advice: null }];
+}
+
+async function examineChain(host: Host, chain: Chain, chains: readonly Chain[]): Promise<Finding> {
+  const name = `${chain.family} ${chain.table} ${chain.name}`;
+  if (await letsGuestsPass(host, chain)) {
+    return { check: CHECK, result: "ok", message: `${name} drops forwarded packets by default, but not guests'`, advice: null };
+  }
+  const message = `forwarded packets are dropped by default in ${name}, guests' too`;
+  return { check: CHECK, result: "warning", message, advice: adviceFor(chain, chains) };
+}
+
+/** Whether our rules stand in the chain: what iptables has made only iptables shows with its comment. */
+async function letsGuestsPass(host: Host, { family, table, name }: Chain): Promise<boolean> {
+  const listed = await host.run("nft", ["list", "chain", family, table, name]);
+  if (count(listed?.stdout, /comment "tapnet"/g) >= RULES_OF_OURS) return true;
+  if (table !== "filter" || name !== "FORWARD") return false;
+  const saved = await host.run(family === "ip6" ? "ip6tables" : "iptables", ["-S", "FORWARD"]);
+  return count(saved?.stdout, /--comment "?tapnet"? .*-j ACCEPT/g) >= RULES_OF_OURS;
+}
+
+function count(text: string | undefined, pattern: RegExp): number {
+  return text?.match(pattern)?.length ?? 0;
 }
 
 function parseChains(text: string): Chain[] {
@@ -31,13 +55,37 @@ function parseChains(text: string): Chain[] {
   return nftables.flatMap((entry) => (entry.chain === undefined ? [] : [entry.chain]));
 }
 
-function adviceFor(chains: readonly Chain[]): string {
+const DAEMON_DOES = "tapnetd does this by itself, unless the configuration says other-firewalls: leave; by hand:";
+
+function adviceFor({ family, table, name }: Chain, chains: readonly Chain[]): string {
   const names = new Set(chains.map((chain) => chain.name));
+  const program = family === "ip6" ? "ip6tables" : "iptables";
   if (names.has("DOCKER-USER")) {
-    const commands = ["-i", "-o"].map((direction) => `iptables -I DOCKER-USER ${direction} tn-+ -j ACCEPT`);
-    return `Docker did this; let guests through: ${commands.join("; ")}`;
+    const commands = ["--src-group", "--dst-group"].map(
+      (which) => `${program} -I DOCKER-USER -m devgroup ${which} ${GROUP.iptables} -j ACCEPT`,
+    );
+    return `Docker did this; ${DAEMON_DOES} ${commands.join("; ")}`;
   }
   if (names.has("ufw-before-forward"))
-    return "ufw did this; let guests through: ufw route allow in on tn-+; ufw route allow out on tn-+";
-  return "accept what comes in and goes out by tn-* in that chain, or give it policy accept";
+    return `ufw did this; ${DAEMON_DOES} ufw route allow in on tn-+; ufw route allow out on tn-+`;
+  if (table === "filter" && name === "FORWARD") {
+    const commands = ["--src-group", "--dst-group"].map(
+      (which) => `${program} -A FORWARD -m devgroup ${which} ${GROUP.iptables} -j ACCEPT`,
+    );
+    return `${DAEMON_DOES} ${commands.join("; ")}`;
+  }
+  const commands = ["iifgroup", "oifgroup"].map(
+    (key) => `nft add rule ${family} ${table} ${name} meta ${key} ${GROUP.nft} accept`,
+  );
+  return `${DAEMON_DOES} ${commands.join("; ")}`;
+}
+
+/** It refuses by a rule at its chain's end, which nothing after it can outweigh. */
+function firewalld(): Finding {
+  const message = "firewalld is in force: it refuses forwarded packets between zones, guests' too";
+  const commands = ["--zone=trusted --add-interface=tn-+", "--zone=trusted --add-interface=tnp+"].map(
+    (words) => `firewall-cmd --permanent ${words}`,
+  );
+  const advice = `put guests' interfaces into a zone that is trusted: ${commands.join("; ")}; firewall-cmd --reload`;
+  return { check: CHECK, result: "warning", message, advice };
 }

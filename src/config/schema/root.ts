@@ -13,6 +13,9 @@ const general = {
   run: path.default("/run/tapnet").describe("where the sockets are made"),
   log: choice("what is written to the log", ["debug", "info", "warn", "error"]).default("info"),
   group: account.default("tapnet"),
+  "other-firewalls": choice("what is done where another firewall drops forwarded packets by default", ["open", "leave"]).default(
+    "open",
+  ),
   history: boundedDuration("how long it stays known who had an address", 0, 315_360_000, "3650d is the most").default(2_592_000),
 };
 

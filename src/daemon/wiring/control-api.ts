@@ -58,7 +58,7 @@ export class DaemonApi implements ControlApi {
   }
 
   status(): StatusView {
-    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards } = this.#daemon;
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards, passage } = this.#daemon;
     const counts = [...leases.books()].map((book) => book.counts());
     return {
       version: packageVersion(),
@@ -72,6 +72,7 @@ export class DaemonApi implements ControlApi {
       warnings: [
         ...guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
         ...portForwards.warnings,
+        ...passage.warnings,
       ],
       counters: {
         ...frames.counts(),

@@ -16,7 +16,7 @@ import type { Network, Port } from "../../network/model.js";
 import { ALL_OFFLOADS, createTap, type Tap } from "../../os/tap.js";
 import type { EventLog } from "./event-log.js";
 import type { PortFrames, UnknownPort } from "./guest-services.js";
-import { type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
+import { ANONYMOUS_PREFIX, type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
 
 export interface GuestsParts {
   readonly kernel: Kernel;
@@ -30,7 +30,7 @@ export interface GuestsParts {
 
 /** `IFNAMSIZ` less the final zero. */
 const IFNAME_BYTES = 15;
-const ANONYMOUS_TAP = "tnp%d";
+const ANONYMOUS_TAP = `${ANONYMOUS_PREFIX}%d`;
 
 export class Guests {
   readonly #parts: GuestsParts;

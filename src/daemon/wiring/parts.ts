@@ -10,6 +10,7 @@ import type { EventLog } from "./event-log.js";
 import type { Guests } from "./guests.js";
 import type { Ipv6 } from "./ipv6.js";
 import type { Leases } from "./leases.js";
+import type { Passage } from "./passage.js";
 import type { PortForwards } from "./port-forwards.js";
 import type { PortLinks } from "./port-links.js";
 import type { ReadyTaps } from "./ready-taps.js";
@@ -32,6 +33,7 @@ export interface DaemonParts {
   readonly frames: FramePath;
   readonly ipv6: Ipv6;
   readonly portForwards: PortForwards;
+  readonly passage: Passage;
   readonly events: EventLog;
   readonly clock: Clock;
   readonly log: Logger;

@@ -5,6 +5,8 @@ import type { Configuration, GuestConfiguration, NetworkConfiguration } from "..
 
 /** What a TAP's name begins with when it says whose it is. */
 export const PORT_PREFIX = "tn-";
+/** What the name of a TAP that we make for nobody in particular begins with. */
+export const ANONYMOUS_PREFIX = "tnp";
 
 /** Who is behind a port, and on which network. */
 export interface Placement {

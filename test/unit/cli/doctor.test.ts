@@ -107,6 +107,45 @@ describe("the doctor", () => {
       /ip filter FORWARD.*iptables -I DOCKER-USER/,
     ],
     [
+      "Docker's forward policy, with our rules in its way",
+      {
+        commands: {
+          "nft -j list chains": chains(FORWARD_DROP, { family: "ip", table: "filter", name: "DOCKER-USER" }),
+          "iptables -S FORWARD":
+            "-P FORWARD DROP\n-A FORWARD -m devgroup --src-group 0x1/0x1 -m comment --comment tapnet -j ACCEPT\n-A FORWARD -m devgroup --dst-group 0x1/0x1 -m comment --comment tapnet -j ACCEPT\n",
+        },
+      },
+      "forward-policy",
+      "ok",
+      /but not guests'/,
+    ],
+    [
+      "a ruleset by hand that drops",
+      { commands: { "nft -j list chains": chains({ ...FORWARD_DROP, family: "inet", name: "forward" }) } },
+      "forward-policy",
+      "warning",
+      /nft add rule inet filter forward meta oifgroup 1953366016\/16 accept/,
+    ],
+    [
+      "a ruleset by hand that drops all but guests' packets",
+      {
+        commands: {
+          "nft -j list chains": chains({ ...FORWARD_DROP, family: "inet", name: "forward" }),
+          "nft list chain inet filter forward": 'iifgroup 1 accept comment "tapnet"\noifgroup 1 accept comment "tapnet"\n',
+        },
+      },
+      "forward-policy",
+      "ok",
+      /but not guests'/,
+    ],
+    [
+      "firewalld",
+      { commands: { "nft -j list chains": chains({ ...FORWARD_DROP, table: "firewalld", policy: "accept" }) } },
+      "forward-policy",
+      "warning",
+      /firewall-cmd .*add-interface=tn-\+/,
+    ],
+    [
       "ufw's forward policy",
       { commands: { "nft -j list chains": chains(FORWARD_DROP, { family: "ip", table: "filter", name: "ufw-before-forward" }) } },
       "forward-policy",

@@ -225,6 +225,7 @@ describe("the JSON Schema", () => {
       "run",
       "log",
       "group",
+      "other-firewalls",
       "history",
       "networks",
       "guests",
