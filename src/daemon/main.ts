@@ -21,8 +21,8 @@ function configure(options: DaemonOptions): Configuration {
 }
 
 /**
- * V8 lets the part of the heap for new objects grow to 48 MB and never gives it back. What lives long here (leases, names) outgrows
- * it at once, and what does not is small: so it stays as it begins.
+ * V8 lets the part of the heap for new objects grow to 48 MB and never gives it back. What lives long here (leases, names)
+ * outgrows it at once, and what does not is small: so it stays as it begins.
  */
 function keepNewSpaceSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
