@@ -1,10 +1,11 @@
-/** `npm run bench -- NAME [--smoke] [--json FILE] [--rounds N]`: one benchmark, its table on stdout, its progress on stderr. */
+/** `npm run bench -- NAME [--smoke] [--case TEXT] [--json FILE] [--svg FOLDER] [--rounds N]`: one benchmark, its table on stdout, its progress on stderr. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { parseArgs } from "node:util";
 import { errorMessage } from "../src/base/errors.js";
 import type { Bench } from "./frame/bench.js";
 import { bench as micro } from "./frame/micro.js";
+import { writePlots } from "./frame/plot.js";
 import { Report } from "./frame/report.js";
 import { formatTable } from "./frame/table.js";
 
@@ -30,6 +31,8 @@ async function main(): Promise<number> {
     options: {
       smoke: { type: "boolean", default: false },
       json: { type: "string" },
+      svg: { type: "string" },
+      case: { type: "string" },
       rounds: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -42,23 +45,26 @@ async function main(): Promise<number> {
   if (!names().includes(name)) throw new Error(`there is no benchmark ${name}; there are ${names().join(", ")}`);
   const rounds = values.rounds === undefined ? undefined : parseRounds(values.rounds);
   const bench = await load(name);
-  const size = { smoke: values.smoke, rounds: rounds ?? (values.smoke ? SMOKE_ROUNDS : bench.rounds) };
+  const size = { smoke: values.smoke, only: values.case, rounds: rounds ?? (values.smoke ? SMOKE_ROUNDS : bench.rounds) };
 
   const report = new Report(name, size.rounds);
   report.versions["tapnet"] = ownVersion();
   await bench.run(size, report);
   console.log(formatTable(report));
   if (values.json !== undefined) report.writeJson(values.json);
+  if (values.svg !== undefined) writePlots(report, values.svg);
   return 0;
 }
 
 function usage(): string {
-  return `Usage: npm run bench -- NAME [--smoke] [--json FILE] [--rounds N]
+  return `Usage: npm run bench -- NAME [--smoke] [--case TEXT] [--json FILE] [--svg FOLDER] [--rounds N]
 
 Measures us beside the rivals in one call. NAME is one of ${names().join(", ")}.
 
   --smoke      the size of the tests: shows that the benchmark works, not how fast anything is
   --json FILE  writes the report for programs
+  --svg FOLDER writes one plot a case and metric
+  --case TEXT  only cases whose name has this text in it
   --rounds N   how often each system has its turn`;
 }
 

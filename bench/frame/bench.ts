@@ -5,6 +5,8 @@ export interface BenchSize {
   /** The size that runs in the tests: everything is done, nothing is proven. */
   readonly smoke: boolean;
   readonly rounds: number;
+  /** Only cases whose name has this in it; undefined: all. */
+  readonly only?: string | undefined;
 }
 
 /** A file of `bench/macro/` exports `bench: Bench`; its name is the file's. */

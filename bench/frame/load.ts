@@ -3,8 +3,13 @@ import type { RunningProcess } from "../../test/support/process.js";
 import { loadProgram } from "./load-program.js";
 
 /** Runs a load program of `native/bench/` and hands back what its line of JSON says; throws where it found the work not done. */
-export async function runLoad<Line>(host: Host, name: string, words: readonly string[]): Promise<Line> {
-  return resultOf(host.start([await loadProgram(name), ...words]));
+export async function runLoad<Line>(
+  host: Host,
+  name: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Line> {
+  return resultOf(host.start([await loadProgram(name), ...words], { env }));
 }
 
 /** The same for a load that runs already. */

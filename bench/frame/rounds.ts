@@ -27,6 +27,7 @@ export async function runRounds<Case>(
   report: Report,
 ): Promise<void> {
   for (const { name, workload } of plan.cases) {
+    if (size.only !== undefined && !name.includes(size.only)) continue;
     for (let round = 0; round < size.rounds; round++) {
       for (let turn = 0; turn < plan.systems.length; turn++) {
         const system = plan.systems[(turn + round) % plan.systems.length];

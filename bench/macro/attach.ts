@@ -12,6 +12,7 @@ import { type Host, Lab } from "../../test/support/lab.js";
 import { hook, packageRoot } from "../../test/support/paths.js";
 import type { RunningProcess } from "../../test/support/process.js";
 import type { Bench } from "../frame/bench.js";
+import { addressOf, guestSection } from "../frame/guests.js";
 import { loadProgram } from "../frame/load-program.js";
 import { programVersion } from "../frame/machine.js";
 import type { Report } from "../frame/report.js";
@@ -74,19 +75,7 @@ interface Workload {
 
 /** Every guest has its address from the start, so that both systems have the same to do. */
 function configuration(most: number): string {
-  const guests = Array.from({ length: most }, (_, index) => {
-    const number = index + 1;
-    return `  b${number}: { mac: "${macOf(number)}", ipv4: ${addressOf(number)} }`;
-  });
-  return `networks:\n  default: { kind: nat, ipv4: 10.77.0.0/16 }\nguests:\n${guests.join("\n")}\n`;
-}
-
-function addressOf(number: number): string {
-  return `10.77.${Math.floor(number / 250)}.${(number % 250) + 2}`;
-}
-
-function macOf(number: number): string {
-  return `52:54:00:77:${(0x1_0000 + number).toString(16).slice(1).replace(/^../, "$&:")}`;
+  return `networks:\n  default: { kind: nat, ipv4: 10.77.0.0/16 }\n${guestSection(most)}`;
 }
 
 /** One way to attach, on its own host, with the guests that it has attached so far. */

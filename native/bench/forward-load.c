@@ -31,7 +31,7 @@ struct end {
 };
 
 static struct {
-  const char *mode, *hook;
+  const char *mode, *hook, *back;
   size_t bytes;
   double seconds;
   int window;
@@ -53,8 +53,11 @@ static void put16(uint8_t *at, unsigned value) {
   at[1] = (uint8_t)value;
 }
 
-/* A frame of `length` bytes from one end to the other. Up to 1,514: UDP. Above: a TCP segment that leaves its checksum open. */
-static void compose(uint8_t *frame, size_t length, const struct end *from, const struct end *to) {
+/*
+ * A frame of `length` bytes from one end to the other. Up to 1,514: UDP. Above: a TCP segment that leaves its checksum open. Its
+ * answer has the ports the other way round, so that a translator of addresses finds it.
+ */
+static void compose(uint8_t *frame, size_t length, const struct end *from, const struct end *to, bool answer) {
   memset(frame, 0, length);
   memcpy(frame, from->next_hop, 6);
   memcpy(frame + 6, from->mac, 6);
@@ -68,8 +71,8 @@ static void compose(uint8_t *frame, size_t length, const struct end *from, const
   memcpy(frame + 26, &from->address, 4);
   memcpy(frame + 30, &to->address, 4);
   put16(frame + 24, (uint16_t)~sum16(frame + 14, 20, 0));
-  put16(frame + 34, 5001);
-  put16(frame + 36, 5002);
+  put16(frame + 34, answer ? 5002 : 5001);
+  put16(frame + 36, answer ? 5001 : 5002);
   if (large) {
     frame[46] = 0x50; /* header of five words */
     frame[47] = 0x10; /* ACK */
@@ -206,6 +209,7 @@ static void usage(void) {
   fputs("Usage: forward-load --a PORT,MAC,ADDRESS,NEXT-HOP-MAC --b … [options]\n"
         "  PORT is tap:NAME, vnet:NAME, dgram:LOCAL+REMOTE or stream:PATH\n"
         "  --mode rate|one-core|trip   --busy (trip: never sleep)   --bytes N (64)   --seconds S (2)   --window N (256)\n"
+        "  --back ADDRESS   where B finds A, if not at its own address (behind NAT)\n"
         "  --hook PROGRAM   run as PROGRAM IFNAME for each TAP once it exists\n"
         "  --wait           print \"ready\" and wait for a line on standard input before it starts\n",
         stderr);
@@ -239,7 +243,7 @@ int main(int argc, char **argv) {
   program_name = "forward-load";
   static const struct option names[] = {{"a", 1, 0, 'a'},    {"b", 1, 0, 'b'},       {"mode", 1, 0, 'm'},   {"bytes", 1, 0, 'n'},
                                         {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"hook", 1, 0, 'h'},
-                                        {"wait", 0, 0, 'W'}, {0}};
+                                        {"back", 1, 0, 'B'}, {"wait", 0, 0, 'W'}, {0}};
   bool wait = false;
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {
@@ -251,6 +255,7 @@ int main(int argc, char **argv) {
       case 's': options.seconds = atof(optarg); break;
       case 'w': options.window = atoi(optarg); break;
       case 'h': options.hook = optarg; break;
+      case 'B': options.back = optarg; break;
       case 'W': wait = true; break;
       default: usage();
     }
@@ -265,8 +270,10 @@ int main(int argc, char **argv) {
   }
   uint8_t *frame = malloc(FRAME_MOST), *back = malloc(FRAME_MOST);
   if (frame == NULL || back == NULL) fail("malloc", "frames");
-  compose(frame, options.bytes, &ends[0], &ends[1]);
-  compose(back, options.bytes, &ends[1], &ends[0]);
+  compose(frame, options.bytes, &ends[0], &ends[1], false);
+  struct end seen = ends[0];
+  if (options.back != NULL && inet_pton(AF_INET, options.back, &seen.address) != 1) usage();
+  compose(back, options.bytes, &ends[1], &seen, true);
   if (strcmp(options.mode, "rate") == 0) measure_rate(frame);
   else if (strcmp(options.mode, "one-core") == 0) measure_one_core(frame);
   else if (strcmp(options.mode, "trip") == 0) measure_trip(frame, back);

@@ -28,6 +28,8 @@ export interface GuestOptions {
   readonly dhcp?: readonly string[];
   /** Processors; one where it is not said. */
   readonly processors?: number;
+  /** Another initramfs than the image's own: that one with more programs. */
+  readonly initrd?: string;
   /** QEMU runs as this user, with no right of its own. */
   readonly user?: number;
 }
@@ -163,6 +165,7 @@ export function qemuCommand(
 ): string[] {
   const image = guestImage();
   if (image === undefined) throw new Error("there is no guest image: run scripts/guest-image");
+  const initrd = options.initrd ?? share(join(image, "initrd"));
   const dhcp = options.dhcp ?? options.nics.map((_, index) => `eth${index}`);
   const shell = console === "terminal" ? " guest.shell" : "";
   const serial = console === "terminal" ? ["-serial", "mon:stdio"] : ["-serial", `file:${console.log}`, "-serial", "stdio"];
@@ -170,7 +173,7 @@ export function qemuCommand(
     "qemu-system-x86_64",
     ...["-accel", "tcg", "-cpu", "max", "-smp", String(options.processors ?? 1), "-m", "192"],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
-    ...["-kernel", share(join(image, "vmlinuz")), "-initrd", share(join(image, "initrd"))],
+    ...["-kernel", share(join(image, "vmlinuz")), "-initrd", initrd],
     ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}${shell}`],
     ...serial,
     ...options.nics.flatMap(({ netdev, mac, device }, index) => [
