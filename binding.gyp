@@ -9,6 +9,8 @@
       "target_name": "tapnet",
       "sources": [
         "native/addon.cc",
+        "native/capture_channel.cc",
+        "native/capture_socket.cc",
         "native/close_all.cc",
         "native/closer.cc",
         "native/environment.cc",

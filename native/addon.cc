@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "arguments.h"
+#include "capture_socket.h"
 #include "environment.h"
 #include "frame_socket.h"
 #include "namespace.h"
@@ -34,6 +35,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("interfaceIndex", Napi::Function::New<InterfaceIndex>(env, "interfaceIndex"));
   exports.Set("FrameSocket", FrameSocket::Define(env));
   exports.Set("PortSocket", PortSocket::Define(env));
+  exports.Set("CaptureSocket", CaptureSocket::Define(env));
   exports.Set("UdpSocket", UdpSocket::Define(env));
   exports.Set("UnixConnection", UnixConnection::Define(env));
   exports.Set("UnixListener", UnixListener::Define(env));

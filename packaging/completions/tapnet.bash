@@ -28,11 +28,13 @@ _tapnet() {
       if [[ "${words[1]}" == import ]]; then _tapnet_words 'auto json dnsmasq kea libvirt' "$word"
       else _tapnet_words 'json dnsmasq kea' "$word"; fi
       return ;;
-    --at) return ;;
+    -w | --write) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --at | -c | --count | --snap | --rotate-size | --rotate-time | --keep) return ;;
   esac
 
   local options='--json --run --help'
   case "${words[0]} ${words[1]}" in
+    'capture '*) options+=' --network --write --count --snap --rotate-size --rotate-time --keep' ;;
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
     'guest add') options+=' --network --owner --queues' ;;
@@ -48,7 +50,7 @@ _tapnet() {
   if [[ "$word" == -* ]]; then _tapnet_words "$options" "$word"; return; fi
 
   if ((${#words[@]} == 0)); then
-    _tapnet_words 'status events doctor version guest forward lease net dns config help' "$word"
+    _tapnet_words 'status events capture doctor version guest forward lease net dns config help' "$word"
     return
   fi
   if ((${#words[@]} == 1)); then
@@ -59,8 +61,9 @@ _tapnet() {
       net | network) _tapnet_words 'list show' "$word" ;;
       dns) _tapnet_words 'list query flush stats log' "$word" ;;
       config) _tapnet_words 'check show schema' "$word" ;;
+      capture) _tapnet_names guest "$word" ;;
       events) _tapnet_words 'guest lease kernel configuration' "$word" ;;
-      help) _tapnet_words 'status events doctor version guest forward lease net dns config' "$word" ;;
+      help) _tapnet_words 'status events capture doctor version guest forward lease net dns config' "$word" ;;
     esac
     return
   fi

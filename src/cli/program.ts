@@ -26,6 +26,7 @@ Examples:
   tapnet lease history 10.77.0.10     who had this address, and when
   tapnet dns query web1               what a guest's name resolves to
   tapnet config check ./tapnet.yaml   every mistake with its line
+  tapnet capture web1 port 53         what a guest sends and gets
   tapnet doctor                       what on this host stands in the way
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not reachable, 4 not allowed.
@@ -112,6 +113,17 @@ function addOverview(program: Command, action: Action): void {
     .command("events [kinds...]")
     .description("what happens, as it happens; kinds like lease or guest.attached")
     .action(action(async () => (await import("./commands/events.js")).events));
+  program
+    .command("capture <guest> [filter...]")
+    .description("the frames of a guest, as they pass; a filter like: port 53 and not arp")
+    .option("-n, --network <name>", "only those of its port on this network")
+    .option("-w, --write <file>", "into a pcapng file, for Wireshark and tcpdump; - for standard output")
+    .option("-c, --count <number>", "end after so many frames")
+    .option("--snap <bytes>", "keep so many bytes of each frame")
+    .option("--rotate-size <size>", "another file when one has this size, like 10M")
+    .option("--rotate-time <time>", "another file after this time, like 1h")
+    .option("--keep <number>", "of files that rotate, keep the youngest")
+    .action(action(async () => (await import("./commands/capture.js")).capture));
   program
     .command("doctor")
     .description("look for what stands in the way on this host; changes nothing")

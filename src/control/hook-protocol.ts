@@ -5,12 +5,13 @@
  *     tapnet/1 helper bridge=lan vnet=1         error NOT_FOUND there is no network lan
  *
  * Words are parted by one space; values are percent-encoded, all but letters, digits, `-`, `.` and `_`. With the answer to
- * `helper` travels the TAP's descriptor.
+ * `helper` travels the TAP's descriptor, with that to `capture` a socket that sees the port's frames.
  */
 
 export type HookRequest =
   | { readonly verb: "ifup"; readonly ifname: string }
   | { readonly verb: "ifdown"; readonly ifname: string }
+  | { readonly verb: "capture"; readonly ifname: string }
   | { readonly verb: "helper"; readonly bridge: string; readonly guest: string | undefined; readonly vnet: boolean };
 
 export type HookReply =
@@ -30,6 +31,7 @@ const MOST_REPLY_BYTES = 1024;
 const KEYS: Readonly<Record<HookRequest["verb"], readonly string[]>> = {
   ifup: ["ifname"],
   ifdown: ["ifname"],
+  capture: ["ifname"],
   helper: ["bridge", "guest", "vnet"],
 };
 
@@ -39,10 +41,14 @@ export function parseHookRequest(bytes: Uint8Array): HookRequest | HookProblem {
   const [greeting, verb, ...words] = new TextDecoder().decode(bytes).split(" ");
   if (greeting !== GREETING)
     return { problem: `the request does not begin with ${GREETING}; are hook and daemon of one version?` };
-  if (verb !== "ifup" && verb !== "ifdown" && verb !== "helper") return { problem: `the verb ${verb || "(none)"} is not known` };
+  if (!isVerb(verb)) return { problem: `the verb ${verb || "(none)"} is not known` };
   const values = parseWords(words, KEYS[verb]);
   if ("problem" in values) return values;
   return verb === "helper" ? parseHelper(values.values) : parseInterface(verb, values.values);
+}
+
+function isVerb(word: string | undefined): word is HookRequest["verb"] {
+  return word !== undefined && Object.hasOwn(KEYS, word);
 }
 
 function parseWords(
@@ -73,7 +79,7 @@ function decodeValue(text: string): string | undefined {
   }
 }
 
-function parseInterface(verb: "ifup" | "ifdown", values: ReadonlyMap<string, string>): HookRequest | HookProblem {
+function parseInterface(verb: "ifup" | "ifdown" | "capture", values: ReadonlyMap<string, string>): HookRequest | HookProblem {
   const ifname = values.get("ifname");
   return ifname === undefined ? { problem: "ifname is missing" } : { verb, ifname };
 }

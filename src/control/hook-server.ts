@@ -38,7 +38,7 @@ export interface HookListener {
   close(): void;
 }
 
-/** A TAP for a guest whose QEMU cannot make one. */
+/** A descriptor for whoever asks: a TAP for a guest whose QEMU cannot make one, or a socket that sees a port's frames. */
 export interface TapGrant {
   readonly fd: number;
   /** For people: `web1 in default`. */
@@ -53,6 +53,8 @@ export interface HookApi {
   /** The text says what became of it, like `web1 in default`. */
   ifup(ifname: string): Promise<string>;
   ifdown(ifname: string): Promise<string>;
+  /** A capture that sees nothing until its filter is set. */
+  capture(ifname: string): Promise<TapGrant>;
   helper(request: { network: string; guest: string | undefined; vnet: boolean; peer: Peer }): Promise<TapGrant>;
 }
 
@@ -87,6 +89,7 @@ export class HookServer {
     try {
       if ("problem" in request) throw new TapnetError("BAD_REQUEST", request.problem);
       if (request.verb === "helper") await this.#grant(call, request);
+      else if (request.verb === "capture") await this.#capture(call, request.ifname);
       else this.#reply(call, { ok: true, text: await this.#change(call.peer, request) });
     } catch (thrown) {
       const expected = thrown instanceof TapnetError;
@@ -109,7 +112,22 @@ export class HookServer {
     // Before anything else: who may not use a network does not learn which there are.
     if (!this.#isTrusted(peer) && !access().allows(peer, network)) throw notAllowed(peer, `use the network ${network}`);
     if (!api.hasNetwork(network)) throw new TapnetError("NOT_FOUND", `there is no network ${network}; see: tapnet net list`);
-    const grant = await api.helper({ network, guest: request.guest, vnet: request.vnet, peer });
+    this.#hand(call, await api.helper({ network, guest: request.guest, vnet: request.vnet, peer }));
+  }
+
+  /**
+   * Whoever has a packet socket can bind it to any interface of its namespace and send there: it is for those only who could open
+   * one themselves.
+   */
+  async #capture(call: HookCall, ifname: string): Promise<void> {
+    const { peer } = call;
+    if (!this.#isTrusted(peer)) {
+      throw new TapnetError("NOT_ALLOWED", `user ${peer.uid} may not capture: it takes root, or the user that tapnetd runs as`);
+    }
+    this.#hand(call, await this.#options.api.capture(ifname));
+  }
+
+  #hand(call: HookCall, grant: TapGrant): void {
     let sent = false;
     try {
       sent = this.#reply(call, { ok: true, text: grant.text }, grant.fd);

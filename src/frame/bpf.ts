@@ -31,7 +31,10 @@ export const OPCODE = {
   loadHalfIndexed: 0x48,
   loadIndexIpv4Header: 0xb1,
   and: 0x54,
+  loadLength: 0x80,
   jumpEqual: 0x15,
+  jumpGreater: 0x25,
+  jumpGreaterOrEqual: 0x35,
   jumpSet: 0x45,
   return: 0x06,
 } as const;
@@ -56,10 +59,16 @@ export const loadHalfIndexed = (at: number): Statement => ({ kind: "plain", code
 export const and = (mask: number): Statement => ({ kind: "plain", code: OPCODE.and, k: mask });
 export const jumpIfEqual = (value: number, onTrue: Target, onFalse?: string): Statement =>
   jump(OPCODE.jumpEqual, value, onTrue, onFalse);
+/** The whole frame's length. */
+export const loadLength = (): Statement => ({ kind: "plain", code: OPCODE.loadLength, k: 0 });
+export const jumpIfGreater = (value: number, onTrue: Target, onFalse?: string): Statement =>
+  jump(OPCODE.jumpGreater, value, onTrue, onFalse);
+export const jumpIfNotLess = (value: number, onTrue: Target, onFalse?: string): Statement =>
+  jump(OPCODE.jumpGreaterOrEqual, value, onTrue, onFalse);
 /** Jumps if any bit of the mask is set. */
 export const jumpIfSet = (mask: number, onTrue: Target, onFalse?: string): Statement =>
   jump(OPCODE.jumpSet, mask, onTrue, onFalse);
-export const keep = (): Statement => ({ kind: "plain", code: OPCODE.return, k: KEEP_BYTES });
+export const keep = (bytes = KEEP_BYTES): Statement => ({ kind: "plain", code: OPCODE.return, k: bytes });
 export const drop = (): Statement => ({ kind: "plain", code: OPCODE.return, k: 0 });
 
 function jump(code: number, k: number, onTrue: Target, onFalse: Target): Statement {

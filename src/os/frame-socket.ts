@@ -189,7 +189,8 @@ export class FrameSocket implements FrameSource {
   }
 }
 
-function filterWords(filter: readonly FilterInstruction[]): Uint32Array {
+/** A program as the addon takes it: two words for each instruction. */
+export function filterWords(filter: readonly FilterInstruction[]): Uint32Array {
   const words = new Uint32Array(filter.length * 2);
   filter.forEach(({ code, jt, jf, k }, index) => {
     words[index * 2] = code | (jt << 16) | (jf << 24);

@@ -21,6 +21,8 @@ export interface Native {
   readonly FrameSocket: new () => NativeFrameSocket;
   readonly PortSocket: new () => NativePortSocket;
 
+  readonly CaptureSocket: new (fd: number, ifindex: number, receiveBytes: number) => NativeCaptureSocket;
+
   readonly UdpSocket: new (
     ipv6: boolean,
     address: Uint8Array,
@@ -118,6 +120,24 @@ export interface NativePortSocket extends Omit<NativeWatched, "close"> {
   watch(onReadable: () => void): void;
   /** Resolves when the kernel has let go of everything. */
   close(): Promise<void>;
+}
+
+export interface NativeCaptureSocket extends NativeWatched {
+  fd(): number;
+  /** As in `NativeFrameSocket`. */
+  setFilter(filter: Uint32Array): void;
+  receive(
+    bytes: Uint8Array,
+    offset: Uint32Array,
+    length: Uint32Array,
+    original: Uint32Array,
+    flags: Uint8Array,
+    seconds: Uint32Array,
+    nanoseconds: Uint32Array,
+  ): number;
+  counts(): { received: number; dropped: number };
+  vanished(): boolean;
+  watch(onReadable: () => void): void;
 }
 
 type UdpColumns = readonly [

@@ -234,6 +234,47 @@ export function emit(block: Block, view: DataView, offset: number): number {
   return total;
 }
 
+/** A packet block of a frame with the direction flags, at most three bytes of padding included. */
+export const PACKET_OVERHEAD_BYTES = FRAMING_BYTES + PACKET_FIXED_BYTES + 3 + 8 + 4;
+
+/** What a packet block says of a frame; times are whole seconds since 1970 and microseconds. */
+export interface FrameFields {
+  readonly interface: number;
+  readonly seconds: number;
+  readonly microseconds: number;
+  readonly direction: "in" | "out";
+  readonly originalBytes: number;
+}
+
+/** As `emit` of a packet, for frames that lie in a batch and come by the thousand: nothing is copied twice. */
+export function emitFrame(
+  fields: FrameFields,
+  source: Uint8Array,
+  sourceOffset: number,
+  length: number,
+  view: DataView,
+  offset: number,
+): number {
+  const total = FRAMING_BYTES + PACKET_FIXED_BYTES + padded(length) + 8 + 4;
+  view.setUint32(offset + FIELD.type, BLOCK.packet, LITTLE);
+  view.setUint32(offset + FIELD.totalLength, total, LITTLE);
+  const body = offset + FIELD.body;
+  view.setUint32(body, fields.interface, LITTLE);
+  writeTimestamp(view, body + 4, fields.seconds * 1e6 + fields.microseconds);
+  view.setUint32(body + 12, length, LITTLE);
+  view.setUint32(body + 16, fields.originalBytes, LITTLE);
+  const data = body + PACKET_FIXED_BYTES;
+  new Uint8Array(view.buffer, view.byteOffset + data, length).set(source.subarray(sourceOffset, sourceOffset + length));
+  const at = data + padded(length);
+  for (let padding = data + length; padding < at; padding++) view.setUint8(padding, 0);
+  view.setUint16(at, OPTION.packetFlags, LITTLE);
+  view.setUint16(at + 2, 4, LITTLE);
+  view.setUint32(at + 4, fields.direction === "in" ? 1 : 2, LITTLE);
+  view.setUint32(at + 8, OPTION.end, LITTLE);
+  view.setUint32(offset + total - 4, total, LITTLE);
+  return total;
+}
+
 /** Writes what comes before the options, and returns where they begin. */
 function emitFixed(block: Block, view: DataView, body: number): number {
   switch (block.kind) {

@@ -162,6 +162,30 @@ const SUBJECTS: readonly Subject[] = [
     // Closed and never connected are the same state.
     always: ["connect", "unwatch", "setReferenced", "close"],
   },
+  {
+    name: "CaptureSocket",
+    construct: [-1, 1, 65_536],
+    methods: {
+      fd: [],
+      setFilter: [Uint32Array.of(6, 0xffff)],
+      receive: [
+        new Uint8Array(4096),
+        new Uint32Array(2),
+        new Uint32Array(2),
+        new Uint32Array(2),
+        new Uint8Array(2),
+        new Uint32Array(2),
+        new Uint32Array(2),
+      ],
+      counts: [],
+      vanished: [],
+      watch: [() => {}],
+      setReferenced: [false],
+      close: [],
+    },
+    always: ["setReferenced", "close"],
+    needsRoot: true,
+  },
 ];
 
 const FUNCTIONS: Readonly<Record<string, readonly unknown[]>> = {

@@ -1,6 +1,8 @@
 import { ANCILLARY_VLAN_TAG, type BpfProgram, OPCODE } from "../../src/frame/bpf.js";
 
 const INSTRUCTIONS_MOST = 4096;
+/** Of those that only others' compilers make. */
+const JUMP_ALWAYS = 0x05;
 
 /**
  * Runs a classic BPF program as the kernel does for a packet socket, and returns how many bytes it keeps.
@@ -22,6 +24,18 @@ export function runBpf(program: BpfProgram, frame: Uint8Array): number {
         break;
       case OPCODE.jumpEqual:
         at += accumulator === k ? jt : jf;
+        break;
+      case OPCODE.jumpGreater:
+        at += accumulator > k ? jt : jf;
+        break;
+      case OPCODE.jumpGreaterOrEqual:
+        at += accumulator >= k ? jt : jf;
+        break;
+      case JUMP_ALWAYS:
+        at += k;
+        break;
+      case OPCODE.loadLength:
+        accumulator = bytes.length;
         break;
       case OPCODE.jumpSet:
         at += (accumulator & k) !== 0 ? jt : jf;

@@ -12,7 +12,7 @@ export interface TreeRule {
 /**
  * Who may import whom; types count too. `daemon` wires everything and `index.ts` is what library users see, so neither is here.
  *
- * The CLI checks a configuration before there is a daemon to ask, so it may read one.
+ * The CLI checks a configuration before there is a daemon to ask, so it may read one; a capture runs in its process.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   guest: ["base", "lease", "network"],
   config: ["base", "network"],
   control: ["base"],
-  cli: ["base", "control", "config"],
+  capture: ["base", "wire", "os", "frame", "control"],
+  cli: ["base", "control", "config", "capture"],
 };
 
 const ADDON_LOADER = "src/os/addon.ts";

@@ -1,4 +1,6 @@
+import { TapnetError } from "../../base/errors.js";
 import type { HookApi, Peer, TapGrant } from "../../control/index.js";
+import { CaptureSocket } from "../../os/capture-socket.js";
 import type { DaemonParts } from "./parts.js";
 
 /** What QEMU's hooks ask for. */
@@ -21,6 +23,15 @@ export class DaemonHooks implements HookApi {
   async ifdown(ifname: string): Promise<string> {
     const port = await this.#daemon.guests.detachInterface(ifname);
     return port === undefined ? ifname : `${port.guest} in ${port.network.name}`;
+  }
+
+  async capture(ifname: string): Promise<TapGrant> {
+    const { ports, guests } = this.#daemon;
+    const known = ports.list().find((port) => port.ifname === ifname) ?? guests.unknown().find((port) => port.ifname === ifname);
+    if (known === undefined)
+      throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to capture; see: tapnet guest list`);
+    const socket = CaptureSocket.open(known.ifindex);
+    return { fd: socket.fd, text: `${ifname} in ${known.network.name}`, settled: () => socket.close() };
   }
 
   async helper({

@@ -54,6 +54,27 @@ describe("pcapng", () => {
     );
   });
 
+  test("a frame of a batch is emitted as the same bytes as its packet block", () => {
+    const fields = record<pcapng.FrameFields>({
+      interface: bits(32),
+      seconds: bits(32),
+      microseconds: fc.nat(999_999),
+      direction: fc.constantFrom("in", "out"),
+      originalBytes: bits(32),
+    });
+    fc.assert(
+      fc.property(fields, fc.uint8Array({ maxLength: 70 }), fc.nat(9), (frame, bytes, offset) => {
+        const { seconds, microseconds, ...same } = frame;
+        const time = { timestampUs: seconds * 1e6 + microseconds };
+        const packet = emitted({ kind: "packet", ...same, ...time, bytes, options: [] });
+        const source = Uint8Array.from([...new Uint8Array(offset), ...bytes]);
+        assert.ok(packet.length <= bytes.length + pcapng.PACKET_OVERHEAD_BYTES);
+        const emit = (view: DataView, at: number): number => pcapng.emitFrame(frame, source, offset, bytes.length, view, at);
+        assert.deepEqual(emitBothWays(packet.length, emit), packet);
+      }),
+    );
+  });
+
   test("cut at each offset it is a fault", () => {
     fc.assert(
       fc.property(block, (value) => {

@@ -69,6 +69,10 @@ describe("the hook server", () => {
       calls.push(`ifdown ${ifname}`);
       return "web1 left";
     },
+    async capture(ifname) {
+      calls.push(`capture ${ifname}`);
+      return { fd: 43, text: "web1 in default", settled: (sent) => settled.push(sent) };
+    },
     async helper(request) {
       calls.push(`helper ${request.network} ${request.guest} ${request.vnet}`);
       if (request.guest === "slow") await new Promise<void>((resolve) => (release = resolve));
@@ -99,6 +103,14 @@ describe("the hook server", () => {
     ],
     ["ifdown by root", ROOT, "tapnet/1 ifdown ifname=tn-web1", /^ok web1 left$/, "ifdown tn-web1"],
     ["ifdown by another user", ALICE, "tapnet/1 ifdown ifname=tn-web1", /^error NOT_ALLOWED/, undefined],
+    ["capture by root", ROOT, "tapnet/1 capture ifname=tn-web1", /^ok web1 in default$/, "capture tn-web1"],
+    [
+      "capture by another user",
+      ALICE,
+      "tapnet/1 capture ifname=tn-web1",
+      /^error NOT_ALLOWED user 1000 may not capture/,
+      undefined,
+    ],
     ["a failure", ROOT, "tapnet/1 ifup ifname=tn-full", /^error POOL_FULL network default has no address left$/, "ifup tn-full"],
     ["a mistake of our own", ROOT, "tapnet/1 ifup ifname=tn-bug", /^error INTERNAL a mistake in the program$/, "ifup tn-bug"],
     ["nonsense", ALICE, "hello", /^error BAD_REQUEST/, undefined],
