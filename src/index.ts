@@ -39,6 +39,7 @@ export type { LeaseChange, LeaseStore } from "./lease/store.js";
 export { Ethtool } from "./os/ethtool.js";
 export { FrameSocket } from "./os/frame-socket.js";
 export { Nftables } from "./os/nftables.js";
+export { type PortCounts, type PortEvent, type PortListener, PortSocket } from "./os/port-socket.js";
 export { Rtnetlink } from "./os/rtnetlink.js";
 export { ALL_OFFLOADS, closeTaps, createTap, openTap, type Tap, type TapOffloads, type TapOptions } from "./os/tap.js";
 export { UdpBatch, UdpSocket, type UdpSocketOptions } from "./os/udp-socket.js";

@@ -37,7 +37,7 @@ _tapnet() {
     'capture '*) options+=' --network --write --count --snap --rotate-size --rotate-time --keep' ;;
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
-    'guest add') options+=' --network --owner --queues' ;;
+    'guest add') options+=' --network --owner --queues --socket' ;;
     'forward list') options+=' --guest' ;;
     'forward add') options+=' --permanent' ;;
     'lease list') options+=' --network --guest --state' ;;

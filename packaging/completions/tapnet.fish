@@ -73,6 +73,7 @@ complete -c tapnet -n '__tapnet_at guest attach' -a '(command ls /sys/class/net)
 complete -c tapnet -n '__tapnet_in guest add' -s n -l network -x -a '(__tapnet_networks)' -d 'Its network'
 complete -c tapnet -n '__tapnet_in guest add' -s o -l owner -x -a '(__fish_complete_users)' -d 'Who may open the TAP'
 complete -c tapnet -n '__tapnet_in guest add' -s q -l queues -x -d 'How many queues it has'
+complete -c tapnet -n '__tapnet_in guest add' -s s -l socket -f -a 'dgram stream' -d 'A unix socket for QEMU instead of a TAP'
 complete -c tapnet -n '__tapnet_in guest attach' -s g -l guest -x -d 'Its name'
 complete -c tapnet -n '__tapnet_in guest attach' -s n -l network -x -a '(__tapnet_networks)' -d 'Its network'
 

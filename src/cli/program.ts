@@ -149,10 +149,11 @@ function addGuests(program: Command, action: Action): void {
     .action(action(async () => (await import("./commands/guest-show.js")).guestShow));
   guest
     .command("add <name>")
-    .description("make a TAP for a guest whose VMM makes none, and attach it")
+    .description("make a TAP or a socket for a guest whose VMM makes none, and attach it")
     .option("-n, --network <name>", "its network, where the configuration does not say it")
     .option("-o, --owner <user>", "who may open the TAP beside root")
     .option("-q, --queues <number>", "how many queues it has, where the configuration does not say it")
+    .option("-s, --socket [kind]", "a unix socket for QEMU instead of a TAP: dgram, or stream")
     .action(action(async () => (await import("./commands/guest-add.js")).guestAdd));
   guest
     .command("remove <name>")

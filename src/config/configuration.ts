@@ -58,6 +58,8 @@ export interface NetworkConfiguration {
   readonly guests: "open" | "listed";
   /** Guests do not reach each other. */
   readonly isolateGuests: boolean;
+  /** Who forwards between guests on sockets: the kernel, through their TAPs, or tapnetd itself. */
+  readonly dataplane: "kernel" | "user";
   /** Interfaces with many clients behind them (a bridge, a veth) that this network serves. */
   readonly serve: readonly string[];
   /** Undefined: no DHCPv4 here (switched off, or no IPv4). */

@@ -75,6 +75,7 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     domain: network.domain,
     mtu: network.mtu,
     guests: network.guests,
+    dataplane: network.dataplane,
     isolate: network.isolateGuests ? "guests" : "none",
     serve: network.serve,
     dhcp: describeDhcpOf(network),

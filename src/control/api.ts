@@ -43,7 +43,13 @@ export interface MakeTapRequest {
   readonly owner?: string | undefined;
   /** How many queues it is made for; undefined: what the configuration says. */
   readonly queues?: number | undefined;
+  /** A unix socket of QEMU's instead of a TAP that the VMM opens. */
+  readonly socket?: SocketKind | undefined;
 }
+
+/** QEMU's `-netdev stream` and `-netdev dgram`. */
+export const SOCKET_KINDS = ["stream", "dgram"] as const;
+export type SocketKind = (typeof SOCKET_KINDS)[number];
 
 export interface ForwardRequest {
   readonly guest: string;

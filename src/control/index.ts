@@ -12,6 +12,7 @@ export type {
   LeaseFilter,
   LinkFilter,
   MakeTapRequest,
+  SocketKind,
   TenureFilter,
 } from "./api.js";
 export { ControlClient } from "./client.js";

@@ -1,4 +1,4 @@
-import type { Answer, ControlApi } from "./api.js";
+import { type Answer, type ControlApi, SOCKET_KINDS, type SocketKind } from "./api.js";
 import {
   badRequest,
   type Fields,
@@ -70,12 +70,13 @@ export const ROUTES: readonly Route<Handler>[] = [
   change("DELETE", "/v1/guests/:name", (api, call) => api.detach(call.parameters.name)),
   get("/v1/links", (api, call) => api.links({ guest: readOptionalText(query(call, "guest"), "guest") })),
   change("POST", "/v1/taps", (api, call) => {
-    const fields = readObject(call.body, ["guest", "network", "owner", "queues"]);
+    const fields = readObject(call.body, ["guest", "network", "owner", "queues", "socket"]);
     return api.makeTap({
       guest: readText(fields, "guest"),
       network: readOptionalText(fields, "network"),
       owner: readOptionalText(fields, "owner"),
       queues: readOptionalNumber(fields, "queues", 1, MOST_QUEUES),
+      socket: readSocketKind(fields),
     });
   }),
   change("DELETE", "/v1/taps/:guest", (api, call) => api.removeTap(call.parameters.guest)),
@@ -132,6 +133,13 @@ export const ROUTES: readonly Route<Handler>[] = [
   }),
   change("DELETE", "/v1/dns/cache", (api, call) => api.dnsFlush(readOptionalText(query(call, "name"), "name"))),
 ];
+
+function readSocketKind(fields: Fields): SocketKind | undefined {
+  const text = readOptionalText(fields, "socket");
+  const kind = SOCKET_KINDS.find((known) => known === text);
+  if (text !== undefined && kind === undefined) throw badRequest(`socket ${text} is none; known: ${SOCKET_KINDS.join(", ")}`);
+  return kind;
+}
 
 function readTime(fields: Fields, name: string): string | undefined {
   const text = readOptionalText(fields, name);

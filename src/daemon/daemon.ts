@@ -2,9 +2,9 @@
  * Theory of operation
  *
  * Start goes up in an order in which nothing promises what is not there yet: another daemon is looked for, then leases are
- * read, names and frames made ready, what is attached adopted, the kernel brought to the plan, and only then do the sockets open
- * on which somebody may ask. Stop goes down the other way and leaves the kernel as it is: guests do not notice. A start that
- * fails half-way stops what it has begun.
+ * read, names and frames made ready, what is attached adopted, the kernel brought to the plan, and only then do the sockets
+ * open on which somebody may ask. Stop goes down the other way and leaves the kernel as it is: guests do not notice. A start
+ * that fails half-way stops what it has begun.
  *
  * The daemon holds no data path. Killed at any moment, it finds everything again: leases in the store, ports on their links,
  * the rest by comparing plan and kernel.
@@ -53,6 +53,8 @@ import { ReadyTaps } from "./wiring/ready-taps.js";
 import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
+import { SocketGuests } from "./wiring/socket-guests.js";
+import { UserPlane } from "./wiring/user-plane.js";
 
 export class Daemon implements DaemonParts {
   readonly clock: Clock = systemClock;
@@ -66,6 +68,8 @@ export class Daemon implements DaemonParts {
   readonly guests: Guests;
   readonly links = new PortLinks();
   readonly taps: ReadyTaps;
+  readonly plane: UserPlane;
+  readonly sockets: SocketGuests;
   readonly ipv6: Ipv6;
   configuration: Configuration;
   roster: Roster;
@@ -111,7 +115,9 @@ export class Daemon implements DaemonParts {
     this.#forwards = this.#makeForwards();
     this.portForwards = this.#makePortForwards();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
-    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards]);
+    const routes = ({ name }: Network) => this.roster.network(name)?.dataplane === "user";
+    this.plane = new UserPlane({ clock, log, routes });
+    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards, this.plane]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
       clock,
@@ -138,6 +144,7 @@ export class Daemon implements DaemonParts {
       log,
     });
     this.taps = new ReadyTaps({ guests: this.guests, roster: () => this.roster, ports: () => this.ports.list() });
+    this.sockets = this.#makeSocketGuests();
     this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log });
     this.#dnsSockets = new DnsSockets(this.dns, log);
     this.#hostLookups = new HostLookups({ ...this.#kernel, clock, random: systemRandom(), log });
@@ -194,6 +201,7 @@ export class Daemon implements DaemonParts {
       this.#portFrames.recognise(port);
       this.#names.add(port);
     }
+    this.plane.configure(this.networks);
     this.#serveLinks();
     this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
   }
@@ -247,6 +255,8 @@ export class Daemon implements DaemonParts {
     this.#forwards.open();
     this.#undo.push(() => this.passage.close());
     await this.passage.start();
+    this.#undo.push(() => this.sockets.close());
+    await this.sockets.recall();
     await rehearse(clock);
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
@@ -343,6 +353,13 @@ export class Daemon implements DaemonParts {
     const lease = this.leases.dhcp6.book(network, "address")?.at(address);
     if (lease?.state === "bound") return guestOf(lease) ?? "";
     return this.roster.guestWithIpv6(address)?.name;
+  }
+
+  #makeSocketGuests(): SocketGuests {
+    const { guests, plane, log, configuration } = this;
+    const { runDirectory, stateDirectory, controlGroup } = configuration;
+    const gid = hostAccounts().groupId(controlGroup);
+    return new SocketGuests({ guests, plane, roster: () => this.roster, runDirectory, stateDirectory, gid, log });
   }
 
   #makeForwards(): Forwards {

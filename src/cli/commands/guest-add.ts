@@ -1,4 +1,5 @@
 import { TapnetError } from "../../base/errors.js";
+import { SOCKET_KINDS, type SocketKind } from "../../control/api.js";
 import { type Context, printJson } from "../context.js";
 import { describeGuest } from "./guest-show.js";
 
@@ -8,17 +9,25 @@ const MOST_QUEUES = 256;
 export async function guestAdd(
   context: Context,
   name: string,
-  options: { network?: string; owner?: string; queues?: string },
+  options: { network?: string; owner?: string; queues?: string; socket?: string | true },
 ): Promise<undefined> {
   const queues = options.queues === undefined ? undefined : parseQueues(options.queues);
   const { network, owner } = options;
-  const made = await (await context.client()).makeTap({ guest: name, network, owner, queues });
+  const socket = options.socket === undefined ? undefined : parseSocket(options.socket);
+  const made = await (await context.client()).makeTap({ guest: name, network, owner, queues, socket });
   if (context.json) {
     printJson(context, made);
     return;
   }
   context.terminal.print(describeGuest(context, made.guest));
   context.terminal.print(`\nqemu-system-x86_64 … ${made.qemu.join(" ")}`);
+}
+
+/** Datagrams when nothing is said: a guest notices nothing of a daemon that was restarted. */
+function parseSocket(text: string | true): SocketKind {
+  const kind = text === true ? "dgram" : SOCKET_KINDS.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw new TapnetError("BAD_REQUEST", `--socket ${String(text)}: write ${SOCKET_KINDS.join(" or ")}`);
 }
 
 function parseQueues(text: string): number {

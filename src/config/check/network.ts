@@ -34,6 +34,9 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
       `means nothing, since a network of kind ${input.kind} has no way out; remove it, or take kind: nat or routed`,
     );
   }
+  if (input.dataplane === "user" && input.kind === "bridge") {
+    document.problem([...path, "dataplane"], "user routes, and a bridge does not; take another kind:, or dataplane: kernel");
+  }
   if (input["answer-on-uplink"] && (input.uplink === undefined || input.kind !== "routed")) {
     document.problem([...path, "answer-on-uplink"], "needs kind: routed and uplink: with the interface to answer on");
   }
@@ -63,6 +66,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     mtu: Math.min(input.mtu, MOST_TAP_MTU),
     guests: input.guests,
     isolateGuests: input.isolate === "guests",
+    dataplane: input.dataplane,
     serve: input.serve,
     dhcp,
     dhcp6,

@@ -7,6 +7,8 @@ import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `networks:`. */
 
+export const DATAPLANES = ["kernel", "user"] as const;
+
 export const NETWORK_KINDS = ["nat", "routed", "isolated", "private", "bridge"] as const;
 
 export const WAYS_OUT = ["none", "nat", "routed"] as const;
@@ -51,6 +53,7 @@ export const network = section({
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),
   guests: choice("who gets in", ["open", "listed"]).default("open"),
+  dataplane: choice("who forwards between guests on sockets", DATAPLANES).default("kernel"),
   isolate: choice("whether guests reach each other", ["none", "guests"]).default("none"),
   serve: oneOrMore(ifname, "br0")
     .default([])

@@ -58,7 +58,7 @@ export class DaemonApi implements ControlApi {
   }
 
   status(): StatusView {
-    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards, passage } = this.#daemon;
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards, passage, plane } = this.#daemon;
     const counts = [...leases.books()].map((book) => book.counts());
     return {
       version: packageVersion(),
@@ -81,6 +81,7 @@ export class DaemonApi implements ControlApi {
         ra: ipv6.advertiser.counters.toJSON(),
         nd: ipv6.learner.counters.toJSON(),
         dns: dns.counters.toJSON(),
+        user: plane.counters(),
       },
     };
   }
@@ -138,12 +139,15 @@ export class DaemonApi implements ControlApi {
   }
 
   async makeTap(request: MakeTapRequest): Promise<MadeTapView> {
-    const { port, qemu } = await this.#daemon.taps.make(request);
+    const { taps, sockets } = this.#daemon;
+    const made = request.socket === undefined ? taps.make(request) : sockets.make(request, request.socket);
+    const { port, qemu } = await made;
     return { guest: this.#guestView(port), qemu };
   }
 
   removeTap(guest: string): Promise<GuestView> {
-    return this.#leaving(guest, () => this.#daemon.taps.remove(guest));
+    const { taps, sockets } = this.#daemon;
+    return this.#leaving(guest, () => (sockets.has(guest) ? sockets.remove(guest) : taps.remove(guest)));
   }
 
   detach(guest: string): Promise<GuestView> {

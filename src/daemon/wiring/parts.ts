@@ -15,6 +15,8 @@ import type { PortForwards } from "./port-forwards.js";
 import type { PortLinks } from "./port-links.js";
 import type { ReadyTaps } from "./ready-taps.js";
 import type { Roster } from "./roster.js";
+import type { SocketGuests } from "./socket-guests.js";
+import type { UserPlane } from "./user-plane.js";
 
 /** The daemon as those see it who answer questions about it. What is configured changes with a reload: read it each time. */
 export interface DaemonParts {
@@ -26,6 +28,8 @@ export interface DaemonParts {
   readonly guests: Guests;
   readonly links: PortLinks;
   readonly taps: ReadyTaps;
+  readonly sockets: SocketGuests;
+  readonly plane: UserPlane;
   readonly leases: Leases;
   readonly dns: DnsService;
   /** The names of shared links' clients, as far as nobody has asked for them yet. */

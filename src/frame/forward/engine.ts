@@ -20,6 +20,8 @@ import type { Ipv6Address } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
 import type { Prefix } from "../../base/prefix.js";
 import * as ethernet from "../../wire/ethernet.js";
+import * as ipv4 from "../../wire/ipv4.js";
+import * as ipv6 from "../../wire/ipv6.js";
 import type { Budget } from "../budget.js";
 import { Answers } from "./answers.js";
 import { FORWARD_FLAG, type ForwardBatch } from "./batch.js";
@@ -54,6 +56,10 @@ const DEFAULTS = {
 } as const;
 
 const ETHERTYPE = ethernet.ETHERTYPE;
+const IPV4_LEAST = ethernet.HEADER_BYTES + ipv4.HEADER_BYTES;
+const IPV4_DESTINATION = ethernet.HEADER_BYTES + ipv4.FIELD.destination;
+const IPV6_LEAST = ethernet.HEADER_BYTES + ipv6.HEADER_BYTES;
+const IPV6_DESTINATION = ethernet.HEADER_BYTES + ipv6.FIELD.destination;
 
 export class ForwardEngine {
   readonly #state: ForwardState;
@@ -177,6 +183,12 @@ export class ForwardEngine {
     if (!ports.isOpen(port)) return COUNT["port-gone"];
     if (length < ethernet.HEADER_BYTES) return COUNT.runt;
     if ((flags & FORWARD_FLAG.truncated) !== 0) return this.#tooLong(flags);
+    const peer = ports.peer[port];
+    if (peer >= 0 && (ports.isRelay(port) || !this.#isForGuest(port, view, frame, length))) {
+      if (!ports.isOpen(peer)) return COUNT["port-gone"];
+      this.#state.output.add(peer, frame, length);
+      return COUNT.relayed;
+    }
     const isGroup = (view.getUint8(frame) & 1) !== 0;
     if (!isGroup && !ports.isOwnMac(port, view, frame)) return COUNT["not-ours"];
     if (isImpossibleSource(view, frame + 6) || ports.isOwnMac(port, view, frame + 6)) return COUNT["ethernet-source"];
@@ -185,6 +197,17 @@ export class ForwardEngine {
     if (type === ETHERTYPE.ipv6) return this.#ipv6.handle(port, view, frame, length, flags);
     if (type === ETHERTYPE.arp) return this.#answers.arp(port, view, frame, length, flags);
     return COUNT["unknown-type"];
+  }
+
+  /** Whether a frame goes to another guest that may be reached: then we are its router, and not the host. */
+  #isForGuest(port: number, view: DataView, frame: number, length: number): boolean {
+    const { ports, hops, routes4, routes6, isolateGuests } = this.#state;
+    if (isolateGuests || !ports.isOwnMac(port, view, frame)) return false;
+    const type = view.getUint16(frame + ethernet.FIELD.type);
+    let hop = -1;
+    if (type === ETHERTYPE.ipv4 && length >= IPV4_LEAST) hop = routes4.find(view.getInt32(frame + IPV4_DESTINATION));
+    else if (type === ETHERTYPE.ipv6 && length >= IPV6_LEAST) hop = routes6.find(view, frame + IPV6_DESTINATION);
+    return hop >= 0 && hops.kind[hop] === HOP.station && hops.port[hop] !== port && ports.areGuests(port, hops.port[hop]);
   }
 
   #tooLong(flags: number): number {
@@ -228,8 +251,8 @@ export class ForwardEngine {
   }
 }
 
-function ownAddresses({ ipv4, ipv6 }: ForwardPort): (Ipv4Address | Ipv6Address)[] {
-  return [ipv4 || undefined, ipv6 || undefined].filter((address) => address !== undefined);
+function ownAddresses(port: ForwardPort): (Ipv4Address | Ipv6Address)[] {
+  return [port.ipv4 || undefined, port.ipv6 || undefined].filter((address) => address !== undefined);
 }
 
 function hostPrefix(address: Ipv4Address | Ipv6Address): Prefix {

@@ -9,10 +9,11 @@ import { PORT_LINK_LOCAL } from "../link-table.js";
  * What is behind a port:
  *   guest    one station: each source address is bound to this port and a MAC address, or the frame is dropped
  *   network  stations and routers; sources have to come from where their route leads (RFC 3704), MAC addresses are not looked at
- *   host     the host itself: as `network`, but the host and we are one router: what comes from there or goes there is not counted
- *            down here, because the host does it, and what is for our own addresses and not for us goes there
+ *   host     the host itself: as `network`, but the host and we are one router: what comes from there or goes there is not
+ *            counted down here, because the host does it, and what is for our own addresses and not for us goes there
+ *   relay    the host's link of one guest, its `peer`: what comes from there is the guest's, and goes to it as it is
  */
-export type PortKind = "guest" | "network" | "host";
+export type PortKind = "guest" | "network" | "host" | "relay";
 
 export interface ForwardPort {
   /** The caller's number for the port, as its links know it; small, since tables are as long as the largest. */
@@ -25,6 +26,11 @@ export interface ForwardPort {
   readonly ipv6?: Ipv6Address | undefined;
   /** `fe80::1` when left out. */
   readonly linkLocalIpv6?: Ipv6Address | undefined;
+  /**
+   * The port at the other end of a `relay`. Of a guest's port: the relay to which everything goes as it is that is not for
+   * another guest, ARP and services included; the host on the other side is its router then.
+   */
+  readonly peer?: number | undefined;
   /** The station at the other end of a port of kind `host`, which has to have it. */
   readonly peerMac?: Mac | undefined;
   /** The largest packet that its link takes; 1,500 when left out. */
@@ -36,7 +42,8 @@ const LEAST_MTU = 68;
 const MOST_MTU = 65_535;
 const MOST_SLOT = 0xffff;
 
-const FLAG = { open: 1, guarded: 2, host: 4 } as const;
+const FLAG = { open: 1, guarded: 2, host: 4, relay: 8 } as const;
+const FLAG_OF = { guest: FLAG.guarded, network: 0, host: FLAG.host, relay: FLAG.relay } as const;
 
 /** All ports, by slot and in columns. */
 export class ForwardPorts {
@@ -46,6 +53,8 @@ export class ForwardPorts {
   hostMacHigh = 0;
   hostMacLow = 0;
   flags = new Uint8Array(0);
+  /** -1 where there is none. */
+  peer = new Int32Array(0);
   mtu = new Int32Array(0);
   macHigh = new Uint16Array(0);
   macLow = new Int32Array(0);
@@ -69,7 +78,8 @@ export class ForwardPorts {
     if (kind === "host" && this.host >= 0) throw new TapnetError("INVALID_STATE", "there is a port of kind host already");
     this.#reserve(slot + 1);
     this.#ports[slot] = port;
-    this.flags[slot] = FLAG.open | (kind === "guest" ? FLAG.guarded : 0) | (kind === "host" ? FLAG.host : 0);
+    this.flags[slot] = FLAG.open | FLAG_OF[kind];
+    this.peer[slot] = port.peer ?? -1;
     this.mtu[slot] = mtu;
     this.macHigh[slot] = Math.floor(mac / 0x1_0000_0000);
     this.macLow[slot] = mac | 0;
@@ -104,6 +114,10 @@ export class ForwardPorts {
     return (this.flags[slot] & FLAG.host) !== 0;
   }
 
+  isRelay(slot: number): boolean {
+    return (this.flags[slot] & FLAG.relay) !== 0;
+  }
+
   /** Whether both are guests' ports. */
   areGuests(one: number, other: number): boolean {
     return (this.flags[one] & this.flags[other] & FLAG.guarded) !== 0;
@@ -131,6 +145,7 @@ export class ForwardPorts {
     if (this.flags.length >= slots) return;
     const room = Math.max(64, slots * 2);
     this.flags = grown(this.flags, new Uint8Array(room));
+    this.peer = grown(this.peer, new Int32Array(room));
     this.mtu = grown(this.mtu, new Int32Array(room));
     this.macHigh = grown(this.macHigh, new Uint16Array(room));
     this.macLow = grown(this.macLow, new Int32Array(room));
@@ -140,11 +155,13 @@ export class ForwardPorts {
   }
 }
 
-function checkPort({ slot, name, kind, mac, peerMac, mtu = ETHERNET_MTU }: ForwardPort): void {
+function checkPort({ slot, name, kind, mac, peer, peerMac, mtu = ETHERNET_MTU }: ForwardPort): void {
   if (!Number.isInteger(slot) || slot < 0 || slot > MOST_SLOT)
     throw new TapnetError("INVALID_ARGUMENT", `port ${name}: slot ${slot} is not between 0 and ${MOST_SLOT}`);
   if (mac === MAC_ZERO || isGroupMac(mac))
     throw new TapnetError("INVALID_ARGUMENT", `port ${name}: its MAC address is no station's`);
+  if (kind === "relay" && peer === undefined)
+    throw new TapnetError("INVALID_ARGUMENT", `port ${name}: a relay needs peer, the port of its guest`);
   if (kind === "host" && (peerMac === undefined || isGroupMac(peerMac)))
     throw new TapnetError(
       "INVALID_ARGUMENT",

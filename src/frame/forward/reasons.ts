@@ -3,6 +3,7 @@ export const REASONS = {
   forwarded: "routed from one port to another",
   held: "routed, and made late by a hook",
   fragmented: "IPv4: routed in pieces, because the next link takes only smaller packets",
+  relayed: "passed on as it is, between a guest and the host",
   control: "handed to the services: DHCP, DNS, neighbour discovery",
   "to-host": "for one of our own addresses, and left to the host",
   "arp-answered": "ARP: answered with our MAC",

@@ -63,7 +63,7 @@ describe("tapnet with a daemon", () => {
     ["guest show web1", /^guest {6}web1\nnetwork {4}default\nstate {6}attached since [\s\S]*10\.77\.0\.10[\s\S]*ADDRESS/],
     ["guest show web1", /^MTU {9}1500\nqueues {6}1 of 4\nto guest {4}offloads: checksum, TSO$/m],
     ["guest add web1 --queues 4", /^guest {6}web1[\s\S]*\n\nqemu-system-x86_64 … -netdev tap,id=net0,ifname=tn-web1$/],
-    ["guest remove web1", /^web1: its TAP is removed; its lease stays$/],
+    ["guest remove web1", /^web1: what guest add had made is removed; its lease stays$/],
     ["guest attach tn-web1", /^guest {6}web1/],
     ["guest detach web1", /^web1 is detached from default$/],
     [

@@ -6,7 +6,18 @@ import { delay, loss, rate, reorder } from "../../../src/frame/forward/impairmen
 import { mirror } from "../../../src/frame/forward/mirror.js";
 import { Ipv4Routes, Ipv6Routes } from "../../../src/frame/forward/routes.js";
 import * as pcapng from "../../../src/wire/pcapng.js";
-import { A, B, ForwardLab, GATEWAY_MAC, HOST, ipv4Frame, ipv6Frame, readIpv4, WORLD_IPV4 } from "../../support/forward-lab.js";
+import {
+  A,
+  B,
+  ForwardLab,
+  GATEWAY_MAC,
+  HOST,
+  ipv4Frame,
+  ipv6Frame,
+  NOBODY_IPV4,
+  readIpv4,
+  WORLD_IPV4,
+} from "../../support/forward-lab.js";
 import { viewOf } from "../../support/pieces.js";
 
 const numbered = (count: number) => Array.from({ length: count }, (_, identification) => ipv4Frame({ identification }));
@@ -160,6 +171,67 @@ describe("ports and routes", () => {
     const { sent, counted } = lab.in(A.slot, ipv4Frame({ to: WORLD_IPV4 }), ipv4Frame(), ipv4Frame({ to: WORLD_IPV4 }));
     assert.equal(sent.length, 1);
     assert.deepEqual(counted, { forwarded: 3, unsent: 2 });
+  });
+});
+
+describe("guests whose router is the host, but for each other", () => {
+  /** A's frames that are not for B go to the relay at 11, and what comes from there goes to A. */
+  function set(): ForwardLab {
+    const lab = new ForwardLab();
+    const own = { mac: GATEWAY_MAC, ipv4: 0x0a4d_0001 };
+    lab.engine.removePort(A.slot);
+    lab.engine.addPort({ slot: A.slot, name: "guest0", kind: "guest", ...own, peer: 11 });
+    lab.engine.addPort({ slot: 11, name: "tn-guest0", kind: "relay", mac: GATEWAY_MAC, peer: A.slot });
+    lab.engine.bind(A.slot, A.ipv4, A.mac);
+    return lab;
+  }
+
+  test("what is for another guest is routed here", () => {
+    const { sent, counted } = set().in(A.slot, ipv4Frame());
+    assert.deepEqual([sent[0].port, readIpv4(sent[0].bytes).ttl, counted], [B.slot, 63, { forwarded: 1 }]);
+  });
+
+  test("everything else passes as it is, whatever it is, both ways", () => {
+    const lab = set();
+    const frames = [
+      ipv4Frame({ to: WORLD_IPV4, ttl: 1 }),
+      ipv4Frame({ to: 0x0a4d_0001 }),
+      ipv4Frame({ source: 0x0101_0101, to: NOBODY_IPV4 }),
+      ipv4Frame({ etherDestination: 0xffff_ffff_ffff }),
+      ipv6Frame({ to: 1n }),
+      new Uint8Array(14).fill(7),
+      ipv4Frame({}, (view) => view.setUint16(12, 0x0806)),
+    ];
+    for (const [by, to] of [
+      [A.slot, 11],
+      [11, A.slot],
+    ] as const) {
+      const { sent, counted } = lab.in(by, ...frames);
+      assert.deepEqual(counted, { relayed: frames.length });
+      assert.deepEqual(
+        sent,
+        frames.map((bytes) => ({ port: to, bytes })),
+      );
+    }
+    assert.deepEqual(
+      lab.in(11, ipv4Frame()).sent.map(({ port }) => port),
+      [A.slot],
+      "also what another guest could get",
+    );
+  });
+
+  test("spoofed frames do not reach another guest, and guests that are kept apart have only the host", () => {
+    const lab = set();
+    assert.deepEqual(lab.in(A.slot, ipv4Frame({ source: NOBODY_IPV4 })).counted, { spoofed: 1 });
+    lab.engine.isolateGuests(true);
+    assert.deepEqual(lab.in(A.slot, ipv4Frame()).counted, { relayed: 1 });
+  });
+
+  test("a relay that is gone takes the way out along, not the way to others", () => {
+    const lab = set();
+    lab.engine.removePort(11);
+    assert.deepEqual(lab.in(A.slot, ipv4Frame({ to: WORLD_IPV4 })).counted, { "port-gone": 1 });
+    assert.deepEqual(lab.in(A.slot, ipv4Frame()).counted, { forwarded: 1 });
   });
 });
 

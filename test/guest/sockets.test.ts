@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { bootGuest, type Guest } from "../support/guest.js";
+import { Lab } from "../support/lab.js";
+import { needs, nft, qemu, root, tap } from "../support/needs.js";
+import { bootScriptGuest, makeSite, type Site, WORLD_IPV4 } from "../support/site.js";
+import { pause, until } from "../support/wait.js";
+
+const GATEWAY = "10.77.0.1";
+const networks = (dataplane: string) =>
+  `networks:\n  default: { kind: nat, ipv4: 10.77.0.0/24, ipv6: "fd00:77::/64", dataplane: ${dataplane} }\n`;
+
+interface Made {
+  readonly guest: { readonly ifname: string };
+  readonly qemu: readonly string[];
+}
+
+describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft, qemu), () => {
+  const lab = new Lab({ after });
+  let site: Site;
+  let web: Guest;
+  let db: Guest;
+  let old: Guest;
+
+  /** What became of frames in the forwarder. */
+  async function counters(): Promise<Readonly<Record<string, number>>> {
+    const status = (await site.daemon.tapnet("status")) as { counters: Record<string, Record<string, number>> };
+    return status.counters["user"];
+  }
+
+  async function bootSocketGuest(name: string, kind: string, mac: string): Promise<Guest> {
+    const made = (await site.daemon.tapnet("guest", "add", name, "--socket", kind)) as Made;
+    const netdev = made.qemu[1].replace("id=net0,", "");
+    return bootGuest(site.host, { name, nics: [{ netdev, mac }] });
+  }
+
+  before(async () => {
+    site = await makeSite(lab, networks("user"));
+    [web, db, old] = await Promise.all([
+      bootSocketGuest("web1", "dgram", "52:54:00:00:00:01"),
+      bootSocketGuest("db1", "stream", "52:54:00:00:00:02"),
+      bootScriptGuest(site.host, "old1", "52:54:00:00:00:03"),
+    ]);
+  });
+
+  test("each gets its address, its gateway and names, and reaches the gateway and the world", async () => {
+    for (const guest of [web, db]) {
+      const lease = await guest.lease();
+      assert.match(lease["ip"], /^10\.77\.0\.\d+$/);
+      assert.deepEqual([lease["router"], lease["dns"], lease["domain"]], [GATEWAY, GATEWAY, "tapnet.internal"]);
+      for (const target of [GATEWAY, WORLD_IPV4, "world.example"]) {
+        assert.match(await guest.must(`ping -c 2 -i 0.2 -W 3 ${target}`), / 2 packets received/);
+      }
+    }
+  });
+
+  test("they reach each other through the forwarder, one hop away, in IPv4 and IPv6, and not through the kernel", async () => {
+    const forwarded = (await counters())["forwarded"];
+    const { ip } = await db.lease();
+    const output = await web.must(`ping -c 5 -i 0.2 -W 3 ${ip}`);
+    assert.match(output, / 5 packets received/);
+    assert.match(output, /ttl=63/);
+    assert.match(await db.must("ping -c 5 -i 0.2 -W 3 web1"), / 5 packets received/);
+    assert.ok((await counters())["forwarded"] >= forwarded + 20);
+    const address = "ip -6 addr show dev eth0 scope global | sed -n 's|.*inet6 \\(fd00[^/]*\\)/.*|\\1|p' | head -1";
+    let ipv6 = "";
+    await until(
+      "the guest to have an IPv6 address",
+      async () => {
+        ipv6 = (await db.must(address)).trim();
+        return ipv6 !== "";
+      },
+      20_000,
+    );
+    const before6 = (await counters())["forwarded"];
+    assert.match(await web.must(`ping -6 -c 5 -i 0.2 -W 3 ${ipv6}`), / 5 packets received/);
+    assert.ok((await counters())["forwarded"] >= before6 + 10);
+  });
+
+  test("a guest with a TAP on the same network is reached through the kernel", async () => {
+    for (const [guest, target] of [
+      [web, "old1"],
+      [old, "db1"],
+    ] as const) {
+      assert.match(await guest.must(`ping -c 3 -i 0.2 -W 3 ${target}`), / 3 packets received/);
+    }
+  });
+
+  test("megabytes of TCP arrive as they were sent, each way", async () => {
+    for (const [from, to, name] of [
+      [web, db, "web1"],
+      [db, web, "db1"],
+    ] as const) {
+      const serving = from.run(
+        "dd if=/dev/urandom of=/tmp/sent bs=64k count=48 2>/dev/null; nc -l -p 5001 -e cat /tmp/sent; md5sum </tmp/sent",
+        60_000,
+      );
+      const got = await to.must(
+        `for try in 1 2 3 4 5 6 7 8 9; do nc ${name} 5001 </dev/null >/tmp/got 2>/dev/null; test -s /tmp/got && break; sleep 1; done; md5sum </tmp/got`,
+        60_000,
+      );
+      assert.equal(got, (await serving).stdout);
+    }
+  });
+
+  test("a guest that lies about its address reaches nobody, and it is counted", async () => {
+    const { ip } = await db.lease();
+    const spoofed = (await counters())["spoofed"];
+    await web.must(
+      `ip addr add 10.77.0.250/32 dev eth0; ping -c 2 -W 1 -I 10.77.0.250 ${ip}; ip addr del 10.77.0.250/32 dev eth0; true`,
+    );
+    assert.ok((await counters())["spoofed"] > spoofed);
+  });
+
+  test("with dataplane: kernel the same guests reach each other through the kernel, from the next reload on", async () => {
+    site.daemon.configure(networks("kernel"));
+    site.daemon.process.child.kill("SIGHUP");
+    await until("the configuration to be in effect", () => site.daemon.log.includes("is in effect"));
+    const forwarded = (await counters())["forwarded"];
+    assert.match(await web.must("ping -c 3 -i 0.2 -W 3 db1"), / 3 packets received/);
+    assert.equal((await counters())["forwarded"], forwarded);
+    site.daemon.configure(networks("user"));
+  });
+
+  test("the daemon is killed with -9 and started again: the guest on datagrams goes on with its address", async () => {
+    const { ip } = await web.lease();
+    await site.daemon.kill();
+    await pause(500);
+    await site.daemon.start();
+    assert.match(await web.must(`ping -c 3 -i 0.2 -W 3 ${WORLD_IPV4}`), / 3 packets received/);
+    assert.match(await old.must("ping -c 3 -i 0.2 -W 3 web1"), / 3 packets received/);
+    await web.must("rm -f /run/dhcp/eth0.renew; kill -USR1 $(pidof udhcpc); wait-for /run/dhcp/eth0.renew 5");
+    assert.equal((await web.lease())["ip"], ip);
+  });
+
+  test("the guest on a stream is there again when its QEMU connects anew", async () => {
+    const { ip } = await db.lease();
+    await db.stop();
+    const path = join(site.daemon.runFolder, "guests", "db1.sock");
+    const netdev = `stream,server=off,addr.type=unix,addr.path=${path}`;
+    db = await bootGuest(site.host, { name: "db1", nics: [{ netdev, mac: "52:54:00:00:00:02" }] });
+    assert.equal((await db.lease())["ip"], ip);
+    assert.match(await web.must("ping -4 -c 3 -i 0.2 -W 3 db1"), / 3 packets received/);
+  });
+
+  test("a guest that is removed leaves neither TAP nor socket, and the other goes on", async () => {
+    await site.daemon.tapnet("guest", "remove", "db1");
+    const path = join(site.daemon.runFolder, "guests", "db1.sock");
+    assert.equal(existsSync(path), false);
+    assert.doesNotMatch(await site.host.ip("-o link show"), /tn-db1/);
+    assert.match(await web.must(`ping -c 2 -i 0.2 -W 3 ${GATEWAY}`), / 2 packets received/);
+    await site.daemon.tapnet("guest", "remove", "web1");
+    assert.doesNotMatch(await site.host.ip("-o link show"), /tn-web1/);
+  });
+});
