@@ -91,3 +91,13 @@ export function isMulticastIpv6(address: Ipv6Address): boolean {
 export function solicitedNode(address: Ipv6Address): Ipv6Address {
   return (0xff02n << 112n) | 0x1_ff00_0000n | (address & 0xff_ffffn);
 }
+
+/** Whether the last 64 bits are an identifier that is anycast or reserved (RFC 4291 §2.6.1, RFC 2526, RFC 5453): no host's own. */
+export function hasReservedIdentifier(address: Ipv6Address): boolean {
+  const identifier = address & MASK_64;
+  return (
+    identifier === 0n ||
+    (identifier >= 0x0200_5eff_fe00_0000n && identifier <= 0x0200_5eff_feff_ffffn) ||
+    (identifier >= 0xfdff_ffff_ffff_ff80n && identifier <= 0xfdff_ffff_ffff_ffffn)
+  );
+}

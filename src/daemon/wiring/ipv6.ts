@@ -93,7 +93,7 @@ export class Ipv6 implements LinkFollower {
   /** Ends all timers. Guests keep their router: it is the kernel. */
   close(): void {
     this.learner.close();
-    this.advertiser.close(false);
+    this.advertiser.close();
   }
 
   #inTurn({ link }: GuestAddress, act: () => void): void {

@@ -1,4 +1,4 @@
-import type { Ipv6Address } from "../../base/ipv6-address.js";
+import { hasReservedIdentifier, type Ipv6Address } from "../../base/ipv6-address.js";
 import type { LeaseBook, LeaseFacts } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import { MESSAGE, type STATUS } from "../../wire/dhcp6/codes.js";
@@ -114,6 +114,7 @@ export class IaLeases {
     const { request } = exchange;
     for (let at = request.firstInIa(index, this.#kind.leafCode); at >= 0; at = request.nextInIa(index, at)) {
       const address = this.#kind.address(request.view, at + option.HEADER_BYTES);
+      if (this.#kind === ADDRESSES && hasReservedIdentifier(address)) continue;
       if (book.pool.contains(address) && book.at(address) === undefined) return address;
     }
     return undefined;

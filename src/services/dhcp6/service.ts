@@ -292,11 +292,11 @@ export class Dhcp6Service implements DatagramService {
     }
   }
 
-  /** Tells a client that sent its name what became of it (RFC 4704 §6). */
+  /** Tells a client that sent its name, and asks to be told, what became of it (RFC 4704 §6). */
   #writeName(): void {
     const { request, writer, served, link } = this.#exchange;
     const { domain } = served.config;
-    if (request.fqdnOffset < 0 || domain === "") return;
+    if (request.fqdnOffset < 0 || domain === "" || !request.wants(OPTION.clientFqdn)) return;
     const label = link.guest ?? clientName(request);
     if (label === "") return;
     const flags = answeredFlags(clientFqdn.flags(request.view, request.fqdnOffset));

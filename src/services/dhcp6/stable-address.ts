@@ -1,15 +1,6 @@
 import { createHmac } from "node:crypto";
-import type { Ipv6Address } from "../../base/ipv6-address.js";
+import { hasReservedIdentifier, type Ipv6Address } from "../../base/ipv6-address.js";
 import type { Ipv6Prefix } from "../../base/prefix.js";
-
-/** Interface identifiers that are anycast or reserved (RFC 5453, RFC 2526): never given to a guest. */
-function isReserved(identifier: bigint): boolean {
-  return (
-    identifier === 0n ||
-    (identifier >= 0x0200_5eff_fe00_0000n && identifier <= 0x0200_5eff_feff_ffffn) ||
-    (identifier >= 0xfdff_ffff_ffff_ff80n && identifier <= 0xfdff_ffff_ffff_ffffn)
-  );
-}
 
 /**
  * The address that a guest has in a prefix as long as nothing is in the way (after RFC 7217 §5): the same on every boot, every
@@ -29,6 +20,6 @@ export function stableAddress(
     const digest = createHmac("sha256", secret).update(input).digest();
     const random = (digest.readBigUInt64BE(0) << 64n) | digest.readBigUInt64BE(8);
     const host = random & ((1n << hostBits) - 1n);
-    if (hostBits <= 1n || !isReserved(host & 0xffff_ffff_ffff_ffffn)) return prefix.address | host;
+    if (hostBits <= 1n || !hasReservedIdentifier(host)) return prefix.address | host;
   }
 }

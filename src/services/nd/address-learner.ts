@@ -20,19 +20,20 @@
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";
-import { type Ipv6Address, isLinkLocalIpv6, readIpv6 } from "../../base/ipv6-address.js";
+import { hasReservedIdentifier, type Ipv6Address, isLinkLocalIpv6, readIpv6 } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
 import { type Ipv6Prefix, ipv6InPrefix } from "../../base/prefix.js";
 import { type Reply, VERDICT, type Verdict } from "../../frame/datagram.js";
-import { isLinkLocal, isUnspecified } from "../../frame/ipv6-bytes.js";
+import { isLinkLocal, isMulticast, isUnspecified } from "../../frame/ipv6-bytes.js";
 import type { Link } from "../../frame/link.js";
 import { PORT_LINK_LOCAL } from "../../frame/link-table.js";
 import type { Packet, PacketSender, PacketService } from "../../frame/packet.js";
 import { TimerWheel } from "../../lease/timer-wheel.js";
 import * as icmpv6 from "../../wire/icmpv6.js";
 import * as mld from "../../wire/mld.js";
-import { FAULTS, type NdpFault } from "../../wire/ndp/codes.js";
+import { FAULTS, type NdpFault, OPTION } from "../../wire/ndp/codes.js";
 import * as message from "../../wire/ndp/message.js";
+import * as option from "../../wire/ndp/option.js";
 import { LearnedAddress, LinkAddresses } from "./link-addresses.js";
 import { emitAdvertisement, NEIGHBOUR_BYTES, solicit } from "./solicitation.js";
 
@@ -53,6 +54,8 @@ const OWN_COUNTERS = [
   "answered-for-neighbour",
   "not-permitted",
   "not-its-own",
+  "detection-malformed",
+  "advertisement-malformed",
   "full",
   "router-advertisement",
   "redirect",
@@ -179,6 +182,7 @@ export class AddressLearner implements PacketService {
       case icmpv6.TYPE.neighbourSolicitation:
         return this.#solicitation(port, request, reply);
       case icmpv6.TYPE.neighbourAdvertisement:
+        if (!isSoundAdvertisement(request)) return this.#drop("advertisement-malformed");
         this.#count("advertisements");
         this.#hear(port, request, payloadOffset + message.NEIGHBOUR_FIELD.target);
         return VERDICT.silent;
@@ -188,9 +192,11 @@ export class AddressLearner implements PacketService {
   }
 
   #solicitation(port: LinkAddresses, request: Packet, reply: Reply): Verdict {
-    this.#count("solicitations");
     const target = request.payloadOffset + message.NEIGHBOUR_FIELD.target;
-    if (!isUnspecified(request.view, request.ipv6SourceOffset)) {
+    const detects = isUnspecified(request.view, request.ipv6SourceOffset);
+    if (detects && !isSoundDetection(request)) return this.#drop("detection-malformed");
+    this.#count("solicitations");
+    if (!detects) {
       this.#hear(port, request, request.ipv6SourceOffset);
       return this.#answerForNeighbour(port, request, target, reply);
     }
@@ -223,6 +229,8 @@ export class AddressLearner implements PacketService {
   /** Whether a guest may take the address for itself, as far as the port is concerned. */
   #isPermitted(port: LinkAddresses, address: Ipv6Address): boolean {
     if (isLinkLocalIpv6(address)) return this.#mostLinkLocal > 0 && port.prefixes.length > 0;
+    // Anycast addresses are nobody's own, the one of all routers (identifier 0) least of all (RFC 4291 §2.6.1, RFC 2526).
+    if (hasReservedIdentifier(address)) return false;
     return port.prefixes.some((prefix) => ipv6InPrefix(address, prefix));
   }
 
@@ -364,7 +372,9 @@ export class AddressLearner implements PacketService {
     if (owner === "" && address !== port.link.gatewayIpv6) return VERDICT.silent;
     if (port.link.bridged === true && address !== port.link.gatewayIpv6) return VERDICT.silent;
     this.#count("answered-for-neighbour");
-    const flags = message.NEIGHBOUR_FLAG.solicited;
+    const { solicited, router } = message.NEIGHBOUR_FLAG;
+    // A host that has the gateway's global address as its router drops it when it is called no router (RFC 4861 §7.2.5).
+    const flags = owner === "" ? solicited | router : solicited;
     reply.payloadLength = emitAdvertisement(reply.view, reply.payloadOffset, flags, request.view, target, port.link.gatewayMac);
     return VERDICT.reply;
   }
@@ -409,6 +419,19 @@ export class AddressLearner implements PacketService {
   #count(name: NdCounter): void {
     this.counters.count(this.counters.index(name));
   }
+}
+
+/** Without an address of its own, a solicitation asks a solicited-node group and names no station (RFC 4861 §7.1.1). */
+function isSoundDetection({ view, payloadOffset, payloadLength, ipv6DestinationOffset }: Packet): boolean {
+  const options = payloadOffset + message.HEADER_BYTES.neighbourSolicitation;
+  const named = option.find(view, options, payloadOffset + payloadLength, OPTION.sourceLinkLayerAddress);
+  return named < 0 && isSolicitedNode(view, ipv6DestinationOffset);
+}
+
+/** What goes to a group answers nobody in particular (RFC 4861 §7.1.2). */
+function isSoundAdvertisement({ view, payloadOffset, ipv6DestinationOffset }: Packet): boolean {
+  const solicited = (view.getUint8(payloadOffset + message.NEIGHBOUR_FIELD.flags) & message.NEIGHBOUR_FLAG.solicited) !== 0;
+  return !(solicited && isMulticast(view, ipv6DestinationOffset));
 }
 
 /** ff02::1:ff00:0/104 (RFC 4291 §2.7.1). */

@@ -1,11 +1,12 @@
 /**
  * Theory of operation. Goal: a guest that asks has its answer before it asks twice, whoever else floods; and a network of
- * thousands of links costs one timer. A solicitation is answered in its own batch, unicast to its sender, or to all nodes when
- * the sender has no address yet, then at most every three seconds a link (RFC 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS). The
- * random delay of up to half a second that the RFC asks for keeps routers on one link from answering at once; here is one
- * router, so there is none. Unsolicited advertisements go to all links of a network at a random time between the two
- * intervals, the first three after a change within sixteen seconds (§6.2.4). A new link is told at once. Limits: state per
- * link is one object, by slot. Why a message per network and not per link: at 5,000 ports it is the difference between one
+ * thousands of links costs one timer. A solicitation is answered in its own batch, unicast to its sender (RFC 7772), or to all nodes
+ * when the sender has no address yet. What goes to all nodes goes at most every three seconds a link, whatever it is for (RFC
+ * 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS): what comes sooner waits until then, and one advertisement answers all that wait.
+ * The random delay of up to half a second that the RFC asks for keeps routers on one link from answering at once; on a port is
+ * one router, so there is none. Unsolicited advertisements go to all links of a network at a random time between the two
+ * intervals, the first three after a change within sixteen seconds (§6.2.4). A new link is told at once. A network that is no
+ * longer advertised says so (§6.2.5). Limits: state per link is one object, by slot. Why a message per network and not per link: at 5,000 ports it is the difference between one
  * composition and 5,000.
  */
 import type { Clock, Timer } from "../../base/clock.js";
@@ -22,7 +23,7 @@ import * as icmpv6 from "../../wire/icmpv6.js";
 import { FAULTS, type NdpFault, OPTION } from "../../wire/ndp/codes.js";
 import * as message from "../../wire/ndp/message.js";
 import * as option from "../../wire/ndp/option.js";
-import { Announcement } from "./announcement.js";
+import { Announcement, farewell, MAC_OFFSET } from "./announcement.js";
 import type { AdvertisedNetwork, AdvertisedPrefix } from "./network.js";
 
 /** RFC 4861 §10. */
@@ -37,7 +38,7 @@ const OWN_COUNTERS = [
   "answers",
   "unsolicited",
   "source-link-layer-address",
-  "too-soon",
+  "delayed",
   "too-long",
   "network-unknown",
 ] as const;
@@ -50,6 +51,9 @@ interface NetworkState {
   timer: Timer | undefined;
   /** Advertisements left that come early, after a change. */
   early: number;
+  /** Links that are to be told as soon as they may be, and when the first of them may. */
+  readonly late: Set<LinkState>;
+  lateTimer: Timer | undefined;
 }
 
 interface LinkState {
@@ -59,7 +63,8 @@ interface LinkState {
   ownPrefixes: readonly AdvertisedPrefix[];
   /** The network's, or one of the link's own where it has prefixes of its own. */
   announcement: Announcement;
-  answeredAllMs: number;
+  /** When all nodes were told last. */
+  toldAllMs: number;
 }
 
 export interface RouterAdvertiserOptions {
@@ -85,7 +90,8 @@ export class RouterAdvertiser implements PacketService {
     const state = this.#networks.get(network.name);
     if (state === undefined) {
       const announcement = new Announcement(network, [], nowMs);
-      this.#networks.set(network.name, { network, announcement, links: new Set(), timer: undefined, early: 0 });
+      const timers = { timer: undefined, late: new Set<LinkState>(), lateTimer: undefined };
+      this.#networks.set(network.name, { network, announcement, links: new Set(), early: 0, ...timers });
       return;
     }
     state.network = network;
@@ -97,11 +103,12 @@ export class RouterAdvertiser implements PacketService {
     this.#advertise(state);
   }
 
-  /** Says nothing about the network any more. Its hosts keep what they know until that runs out. */
+  /** Tells every link of the network that this is no router any more, and its prefixes good for nothing new; then is silent. */
   removeNetwork(name: string): void {
     const state = this.#networks.get(name);
     if (state === undefined) return;
     this.#disarm(state);
+    this.#bidFarewell(state);
     for (const { link } of state.links) this.#links[link.slot] = undefined;
     this.#networks.delete(name);
   }
@@ -117,7 +124,7 @@ export class RouterAdvertiser implements PacketService {
       ipv6Source: addressBytes(link.linkLocalIpv6 ?? PORT_LINK_LOCAL),
       ownPrefixes,
       announcement: this.#announcementFor(network, ownPrefixes),
-      answeredAllMs: Number.NEGATIVE_INFINITY,
+      toldAllMs: Number.NEGATIVE_INFINITY,
     };
     this.#links[link.slot] = state;
     network.links.add(state);
@@ -140,16 +147,13 @@ export class RouterAdvertiser implements PacketService {
     if (state === undefined) return;
     this.#links[slot] = undefined;
     state.network.links.delete(state);
+    state.network.late.delete(state);
     if (state.network.links.size === 0) this.#disarm(state.network);
   }
 
-  /** Ends all timers. With `farewell`, every link is told that this is no router any more (RFC 4861 §6.2.5). */
-  close(farewell: boolean): void {
-    for (const state of this.#networks.values()) {
-      this.#disarm(state);
-      if (!farewell) continue;
-      for (const each of state.links) this.#send(each, each.announcement.farewell());
-    }
+  /** Ends all timers. Hosts keep what they were told until it runs out. */
+  close(): void {
+    for (const state of this.#networks.values()) this.#disarm(state);
   }
 
   /** Answers a router solicitation (RFC 4861 §6.1.1, §6.2.6). */
@@ -166,8 +170,11 @@ export class RouterAdvertiser implements PacketService {
       const options = payloadOffset + message.HEADER_BYTES.routerSolicitation;
       const named = option.find(view, options, payloadOffset + payloadLength, OPTION.sourceLinkLayerAddress);
       if (named >= 0) return this.#drop("source-link-layer-address");
-      if (nowMs - state.answeredAllMs < MIN_DELAY_BETWEEN_RAS_MS) return this.#drop("too-soon");
-      state.answeredAllMs = nowMs;
+      if (nowMs - state.toldAllMs < MIN_DELAY_BETWEEN_RAS_MS) {
+        this.#tellLater(state);
+        return VERDICT.silent;
+      }
+      state.toldAllMs = nowMs;
       copyAddress(this.#allNodes, 0, reply.ipv6Destination, 0);
       reply.etherDestination = ALL_NODES_MAC;
     }
@@ -175,7 +182,7 @@ export class RouterAdvertiser implements PacketService {
     announcement.refresh(nowMs);
     if (announcement.bytes.length > reply.payloadLimit) return this.#drop("too-long");
     reply.bytes.set(announcement.bytes, reply.payloadOffset);
-    writeMac(reply.view, reply.payloadOffset + announcement.macOffset, request.link.gatewayMac);
+    writeMac(reply.view, reply.payloadOffset + MAC_OFFSET, request.link.gatewayMac);
     reply.payloadLength = announcement.bytes.length;
     this.#count("answers");
     return VERDICT.reply;
@@ -205,20 +212,47 @@ export class RouterAdvertiser implements PacketService {
   }
 
   #disarm(state: NetworkState): void {
-    if (state.timer !== undefined) this.#options.clock.cancel(state.timer);
+    const { clock } = this.#options;
+    for (const timer of [state.timer, state.lateTimer]) if (timer !== undefined) clock.cancel(timer);
     state.timer = undefined;
+    state.lateTimer = undefined;
+    state.late.clear();
   }
 
+  /** Tells all nodes of a link, now or as soon as they may be told again. */
   #tell(state: LinkState): void {
-    state.announcement.refresh(this.#options.clock.monotonicMs());
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - state.toldAllMs < MIN_DELAY_BETWEEN_RAS_MS) {
+      this.#tellLater(state);
+      return;
+    }
+    state.toldAllMs = nowMs;
+    state.network.late.delete(state);
+    state.announcement.refresh(nowMs);
     this.#count("unsolicited");
     this.#send(state, state.announcement.bytes);
   }
 
+  #tellLater(state: LinkState): void {
+    const { clock } = this.#options;
+    const { network } = state;
+    this.#count("delayed");
+    network.late.add(state);
+    network.lateTimer ??= clock.after(state.toldAllMs + MIN_DELAY_BETWEEN_RAS_MS - clock.monotonicMs(), () => {
+      network.lateTimer = undefined;
+      const waiting = [...network.late];
+      network.late.clear();
+      for (const each of waiting) this.#tell(each);
+    });
+  }
+
+  #bidFarewell({ links, network }: NetworkState): void {
+    for (const each of links) this.#send(each, farewell(network, each.ownPrefixes));
+  }
+
   /** The sender copies before it returns, so the MAC may be patched in the shared message. */
-  #send(state: LinkState, bytes: Uint8Array): void {
-    const { link, ipv6Source, announcement } = state;
-    writeMac(new DataView(bytes.buffer), announcement.macOffset, link.gatewayMac);
+  #send({ link, ipv6Source }: LinkState, bytes: Uint8Array): void {
+    writeMac(new DataView(bytes.buffer), MAC_OFFSET, link.gatewayMac);
     const path = { link, etherDestination: ALL_NODES_MAC, ipv6Source, ipv6Destination: this.#allNodes };
     this.#options.sender.sendIcmpv6(path, bytes);
   }

@@ -30,6 +30,8 @@ export interface AdvertisedPrefix {
   readonly autonomous: boolean;
   readonly validSeconds: number;
   readonly preferredSeconds: number;
+  /** When it is taken from us, by the monotonic clock, `Infinity` for never; undefined: it is our own. */
+  readonly ends?: { readonly validMs: number; readonly preferredMs: number } | undefined;
 }
 
 export interface AdvertisedDns {

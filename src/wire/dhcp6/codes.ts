@@ -9,8 +9,11 @@ export const ALL_DHCP_RELAY_AGENTS_AND_SERVERS: Ipv6Address = (0xff02n << 112n) 
 /** All_DHCP_Servers, ff05::1:3 (RFC 8415 §7.1): where relay agents send to. */
 export const ALL_DHCP_SERVERS: Ipv6Address = (0xff05n << 112n) | 0x1_0003n;
 
-/** Relays that may stand between a client and a server (RFC 8415 §7.6, HOP_COUNT_LIMIT). */
-export const HOP_COUNT_LIMIT = 8;
+/**
+ * Relays that may stand between a client and a server. Relay agents stop at 8 (RFC 8415 §7.6, HOP_COUNT_LIMIT); those of RFC
+ * 3315 §5.6 stop at 32, and a server hears from both.
+ */
+export const HOP_COUNT_LIMIT = 32;
 
 /** Lifetimes and T1 / T2 of this value never end (RFC 8415 §7.7). */
 export const INFINITE_SECONDS = 0xffff_ffff;

@@ -421,6 +421,7 @@ describe("who gets which lease", () => {
 
 describe("names (RFC 4704)", () => {
   const fqdn = (flags: number, name: string): Option => ({ kind: "fqdn", code: OPTION.clientFqdn, flags, name, complete: false });
+  const TELL_ME = asksFor(OPTION.clientFqdn);
 
   for (const [what, asked, answered] of [
     ["leaves the record to us", 1, 1],
@@ -428,7 +429,8 @@ describe("names (RFC 4704)", () => {
     ["wants none", 4, 4],
   ] as const) {
     test(`a client that ${what}: flags ${answered}`, async () => {
-      const answer = await new Dhcp6Lab().ask(say("request", CLIENT, serverId(), iaNa(1), fqdn(asked, "other.example")));
+      const sent = say("request", CLIENT, serverId(), iaNa(1), fqdn(asked, "other.example"), TELL_ME);
+      const answer = await new Dhcp6Lab().ask(sent);
       const told = optionOf(answer.options, "fqdn");
       assert.deepEqual([told?.flags, told?.name, told?.complete], [answered, "web1.tapnet.internal", true]);
     });
@@ -436,8 +438,16 @@ describe("names (RFC 4704)", () => {
 
   test("on a shared link the client's own first label, cleaned, goes into lease and answer", async () => {
     const lab = new Dhcp6Lab();
-    const answer = await lab.ask(say("request", CLIENT, serverId(), iaNa(1), fqdn(1, "My_Box.lan")), { link: BRIDGE });
+    const sent = say("request", CLIENT, serverId(), iaNa(1), fqdn(1, "My_Box.lan"), TELL_ME);
+    const answer = await lab.ask(sent, { link: BRIDGE });
     assert.equal(optionOf(answer.options, "fqdn")?.name, "my-box.tapnet.internal");
     assert.equal((await lab.store.load())[0].hostname, "my-box");
+  });
+
+  test("one that does not ask for the option is told nothing, but its name is taken (§6)", async () => {
+    const lab = new Dhcp6Lab();
+    const answer = await lab.ask(say("request", CLIENT, serverId(), iaNa(1), fqdn(1, "box")), { link: BRIDGE });
+    assert.equal(optionOf(answer.options, "fqdn"), undefined);
+    assert.equal((await lab.store.load())[0].hostname, "box");
   });
 });

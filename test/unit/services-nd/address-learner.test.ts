@@ -94,7 +94,7 @@ describe("an address is learnt", () => {
   test("again with another MAC, when the guest changes that", () => {
     const { lab, log } = setUp();
     detect(lab, WEB1, SLAAC);
-    lab.hear(WEB1, advertisement(SLAAC), { source: SLAAC, destination: IPV6_ALL_NODES, mac: GUEST_MAC + 1 });
+    lab.hear(WEB1, { ...advertisement(SLAAC), solicited: false } as Message, { source: SLAAC, destination: IPV6_ALL_NODES, mac: GUEST_MAC + 1 });
     assert.deepEqual(log, ["+web1 0001", "+web1 0001"]);
   });
 });
@@ -106,6 +106,34 @@ describe("nothing is learnt", () => {
     detect(lab, WEB1, GUEST_LINK_LOCAL);
     assert.deepEqual(log, []);
     assert.equal(learner.counters.get("not-permitted"), 1);
+  });
+
+  test("that is anycast: the routers' own (RFC 4291 §2.6.1), or reserved (RFC 2526)", () => {
+    const { lab, learner, log } = setUp();
+    for (const anycast of ["2001:db8:77::", "2001:db8:77:0:fdff:ffff:ffff:fffe"]) {
+      detect(lab, WEB1, ip(anycast));
+      advertise(lab, WEB1, ip(anycast));
+    }
+    assert.deepEqual(log, []);
+    assert.equal(learner.counters.get("not-permitted"), 4);
+  });
+
+  test("from a detection that asks the wrong group, or names a station (RFC 4861 §7.1.1)", () => {
+    const { lab, learner, log } = setUp();
+    const named = { ...solicitation(SLAAC), options: [{ kind: "source-link-layer-address", mac: GUEST_MAC }] } as Message;
+    lab.hear(WEB1, solicitation(SLAAC), { source: IPV6_ANY, destination: IPV6_ALL_NODES });
+    lab.hear(WEB1, named, { source: IPV6_ANY, destination: solicitedNode(SLAAC) });
+    assert.deepEqual(log, []);
+    assert.equal(learner.counters.get("detection-malformed"), 2);
+  });
+
+  test("from an answer that goes to everybody (RFC 4861 §7.1.2)", () => {
+    const { lab, learner, log } = setUp();
+    lab.hear(WEB1, advertisement(SLAAC), { source: SLAAC, destination: IPV6_ALL_NODES });
+    assert.deepEqual(log, []);
+    assert.equal(learner.counters.get("advertisement-malformed"), 1);
+    lab.hear(WEB1, { ...advertisement(SLAAC), solicited: false } as Message, { source: SLAAC, destination: IPV6_ALL_NODES });
+    assert.deepEqual(log, ["+web1 0001"]);
   });
 
   test("from shared links", () => {

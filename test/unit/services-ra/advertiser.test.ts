@@ -84,15 +84,24 @@ describe("an answer to a solicitation (RFC 4861 §6.2.6)", () => {
     assert.equal(advertisement(lab.hear(WEB1, SOLICITATION, FROM_GUEST)[0]).routerLifetimeSeconds, 0);
   });
 
-  test("goes to all nodes when the sender has no address, once in three seconds", () => {
+  test("goes to all nodes when the sender has no address, once in three seconds: what comes sooner waits until then", () => {
     const { lab, advertiser } = setUp();
+    lab.clock.advance(3000);
     const [told] = lab.hear(WEB1, SOLICITATION, FROM_NOBODY);
     assert.deepEqual([told.destination, told.etherDestination], [IPV6_ALL_NODES, ALL_NODES_MAC]);
-    assert.equal(lab.hear(WEB1, SOLICITATION, FROM_NOBODY).length, 0);
+    for (let more = 0; more < 3; more++) assert.equal(lab.hear(WEB1, SOLICITATION, FROM_NOBODY).length, 0);
     assert.equal(lab.hear(WEB2, SOLICITATION, FROM_NOBODY).length, 1);
-    lab.clock.advance(3000);
-    assert.equal(lab.hear(WEB1, SOLICITATION, FROM_NOBODY).length, 1);
-    assert.equal(advertiser.counters.get("too-soon"), 1);
+    assert.equal(lab.during(() => lab.clock.advance(2999)).length, 0);
+    const [late, ...more] = lab.during(() => lab.clock.advance(1));
+    assert.deepEqual([late.ifindex, late.destination, more.length], [WEB1.ifindex, IPV6_ALL_NODES, 0]);
+    assert.equal(advertiser.counters.get("delayed"), 3);
+  });
+
+  test("to all nodes also keeps three seconds from an advertisement that nobody asked for (§6.2.6)", () => {
+    const { lab } = setUp();
+    assert.equal(lab.hear(WEB1, SOLICITATION, FROM_NOBODY).length, 0);
+    assert.equal(lab.hear(WEB1, SOLICITATION, FROM_GUEST).length, 1);
+    assert.equal(lab.during(() => lab.clock.advance(3000)).length, 1);
   });
 
   test("names the MAC of its own link", () => {
@@ -150,6 +159,7 @@ describe("unsolicited advertisements (RFC 4861 §6.2.4)", () => {
 
   test("a change is told at once, and three times more within sixteen seconds each", () => {
     const { lab, advertiser } = setUp();
+    lab.clock.advance(3000);
     assert.equal(lab.during(() => advertiser.setNetwork({ ...NETWORK, mtu: 1400 })).length, 2);
     for (let round = 0; round < 3; round++) assert.equal(lab.during(() => lab.clock.advance(16_000)).length, 2);
     assert.equal(lab.during(() => lab.clock.advance(16_000)).length, 0);
@@ -166,14 +176,36 @@ describe("unsolicited advertisements (RFC 4861 §6.2.4)", () => {
     assert.equal(lab.hear(WEB1, SOLICITATION, FROM_GUEST).length, 0);
   });
 
-  test("end silently, or with a farewell where that is asked for (§6.2.5)", () => {
+  test("end silently with the daemon", () => {
     const { lab, advertiser } = setUp();
-    assert.equal(lab.during(() => advertiser.close(false)).length, 0);
-    const told = lab.during(() => advertiser.close(true));
+    assert.equal(lab.during(() => advertiser.close()).length, 0);
+    assert.equal(lab.clock.pending, 0);
+  });
+
+  test("end with a farewell where a network is not advertised any more (§6.2.5)", () => {
+    const routes = [{ prefix: ip("2001:db8:9::"), prefixLength: 48, preference: "low", lifetimeSeconds: 600 }] as const;
+    const pref64 = { prefix: ip("64:ff9b::"), prefixLength: 96, lifetimeSeconds: 1800 };
+    const { lab, advertiser } = setUp({ ...NETWORK, routes, pref64, preference: "high" });
+    const told = lab.during(() => advertiser.removeNetwork("default"));
     assert.deepEqual(
-      told.map((one) => advertisement(one).routerLifetimeSeconds),
-      [0, 0],
+      told.map(({ ifindex, destination }) => [ifindex, destination]),
+      [WEB1, WEB2].map(({ ifindex }) => [ifindex, IPV6_ALL_NODES]),
     );
+    const { routerLifetimeSeconds, preference, options } = advertisement(told[0]);
+    assert.deepEqual([routerLifetimeSeconds, preference], [0, "medium"]);
+    const lifetimes = options.map((one) => {
+      if (one.kind === "prefix-information") return [one.kind, one.preferredSeconds, one.validSeconds];
+      return "lifetimeSeconds" in one ? [one.kind, one.lifetimeSeconds] : [one.kind];
+    });
+    assert.deepEqual(lifetimes, [
+      ["source-link-layer-address"],
+      ["mtu"],
+      ["prefix-information", 0, 7200],
+      ["route-information", 0],
+      ["recursive-dns", 0],
+      ["dns-search-list", 0],
+      ["pref64", 0],
+    ]);
     assert.equal(lab.clock.pending, 0);
   });
 });
@@ -191,6 +223,45 @@ describe("a prefix that is taken back (RFC 4862 §5.5.3)", () => {
     assert.equal(prefixesOf(lab.hear(WEB1, SOLICITATION, FROM_GUEST)[0])[1].validSeconds, 3600);
     lab.clock.advance(3_600_000);
     assert.equal(prefixesOf(lab.hear(WEB1, SOLICITATION, FROM_GUEST)[0]).length, 1);
+  });
+
+  test("takes the names, servers and routes with it that are gone: their lifetime is 0 (RFC 8106 §5.1, RFC 4191 §3.1)", () => {
+    const routes = [{ prefix: ip("2001:db8:9::"), prefixLength: 48, preference: "low", lifetimeSeconds: 600 }] as const;
+    const { lab, advertiser } = setUp({ ...NETWORK, routes });
+    const dns = { ...NETWORK.dns, servers: [ip("2001:db8:88::1")], searchDomains: ["other.internal"] };
+    advertiser.setNetwork({ ...NETWORK, prefixes: [OTHER], routes: [], dns });
+    const told = (): Option[] =>
+      advertisement(lab.hear(WEB1, SOLICITATION, FROM_GUEST)[0]).options.filter(({ kind }) => /route|dns/.test(kind));
+    const gone = { servers: NETWORK.dns.servers, names: NETWORK.dns.searchDomains };
+    const route = { kind: "route-information", ...routes[0], lifetimeSeconds: 0 };
+    const now = [
+      { kind: "recursive-dns", lifetimeSeconds: 1800, addresses: dns.servers },
+      { kind: "dns-search-list", lifetimeSeconds: 1800, names: dns.searchDomains },
+    ];
+    assert.deepEqual(told(), [
+      route,
+      now[0],
+      { kind: "recursive-dns", lifetimeSeconds: 0, addresses: gone.servers },
+      now[1],
+      { kind: "dns-search-list", lifetimeSeconds: 0, names: gone.names },
+    ]);
+    lab.clock.advance(1_800_000);
+    assert.deepEqual(told(), now);
+  });
+
+  test("that ends at a set time is never told to last longer (RFC 9096 §3.1)", () => {
+    const { lab, advertiser } = setUp();
+    const ends = { validMs: 10_000_000, preferredMs: 5_000_000 };
+    advertiser.setNetwork({ ...NETWORK, prefixes: [{ ...PREFIX, ends }] });
+    const lifetimes = (): number[] => {
+      const [one] = prefixesOf(lab.hear(WEB1, SOLICITATION, FROM_GUEST)[0]);
+      return [one.validSeconds, one.preferredSeconds];
+    };
+    assert.deepEqual(lifetimes(), [10_000, 5_000]);
+    lab.clock.advance(4_000_000);
+    assert.deepEqual(lifetimes(), [6_000, 1_000]);
+    lab.clock.advance(2_000_000);
+    assert.deepEqual(lifetimes(), [4_000, 0]);
   });
 
   test("is an ordinary one again when it comes back", () => {
@@ -223,6 +294,7 @@ describe("prefixes of one link", () => {
 
   test("come, change with the network, and are taken back", () => {
     const { lab, advertiser } = setUp();
+    lab.clock.advance(3000);
     assert.equal(lab.during(() => advertiser.setLinkPrefixes(WEB1.slot, [OWN])).length, 1);
     advertiser.setNetwork({ ...NETWORK, mtu: 1280, prefixes: [] });
     const [told] = lab.hear(WEB1, SOLICITATION, FROM_GUEST);
