@@ -126,6 +126,10 @@ export interface InterfaceAddress {
   readonly prefixLength: number;
   /** Who made it (`IFA_PROTO`, Linux 5.18 and later); 0 where unknown. */
   readonly protocol: number;
+  /** IPv6 (RFC 4862): does not serve yet, or never will; not for new connections any more; one of many for privacy. */
+  readonly tentative?: true;
+  readonly deprecated?: true;
+  readonly temporary?: true;
 }
 
 /** A route of the kinds that we make; everything else that a route may have is not looked at. */

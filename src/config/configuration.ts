@@ -3,8 +3,10 @@ import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
 import type { PortForward } from "../network/model.js";
+import type { Dhcp6Configuration, FoundPrefix, Ipv6Source, RouterConfiguration } from "./ipv6.js";
 
 export type { PortForward } from "../network/model.js";
+export type * from "./ipv6.js";
 
 /** Everything that was configured, with each default filled in. Plain data; lists keep the file's order. */
 export interface Configuration {
@@ -37,7 +39,15 @@ export interface NetworkConfiguration {
   readonly ipv4: Ipv4Prefix | undefined;
   /** Our address on every port; undefined where the network has no IPv4. */
   readonly gatewayIpv4: Ipv4Address | undefined;
+  /** Undefined where the network has none, or none yet: see `ipv6Source`. */
   readonly ipv6: Ipv6Prefix | undefined;
+  readonly ipv6Source: Ipv6Source;
+  /** Which /64 of a prefix that is delegated to us; undefined: one that no other network has. */
+  readonly ipv6Subnet: number | undefined;
+  /** Undefined: the first address of `ipv6`. */
+  readonly gatewayIpv6: Ipv6Address | undefined;
+  /** What was found out about the prefix while the daemon runs; never written. */
+  readonly ipv6Found?: FoundPrefix | undefined;
   /** What guests get prefixes of their own from, by DHCPv6; undefined: they get none. */
   readonly delegation: Ipv6Delegation | undefined;
   /** Our MAC address on every port; undefined: the network derives one. */
@@ -66,6 +76,8 @@ export interface NetworkConfiguration {
   readonly dhcp: DhcpConfiguration | undefined;
   /** Undefined: no DHCPv6 here (switched off, or no IPv6). */
   readonly dhcp6: Dhcp6Configuration | undefined;
+  /** Undefined: no router is advertised here. */
+  readonly ra: RouterConfiguration | undefined;
   /** Undefined: no DNS here. */
   readonly dns: NetworkDnsConfiguration | undefined;
 }
@@ -89,7 +101,8 @@ export interface BridgeConfiguration {
 
 /** Each delegated prefix has this length, 64 at most. */
 export interface Ipv6Delegation {
-  readonly pool: Ipv6Prefix;
+  /** Undefined: out of what the uplink delegates to us. */
+  readonly pool: Ipv6Prefix | undefined;
   readonly length: number;
 }
 
@@ -127,12 +140,6 @@ export interface DhcpConfiguration {
   readonly classes: readonly DhcpClass[];
   readonly reservations: readonly DhcpReservation[];
 }
-
-/** What `dhcp:` says that is about DHCPv6 as well. */
-export type Dhcp6Configuration = Pick<
-  DhcpConfiguration,
-  "leaseSeconds" | "offerSeconds" | "quarantineSeconds" | "authoritative" | "rapidCommit"
->;
 
 export interface DhcpRoute {
   readonly to: Ipv4Prefix;
@@ -248,7 +255,10 @@ export interface GuestConfiguration {
   readonly network: string;
   readonly mac: Mac | undefined;
   readonly ipv4: Ipv4Address | undefined;
+  /** Where the prefix is not the network's own: what stands behind it (`::10`). */
   readonly ipv6: Ipv6Address | undefined;
+  /** The prefix that is delegated to it. */
+  readonly prefix: Ipv6Prefix | undefined;
   /** Further host names, beside its own name. */
   readonly names: readonly string[];
   /** The TAP's name; undefined where `tn-<name>` would be too long and none is given. */

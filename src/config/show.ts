@@ -7,7 +7,6 @@ import type {
   AccessRule,
   BridgeConfiguration,
   Configuration,
-  Dhcp6Configuration,
   DhcpClass,
   DhcpConfiguration,
   DhcpOption,
@@ -21,9 +20,8 @@ import type {
 import { formatDuration } from "./duration.js";
 import { formatIpv4Range } from "./schema/addresses.js";
 import { formatForward } from "./schema/forward.js";
-
-/** A plain tree in the form of the file. Keys without a value are left out. */
-type Tree = Record<string, unknown>;
+import { describeCommonDhcp, describeDhcp6, describeIpv6, describeRouter, hasIpv6 } from "./show-ipv6.js";
+import { maybe, pruned, type Tree, withColons } from "./shown-tree.js";
 
 /** The configuration in effect, every default written out, in the form of the file. */
 export function describeConfiguration(configuration: Configuration): Tree {
@@ -46,27 +44,13 @@ export function showConfiguration(configuration: Configuration): string {
   return stringify(describeConfiguration(configuration), { lineWidth: 120, flowCollectionPadding: true });
 }
 
-function pruned(tree: Tree): Tree {
-  return Object.fromEntries(Object.entries(tree).filter(([, value]) => value !== undefined && !isEmpty(value)));
-}
-
-function isEmpty(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
-}
-
-function maybe<Value, Text>(value: Value | undefined, format: (value: Value) => Text): Text | undefined {
-  return value === undefined ? undefined : format(value);
-}
-
 function describeNetwork(network: NetworkConfiguration): Tree {
   return pruned({
     kind: network.kind,
     ipv4: maybe(network.ipv4, formatPrefix),
     gateway: maybe(network.gatewayIpv4, formatIpv4),
     "gateway-mac": maybe(network.gatewayMac, formatMac),
-    ipv6: maybe(network.ipv6, formatPrefix),
-    delegate: maybe(network.delegation, ({ pool, length }) => ({ pool: formatPrefix(pool), length })),
+    ...describeIpv6(network),
     bridge: maybe(network.bridge, describeBridge),
     "way-out": network.wayOut,
     router: maybe(network.router, formatIpv4),
@@ -79,6 +63,8 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     isolate: network.isolateGuests ? "guests" : "none",
     serve: network.serve,
     dhcp: describeDhcpOf(network),
+    dhcp6: describeDhcp6(network),
+    ra: describeRouter(network),
     dns:
       network.dns === undefined
         ? false
@@ -96,20 +82,11 @@ function describeBridge({ name, existing, ports, stp, forwardDelayMs }: BridgeCo
   return pruned({ name, ports, stp, "forward-delay": formatDuration(forwardDelayMs / 1000) });
 }
 
-function describeDhcpOf({ dhcp, dhcp6, ipv4, ipv6 }: NetworkConfiguration): Tree | false | undefined {
+function describeDhcpOf(network: NetworkConfiguration): Tree | false | undefined {
+  const { dhcp, dhcp6, ipv4 } = network;
   if (dhcp !== undefined) return describeDhcp(dhcp);
-  if (dhcp6 !== undefined) return describeDhcp6(dhcp6);
-  return ipv4 === undefined && ipv6 === undefined ? undefined : false;
-}
-
-function describeDhcp6(dhcp6: Dhcp6Configuration): Tree {
-  return {
-    lease: formatDuration(dhcp6.leaseSeconds),
-    offer: formatDuration(dhcp6.offerSeconds),
-    quarantine: formatDuration(dhcp6.quarantineSeconds),
-    authoritative: dhcp6.authoritative,
-    "rapid-commit": dhcp6.rapidCommit,
-  };
+  if (dhcp6 !== undefined) return describeCommonDhcp(dhcp6);
+  return ipv4 === undefined && !hasIpv6(network) ? undefined : false;
 }
 
 function describeDhcp(dhcp: DhcpConfiguration): Tree {
@@ -177,16 +154,13 @@ function describeIdentifier(hex: string): string {
   return hex.length > 2 ? withColons(hex) : String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-function withColons(hex: string): string {
-  return hex.replaceAll(/(..)(?!$)/g, "$1:");
-}
-
 function describeGuest(guest: GuestConfiguration): Tree {
   return pruned({
     network: guest.network,
     mac: maybe(guest.mac, formatMac),
     ipv4: maybe(guest.ipv4, formatIpv4),
     ipv6: maybe(guest.ipv6, formatIpv6),
+    prefix: maybe(guest.prefix, formatPrefix),
     names: guest.names,
     ifname: guest.ifname,
     queues: guest.queues,

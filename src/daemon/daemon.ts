@@ -21,24 +21,26 @@ import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
 import type { LeaseRecord } from "../lease/lease.js";
-import { defineNetworks } from "../network/define.js";
 import { Forwards } from "../network/forwards.js";
 import type { Network } from "../network/model.js";
 import { BRIDGED_IPV6, BRIDGED_MACS } from "../network/ruleset.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
+import { AdvertisedMemory } from "./wiring/advertised-memory.js";
 import { ClientNames } from "./wiring/client-names.js";
 import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
+import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
 import { EventLog } from "./wiring/event-log.js";
 import { AddressFollowers } from "./wiring/followers.js";
 import { frameBindings } from "./wiring/frame-bindings.js";
-import { GuestAddresses, PortFrames, PortNames } from "./wiring/guest-services.js";
+import { GuestAddresses, PortFrames, PortNames, portLinks } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
 import { DaemonHooks } from "./wiring/hooks.js";
 import { HostLookups } from "./wiring/host-lookup.js";
+import { loadIdentity } from "./wiring/identity.js";
 import { Ipv6 } from "./wiring/ipv6.js";
 import { checkHost, hostId, type KernelParts, openKernel } from "./wiring/kernel.js";
 import { LeaseBinder } from "./wiring/lease-binder.js";
@@ -54,6 +56,8 @@ import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
 import { SocketGuests } from "./wiring/socket-guests.js";
+import { UplinkMemory } from "./wiring/uplink-memory.js";
+import { UplinkPrefixes } from "./wiring/uplink-prefixes.js";
 import { UserPlane } from "./wiring/user-plane.js";
 
 export class Daemon implements DaemonParts {
@@ -71,9 +75,13 @@ export class Daemon implements DaemonParts {
   readonly plane: UserPlane;
   readonly sockets: SocketGuests;
   readonly ipv6: Ipv6;
+  /** In effect: with what uplinks have for us filled in. */
   configuration: Configuration;
   roster: Roster;
   networks: readonly Network[];
+  /** As it was written. */
+  #written: Configuration;
+  readonly #uplinks: UplinkPrefixes;
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
   readonly portForwards: PortForwards;
@@ -88,15 +96,19 @@ export class Daemon implements DaemonParts {
   /** What is to be done to stop, last first. */
   readonly #undo: (() => void | Promise<void>)[] = [];
   #leases: Leases | undefined;
+  /** Changes of the configuration are carried out one after another. */
+  #changing: Promise<void> = Promise.resolve();
 
   private constructor(configuration: Configuration, log: Logger) {
     const { clock } = this;
     this.log = log;
-    this.configuration = configuration;
-    this.roster = new Roster(configuration);
-    this.networks = defineNetworks(configuration.networks, hostId());
-    this.events = new EventLog(clock, log);
+    this.#written = configuration;
     this.#kernel = openKernel();
+    this.#uplinks = this.#makeUplinks();
+    this.configuration = this.#effective();
+    this.roster = new Roster(this.configuration);
+    this.networks = networksOf(this.configuration, hostId());
+    this.events = new EventLog(clock, log);
     this.dns = makeDns(configuration.dns, { clock, random: systemRandom(), log });
     this.clients = new ClientNames({
       names: this.dns.names,
@@ -127,6 +139,7 @@ export class Daemon implements DaemonParts {
       ports: () => this.ports,
       names: this.#names,
       attaching: (guest) => this.guests.attaching(guest),
+      advertised: new AdvertisedMemory(configuration.stateDirectory, log),
     });
     this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
@@ -145,7 +158,7 @@ export class Daemon implements DaemonParts {
     });
     this.taps = new ReadyTaps({ guests: this.guests, roster: () => this.roster, ports: () => this.ports.list() });
     this.sockets = this.#makeSocketGuests();
-    this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log });
+    this.#sharedLinks = new SharedLinks({ kernel: this.#kernel.kernel, path: this.frames, log, follower: this.ipv6 });
     this.#dnsSockets = new DnsSockets(this.dns, log);
     this.#hostLookups = new HostLookups({ ...this.#kernel, clock, random: systemRandom(), log });
   }
@@ -156,7 +169,8 @@ export class Daemon implements DaemonParts {
     await awaitPredecessor(configuration.runDirectory, log);
     const daemon = new Daemon(configuration, log);
     try {
-      await daemon.#rise();
+      // What uplinks have to say meanwhile waits until everything is there.
+      await daemon.#inTurn(() => daemon.#rise());
       return daemon;
     } catch (thrown) {
       await daemon.#fall();
@@ -169,6 +183,9 @@ export class Daemon implements DaemonParts {
     await awaitPredecessor(configuration.runDirectory, log);
     const daemon = new Daemon(configuration, log);
     try {
+      await daemon
+        .#bidFarewell()
+        .catch((thrown: unknown) => log.warn({ error: errorMessage(thrown) }, "guests were told no farewell"));
       await daemon.#upkeep.cleanup();
       await daemon.passage.cleanup();
     } finally {
@@ -183,10 +200,28 @@ export class Daemon implements DaemonParts {
 
   /** Another configuration from now on. Where it cannot be applied whole, the reasons are logged. */
   async reload(configuration: Configuration): Promise<void> {
-    this.configuration = configuration;
-    this.roster = new Roster(configuration);
+    await this.#inTurn(async () => {
+      this.#written = configuration;
+      this.#uplinks.configure(configuration);
+      await this.#apply();
+      this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
+    });
+  }
+
+  async #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => undefined);
+    await changed;
+  }
+
+  #effective(): Configuration {
+    return effectiveConfiguration(this.#written, (uplink, source) => this.#uplinks.find(uplink, source));
+  }
+
+  /** What is written, with what uplinks have for us, from now on. */
+  async #apply(): Promise<void> {
     const before = this.networks;
-    this.networks = defineNetworks(configuration.networks, hostId());
+    const configuration = this.#assume();
     for (const port of this.ports.setNetworks(this.networks)) await this.ports.detach(port.ifindex);
     this.leases.configure(configuration, this.networks);
     this.ipv6.configure(configuration, this.networks);
@@ -203,7 +238,13 @@ export class Daemon implements DaemonParts {
     }
     this.plane.configure(this.networks);
     this.#serveLinks();
-    this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
+  }
+
+  #assume(): Configuration {
+    this.configuration = this.#effective();
+    this.roster = new Roster(this.configuration);
+    this.networks = networksOf(this.configuration, hostId());
+    return this.configuration;
   }
 
   /** Ends serving; what is in the kernel stays, so guests do not notice. May be called again. */
@@ -230,8 +271,12 @@ export class Daemon implements DaemonParts {
   }
 
   async #rise(): Promise<void> {
-    const { configuration, log, clock } = this;
-    makeDirectory(configuration.runDirectory, 0o755);
+    const { log, clock } = this;
+    makeDirectory(this.configuration.runDirectory, 0o755);
+    makeDirectory(this.configuration.stateDirectory, 0o700);
+    this.#undo.push(() => this.#uplinks.close());
+    this.#uplinks.configure(this.#written);
+    const configuration = this.#assume();
     await this.#openLeases();
     configureDns(this.dns, configuration, this.networks);
     await this.dns.start();
@@ -250,7 +295,7 @@ export class Daemon implements DaemonParts {
     this.portForwards.configure();
     await this.#takeOver();
     this.#undo.push(() => this.#upkeep.stop());
-    for (const { error } of await this.#upkeep.start())
+    for (const { error } of await this.#upkeep.start(this.networks))
       log.error({ error: error.message }, "part of the plan could not be applied");
     this.#forwards.open();
     this.#undo.push(() => this.passage.close());
@@ -281,7 +326,6 @@ export class Daemon implements DaemonParts {
       attaching: (guest) => this.guests.attaching(guest),
       takeBack: (lease) => this.#takeBack(lease),
     });
-    makeDirectory(configuration.stateDirectory, 0o700);
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
     this.#undo.push(() => this.leases.close());
     this.clients.recall();
@@ -345,6 +389,41 @@ export class Daemon implements DaemonParts {
       .filter((address) => address !== undefined);
     this.#dnsSockets.serve(servers);
     this.#hostLookups.serve({ servers: this.configuration.dns.tellResolved ? servers : [], domains: this.dns.zones() });
+  }
+
+  #makeUplinks(): UplinkPrefixes {
+    const { clock, log } = this;
+    const { stateDirectory } = this.#written;
+    return new UplinkPrefixes({
+      kernel: this.#kernel.kernel,
+      clock,
+      log,
+      memory: new UplinkMemory(stateDirectory, clock, log),
+      duid: () => loadIdentity(stateDirectory).duid,
+      onChange: (what) => void this.#inTurn(() => this.#uplinkChanged(what)).catch((thrown: unknown) => this.#blame(thrown)),
+    });
+  }
+
+  /** An uplink has another prefix for us, or the same for longer. */
+  async #uplinkChanged(what: "prefixes" | "lifetimes"): Promise<void> {
+    if (what === "prefixes") {
+      await this.#apply();
+      return;
+    }
+    const configuration = this.#assume();
+    this.leases.configure(configuration, this.networks);
+    this.ipv6.configure(configuration, this.networks);
+  }
+
+  #blame(thrown: unknown): void {
+    this.log.error({ error: errorMessage(thrown) }, "what an uplink has for us could not be put into effect");
+  }
+
+  /** Guests hear that there is no router here any more (RFC 4861 §6.2.5). */
+  async #bidFarewell(): Promise<void> {
+    this.frames.open({ datagrams: [] });
+    this.ipv6.bidFarewell(this.configuration, this.networks, portLinks(this.#kernel.kernel, this.networks));
+    await this.frames.close();
   }
 
   /** Whose an IPv6 address is by lease or configuration; `""` for the gateway's and what clients of shared links have. */

@@ -80,12 +80,13 @@ export class FramePath implements Transmitter {
   }
 
   /**
-   * Begins to serve a port (with or without a guest that is known) or a shared link. Throws SystemError ENODEV where the
-   * interface is gone already. `stranger`: the guest is known, but not its MAC address, which its first frame is to tell.
+   * Begins to serve a port (with or without a guest that is known), a shared link, or an uplink, on which we are a client. Throws
+   * SystemError ENODEV where the interface is gone already. `stranger`: the guest is known, but not its MAC address, which its
+   * first frame is to tell.
    */
-  addLink(link: Link, kind: "port" | "shared", stranger = false): void {
+  addLink(link: Link, kind: "port" | "shared" | "uplink", stranger = false): void {
     const shared = kind === "shared";
-    const known = shared || (link.guest !== undefined && !stranger);
+    const known = kind !== "port" || (link.guest !== undefined && !stranger);
     this.#opened().add(link.slot, link.ifindex, known ? this.#filterOf(link) : firstFrameFilter(), {
       receiveBytes: shared ? SHARED_LINK_RECEIVE_BYTES : undefined,
       allMulticast: shared,

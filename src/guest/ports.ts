@@ -17,7 +17,7 @@ import { parsePortAlias } from "../network/alias.js";
 import type { Firewall, Kernel, Sysctl } from "../network/kernel.js";
 import type { Binding, Network, Port } from "../network/model.js";
 import { setsOf } from "../network/ruleset.js";
-import { stationState } from "../network/state.js";
+import { mayBeBound, stationState } from "../network/state.js";
 import { attachSteps } from "./attach-steps.js";
 import { type BindRequest, bindAll, explainForeignStation, type Outcome, type UnbindRequest, unbindAll } from "./bind.js";
 import { AttachedPort, PortTable } from "./port-table.js";
@@ -151,15 +151,24 @@ export class Ports {
     return this.#watched(unbindAll(requests, this.#table, this.#options));
   }
 
-  /** The same ports on networks that have changed; `Upkeep.setNetworks` brings it to the kernel. Ports of others are returned. */
+  /**
+   * The same ports on networks that have changed; `Upkeep.setNetworks` brings it to the kernel. Addresses that are not of their
+   * networks any more are taken away. Ports of other networks are returned.
+   */
   setNetworks(networks: readonly Network[]): readonly Port[] {
     const byName = new Map(networks.map((network) => [network.name, network]));
-    const left: Port[] = [];
+    const [left, staying] = [[] as Port[], [] as [AttachedPort, Network][]];
     for (const port of this.#table.list()) {
       const network = byName.get(port.network.name);
       if (network === undefined) left.push(port);
-      else port.network = network;
+      else staying.push([port, network]);
     }
+    const strangers = staying.flatMap(([{ ifindex, bindings }, network]) =>
+      bindings.filter(({ address }) => !mayBeBound(network, address)).map(({ address }) => ({ ifindex, address })),
+    );
+    // As the old network has them: what an address puts into the kernel depends on it.
+    this.unbind(strangers);
+    for (const [port, network] of staying) port.network = network;
     return left;
   }
 

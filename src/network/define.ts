@@ -15,6 +15,8 @@ export interface NetworkSpecification {
   readonly gatewayIpv4?: Ipv4Address | undefined;
   readonly ipv6?: Ipv6Prefix | undefined;
   readonly gatewayIpv6?: Ipv6Address | undefined;
+  readonly ipv6Source?: Network["ipv6Source"] | undefined;
+  readonly ipv6Aggregate?: Ipv6Prefix | undefined;
   readonly delegation?: Delegation | undefined;
   /** Default: derived from the network's name. */
   readonly gatewayMac?: Mac | undefined;
@@ -48,6 +50,8 @@ export function defineNetworks(specifications: readonly NetworkSpecification[], 
     ipv4: specification.ipv4,
     ...gatewaysOf(specification),
     ipv6: specification.ipv6,
+    ipv6Source: specification.ipv6Source ?? "own",
+    ipv6Aggregate: specification.ipv6Aggregate,
     delegation: specification.delegation,
     gatewayMac:
       specification.gatewayMac ??

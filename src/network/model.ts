@@ -49,6 +49,13 @@ export interface Network {
   readonly gatewayIpv4: Ipv4Address | undefined;
   readonly ipv6: Ipv6Prefix | undefined;
   readonly gatewayIpv6: Ipv6Address | undefined;
+  /**
+   * `own`: as configured. `delegated`: a part of what the uplink's router has given us. `uplink`: the uplink's own subnet. The
+   * latter two are the world's addresses: they are never translated.
+   */
+  readonly ipv6Source: "own" | "delegated" | "uplink";
+  /** All that was delegated to us: what of it is no network's leads nowhere (RFC 7084 WPD-5). */
+  readonly ipv6Aggregate: Ipv6Prefix | undefined;
   /** Undefined: guests get no prefixes of their own. */
   readonly delegation: Delegation | undefined;
   /** Our MAC address on every port: the same on every host that has this network. */
@@ -105,6 +112,11 @@ export interface Model {
   readonly interfaces: ReadonlyMap<string, number>;
   /** Undefined: nothing of the kind. */
   readonly traffic?: Traffic | undefined;
+}
+
+/** Whether the host answers on the uplink for each of the network's addresses of a family. */
+export function answersOnUplink({ answerOnUplink, ipv6Source }: Network, family: 4 | 6): boolean {
+  return answerOnUplink || (family === 6 && ipv6Source === "uplink");
 }
 
 /** Routes, addresses and neighbours that we make carry this number (`tapnet` in `rt_protos.d`); those without are not ours. */

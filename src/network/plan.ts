@@ -1,7 +1,7 @@
 import type { BridgeStation, InterfaceAddress, Neighbour, Route } from "../base/kernel-objects.js";
 import { bridgeLinks, wantedBridges } from "./bridge.js";
 import type { Ruleset } from "./kernel.js";
-import type { Model, Network, Port } from "./model.js";
+import { answersOnUplink, type Model, type Network, type Port } from "./model.js";
 import { composeRuleset } from "./ruleset.js";
 import {
   bindingState,
@@ -73,12 +73,13 @@ export function wantedPort(
 /** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
 export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
   const paths = new Set<string>();
-  for (const { wayOut, bridge, uplink, ipv4, ipv6, answerOnUplink } of networks) {
+  for (const network of networks) {
+    const { wayOut, bridge, uplink, ipv4, ipv6 } = network;
     if (wayOut !== "none" && ipv4 !== undefined)
       paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
     // Guests of a bridge reach each other without us.
     if (ipv6 !== undefined && (bridge === undefined || wayOut !== "none")) paths.add(IPV6_FORWARDING);
-    if (ipv6 !== undefined && answerOnUplink && uplink !== undefined) {
+    if (ipv6 !== undefined && answersOnUplink(network, 6) && uplink !== undefined) {
       // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
       for (const which of ["all", uplink]) paths.add(`net/ipv6/conf/${which}/proxy_ndp`);
     }

@@ -3,6 +3,7 @@ import { type Ipv6Address, isLinkLocalIpv6 } from "../base/ipv6-address.js";
 import {
   type BridgePortSettings,
   type BridgeStation,
+  familyOf,
   hostPrefix,
   type InterfaceAddress,
   type IpAddress,
@@ -15,7 +16,7 @@ import type { Mac } from "../base/mac.js";
 import { type Ipv6Prefix, ipv6InPrefix, type Prefix } from "../base/prefix.js";
 import { formatPortAlias } from "./alias.js";
 import { portMacOf } from "./define.js";
-import { type Binding, type Bridge, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
+import { answersOnUplink, type Binding, type Bridge, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
 
 /** The loopback has this index in every network namespace. */
 export const LOOPBACK_IFINDEX = 1;
@@ -97,8 +98,9 @@ export function linkLocalOf(mac: Mac): Ipv6Address {
 export function poolRoutes(network: Network, interfaces: ReadonlyMap<string, number>): Route[] {
   if (network.bridge !== undefined) return onLinkRoutes(network, network.bridge, interfaces.get(network.bridge.name));
   // What is of the uplink's own subnet leads there.
-  const ownPools = network.answerOnUplink ? [] : [network.ipv4, network.ipv6];
-  const prefixes: (Prefix | undefined)[] = [...ownPools, network.delegation?.pool];
+  const ipv4 = answersOnUplink(network, 4) ? undefined : network.ipv4;
+  const ipv6 = answersOnUplink(network, 6) ? undefined : network.ipv6;
+  const prefixes: (Prefix | undefined)[] = [ipv4, ipv6, network.delegation?.pool, network.ipv6Aggregate];
   return prefixes
     .filter((prefix) => prefix !== undefined)
     .map((prefix) => ({
@@ -198,7 +200,8 @@ export function bindingState(
   }
   const delegated = delegatedPrefix(network, address);
   if (delegated !== undefined) return delegatedState(ifindex, delegated, mac);
-  const uplinkIndex = network.answerOnUplink && network.uplink !== undefined ? interfaces.get(network.uplink) : undefined;
+  const answers = answersOnUplink(network, familyOf(address));
+  const uplinkIndex = answers && network.uplink !== undefined ? interfaces.get(network.uplink) : undefined;
   const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
   return {
     route: linkLocal ? linkLocalRoute(ifindex, address) : guestRoute(port, address),
@@ -206,6 +209,14 @@ export function bindingState(
     station: { ifindex, mac, address },
     proxy: linkLocal || uplinkIndex === undefined ? undefined : proxyOf(uplinkIndex, address),
   };
+}
+
+/** Whether an address can be a guest's of this network at all; of IPv4 all are, whatever else the network has. */
+export function mayBeBound({ ipv6, delegation, bridge }: Network, address: IpAddress): boolean {
+  if (typeof address === "number") return true;
+  // On a bridge others may give addresses.
+  if (ipv6 === undefined) return bridge !== undefined;
+  return isLinkLocalIpv6(address) || ipv6InPrefix(address, ipv6) || delegatedPrefix({ delegation }, address) !== undefined;
 }
 
 /** The delegated prefix that an address stands for; undefined for an address that is one. */

@@ -82,8 +82,12 @@ export class Upkeep {
     return this.#networks;
   }
 
-  /** Makes the kernel hold the plan and watches it from now on. Throws what makes that impossible: no right, no nftables. */
-  async start(): Promise<OperationFailure[]> {
+  /**
+   * Makes the kernel hold the plan and watches it from now on; `networks` are what was found out since this was made. Throws what
+   * makes that impossible: no right, no nftables.
+   */
+  async start(networks: readonly Network[] = this.#networks): Promise<OperationFailure[]> {
+    this.#networks = networks;
     this.#watch();
     try {
       const failures = this.reconcile();

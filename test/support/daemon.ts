@@ -40,9 +40,7 @@ export class Daemon {
 
   /** Starts it and waits until it answers. */
   async start(): Promise<this> {
-    const config = this.#config === undefined ? [] : ["--config", this.#config];
-    const folders = ["--run", this.runFolder, "--state", this.stateFolder];
-    const started = this.host.start([...script("src/daemon/main"), ...config, ...folders]);
+    const started = this.host.start([...script("src/daemon/main"), ...this.#arguments]);
     this.#process = started;
     const answers = async (): Promise<boolean> => {
       if (!started.running) throw new Error(`tapnetd ended with status ${await started.exited}:\n${started.output}`);
@@ -50,6 +48,11 @@ export class Daemon {
     };
     await until("tapnetd to answer", answers, START_MS);
     return this;
+  }
+
+  get #arguments(): string[] {
+    const config = this.#config === undefined ? [] : ["--config", this.#config];
+    return [...config, "--run", this.runFolder, "--state", this.stateFolder];
   }
 
   get process(): RunningProcess {
@@ -70,6 +73,11 @@ export class Daemon {
   /** SIGKILL: the crash. */
   async kill(): Promise<void> {
     await this.process.stop("SIGKILL");
+  }
+
+  /** Runs `tapnetd --cleanup`: the daemon must have been stopped. */
+  async cleanup(): Promise<void> {
+    await this.host.must(...script("src/daemon/main"), ...this.#arguments, "--cleanup");
   }
 
   /** Runs `tapnet` with `--json` and hands back what it printed. */

@@ -61,6 +61,7 @@ export const NETWORK: Dhcp6Network = {
   quarantineSeconds: 600,
   rapidCommit: true,
   authoritative: true,
+  relayed: true,
   preference: 0,
   domain: "tapnet.internal",
   options: {
@@ -175,7 +176,7 @@ export const DUID_1 = Uint8Array.from([0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x
 export const DUID_2 = Uint8Array.from([0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x57]);
 
 export const clientId = (duid: Uint8Array): Option => ({ kind: "duid", code: OPTION.clientId, duid });
-export const serverId = (duid = SERVER_DUID): Option => ({ kind: "duid", code: OPTION.serverId, duid });
+export const serverId = (duid: Uint8Array = SERVER_DUID): Option => ({ kind: "duid", code: OPTION.serverId, duid });
 export const asksFor = (...codes: number[]): Option => ({ kind: "codes", code: OPTION.optionRequest, codes });
 export const rapidCommit: Option = { kind: "flag", code: OPTION.rapidCommit };
 

@@ -1,5 +1,5 @@
 import { formatIpv4 } from "../../base/ipv4-address.js";
-import { formatIpv6 } from "../../base/ipv6-address.js";
+import { formatIpv6, type Ipv6Address } from "../../base/ipv6-address.js";
 import { formatAddress } from "../../base/kernel-objects.js";
 import { formatMac } from "../../base/mac.js";
 import { formatPrefix, ipv6InPrefix } from "../../base/prefix.js";
@@ -9,6 +9,7 @@ import type { KeyPath } from "../problems.js";
 import type { GuestInput } from "../schema/guest.js";
 import { suggestion } from "../spelling.js";
 import { checkReservedAddress } from "./dhcp.js";
+import { checkDelegated } from "./ipv6.js";
 
 /** IFNAMSIZ of linux/if.h, without its last zero. */
 const MOST_IFNAME_CHARACTERS = 15;
@@ -70,6 +71,7 @@ function completeGuest(
     mac: input.mac,
     ipv4: input.ipv4,
     ipv6: input.ipv6,
+    prefix: input.prefix,
     names: input.names,
     ifname: input.ifname ?? (derived.length <= MOST_IFNAME_CHARACTERS ? derived : undefined),
     queues: input.queues,
@@ -91,14 +93,22 @@ function checkAddresses(guest: GuestConfiguration, network: NetworkConfiguration
       checkReservedAddress(guest.ipv4, [...path, "ipv4"], { document, prefix: network.ipv4, gateway: network.gatewayIpv4 });
     }
   }
-  if (guest.ipv6 === undefined) return;
-  if (network.ipv6 === undefined) {
-    document.problem([...path, "ipv6"], `network ${network.name} has no IPv6; give it ipv6:, or remove this line`);
-  } else if (!ipv6InPrefix(guest.ipv6, network.ipv6)) {
-    document.problem(
-      [...path, "ipv6"],
-      `${formatIpv6(guest.ipv6)} is outside the network's ${formatPrefix(network.ipv6)}; take one inside it`,
-    );
+  if (guest.prefix !== undefined) checkDelegated(guest.prefix, network.delegation, [...path, "prefix"], document);
+  if (guest.ipv6 !== undefined) checkIpv6Address(guest.ipv6, network, [...path, "ipv6"], document);
+}
+
+function checkIpv6Address(address: Ipv6Address, network: NetworkConfiguration, path: KeyPath, document: ConfigDocument): void {
+  const { ipv6, ipv6Source, name, dhcp6 } = network;
+  if (ipv6Source !== "own") {
+    if (dhcp6?.givesAddresses !== true) {
+      document.problem(path, `needs DHCPv6, by which the guest hears of it; give network ${name} dhcp6: { addresses: true }`);
+    }
+    if (address >> 64n === 0n && address !== 0n) return;
+    document.problem(path, `${formatIpv6(address)} names a prefix, which is the uplink's to say here; write the rest, like ::10`);
+  } else if (ipv6 === undefined) {
+    document.problem(path, `network ${name} has no IPv6; give it ipv6:, or remove this line`);
+  } else if (!ipv6InPrefix(address, ipv6)) {
+    document.problem(path, `${formatIpv6(address)} is outside the network's ${formatPrefix(ipv6)}; take one inside it`);
   }
 }
 
@@ -153,6 +163,12 @@ function noteReservations(network: NetworkConfiguration, taken: Taken): void {
     const path = ["networks", network.name, "dhcp", "reservations", index, "ipv4"];
     taken.take("the address", formatIpv4(reservation.ipv4), `reservation ${index + 1} of network ${network.name}`, path);
   }
+  for (const [index, { ipv6, prefix }] of (network.dhcp6?.reservations ?? []).entries()) {
+    const owner = `DHCPv6 reservation ${index + 1} of network ${network.name}`;
+    const path = ["networks", network.name, "dhcp6", "reservations", index];
+    if (ipv6 !== undefined) taken.take("the address", formatIpv6(ipv6), owner, [...path, "ipv6"]);
+    if (prefix !== undefined) taken.take("the prefix", formatPrefix(prefix), owner, [...path, "prefix"]);
+  }
 }
 
 function noteGuest(guest: GuestConfiguration, taken: Taken): void {
@@ -164,7 +180,11 @@ function noteGuest(guest: GuestConfiguration, taken: Taken): void {
   }
   if (guest.mac !== undefined) taken.take("the MAC address", formatMac(guest.mac), owner, [...path, "mac"]);
   if (guest.ipv4 !== undefined) taken.take("the address", formatIpv4(guest.ipv4), owner, [...path, "ipv4"]);
-  if (guest.ipv6 !== undefined) taken.take("the address", formatIpv6(guest.ipv6), owner, [...path, "ipv6"]);
+  if (guest.ipv6 !== undefined) {
+    const place = guest.ipv6 >> 64n === 0n ? ` in network ${guest.network}` : "";
+    taken.take(`the address${place}`, formatIpv6(guest.ipv6), owner, [...path, "ipv6"]);
+  }
+  if (guest.prefix !== undefined) taken.take("the prefix", formatPrefix(guest.prefix), owner, [...path, "prefix"]);
   if (guest.ifname !== undefined) taken.take("the interface", guest.ifname, owner, [...path, "ifname"]);
   if (guest.clientId !== undefined)
     taken.take(`the client-id in network ${guest.network}`, guest.clientId, owner, [...path, "client-id"]);

@@ -1,18 +1,17 @@
 import { formatIpv4, type Ipv4Address } from "../../base/ipv4-address.js";
 import { formatPrefix, type Ipv4Prefix, ipv4InPrefix, parseIpv4Prefix } from "../../base/prefix.js";
-import type { Dhcp6Configuration, DhcpConfiguration, Ipv6Delegation, NetworkConfiguration } from "../configuration.js";
+import type { DhcpConfiguration, NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import { formatIpv4Range } from "../schema/addresses.js";
 import type { NetworkInput } from "../schema/network.js";
 import { checkBridge } from "./bridge.js";
 import { checkDhcp } from "./dhcp.js";
+import { checkIpv6 } from "./ipv6.js";
 import { explainUnusable, hostRange } from "./ranges.js";
 
 /** The prefix of the network `default` where nothing else is said. */
 const DEFAULT_PREFIX = parseIpv4Prefix("10.77.0.0/24");
 const DEFAULT_DOMAIN = "tapnet.internal";
-/** RFC 8200 §5. */
-const LEAST_MTU_IPV6 = 1280;
 /** `65,535` less the Ethernet header (drivers/net/tun.c): who asks for more gets that, and so do DHCP and advertisements. */
 const MOST_TAP_MTU = 65_521;
 /** Kinds whose guests have nothing to ask the world. */
@@ -24,9 +23,6 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
   const ipv4 = input.ipv4 ?? (name === "default" && input.ipv6 === undefined ? DEFAULT_PREFIX : undefined);
   if (ipv4 === undefined && input.ipv6 === undefined && input.kind !== "bridge" && input.kind !== "private") {
     document.problem(path, "has no addresses; give ipv4: 10.78.0.0/24, ipv6: or both", "key");
-  }
-  if (input.ipv6 !== undefined && input.mtu < LEAST_MTU_IPV6) {
-    document.problem([...path, "mtu"], `${input.mtu} is too small for IPv6; write ${LEAST_MTU_IPV6} or more, or remove ipv6:`);
   }
   if (input.uplink !== undefined && INWARD.has(input.kind)) {
     document.problem(
@@ -49,15 +45,14 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
   }
   const gatewayIpv4 = checkGateway(input, ipv4, name, document);
   const dhcp = completeDhcp(input, ipv4, gatewayIpv4, name, document);
-  const dhcp6 = dhcp6Of(input);
-  const answers = { dhcp: dhcp !== undefined || dhcp6 !== undefined, dns: input.dns !== false };
+  const ipv6 = checkIpv6(name, input, document);
+  const answers = { dhcp: dhcp !== undefined || ipv6.dhcp6 !== undefined, dns: input.dns !== false };
   return {
     name,
     kind: input.kind,
     ipv4,
     gatewayIpv4,
-    ipv6: input.ipv6,
-    delegation: checkDelegation(input, path, document),
+    ...ipv6,
     gatewayMac: input["gateway-mac"],
     ...checkBridge(input, path, answers, document),
     uplink: input.uplink,
@@ -69,7 +64,6 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     dataplane: input.dataplane,
     serve: input.serve,
     dhcp,
-    dhcp6,
     dns:
       input.dns === false
         ? undefined
@@ -91,34 +85,6 @@ function completeDhcp(
 ): DhcpConfiguration | undefined {
   if (input.dhcp === false || prefix === undefined || gateway === undefined) return undefined;
   return checkDhcp(input.dhcp, { document, path: ["networks", name, "dhcp"], prefix, gateway });
-}
-
-function dhcp6Of({ ipv6, dhcp, bridge }: NetworkInput): Dhcp6Configuration | undefined {
-  // On a bridge of others the router is another machine, and says where addresses come from.
-  if (dhcp === false || ipv6 === undefined || bridge?.existing === true) return undefined;
-  const { lease, offer, quarantine, authoritative } = dhcp;
-  const rapidCommit = dhcp["rapid-commit"];
-  return { leaseSeconds: lease, offerSeconds: offer, quarantineSeconds: quarantine, authoritative, rapidCommit };
-}
-
-function checkDelegation(
-  { delegate, ipv6, dhcp }: NetworkInput,
-  network: readonly string[],
-  document: ConfigDocument,
-): Ipv6Delegation | undefined {
-  if (delegate === undefined) return undefined;
-  const { pool, length } = delegate;
-  const path = [...network, "delegate"];
-  if (ipv6 === undefined || dhcp === false) {
-    document.problem(path, "needs ipv6: and DHCP beside it, which delegates; give ipv6:, or remove delegate:");
-  }
-  if (length < pool.prefixLength) {
-    document.problem(
-      [...path, "length"],
-      `/${length} does not fit into ${formatPrefix(pool)}; write ${pool.prefixLength} or more`,
-    );
-  }
-  return delegate;
 }
 
 /** The gateway: what is written, else the first address. Outside the prefix only where guests get /32 and a route to it. */

@@ -3,6 +3,7 @@ import { bridgeNameOf } from "../../network/define.js";
 import type { NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import { suggestion } from "../spelling.js";
+import { checkSourcesTogether } from "./ipv6.js";
 
 /** What networks must not do to each other. `names` are all that are written, also those with mistakes of their own. */
 export function checkNetworksTogether(
@@ -13,6 +14,7 @@ export function checkNetworksTogether(
   checkOverlaps(networks, "ipv4", document);
   checkOverlaps(networks, "ipv6", document);
   checkBridges(networks, document);
+  checkSourcesTogether(networks, document);
   const servedBy = new Map<string, string>();
   for (const network of networks) {
     for (const [index, ifname] of network.serve.entries()) {

@@ -34,7 +34,7 @@ function explainIpv4(written: string): string {
   return `has leading zeros, which some programs read as octal; write ${plain}`;
 }
 
-function readIpv6(written: string): Ipv6Address | Refusal {
+export function readIpv6(written: string): Ipv6Address | Refusal {
   const address = parseIpv6(written);
   if (address !== undefined) return address;
   if (parseIpv4(written) !== undefined) return new Refusal(`${written} is an IPv4 address; an IPv6 address belongs here`);
@@ -112,6 +112,25 @@ function readGuestIpv6Prefix(written: string): Ipv6Prefix | Refusal {
   return prefix;
 }
 
+const NO_PREFIX = ["delegated", "uplink"] as const;
+
+/** A prefix, or where one comes from. */
+function readIpv6Origin(written: string): Ipv6Prefix | (typeof NO_PREFIX)[number] | Refusal {
+  const word = NO_PREFIX.find((known) => known === written);
+  if (word !== undefined) return word;
+  if (!/^[a-z]+$/i.test(written)) return readGuestIpv6Prefix(written);
+  return new Refusal(`${quote(written)} is not an IPv6 prefix; write one like fd00:77::/64, or ${NO_PREFIX.join(" or ")}`);
+}
+
+/** RFC 8781 §4. */
+const PREF64_LENGTHS = [32, 40, 48, 56, 64, 96];
+
+function readPref64(written: string): Ipv6Prefix | Refusal {
+  const prefix = readIpv6Prefix(written);
+  if (prefix instanceof Refusal || PREF64_LENGTHS.includes(prefix.prefixLength)) return prefix;
+  return new Refusal(`${written} is no prefix of a NAT64; its length is one of ${PREF64_LENGTHS.join(", ")}`);
+}
+
 /** `A-B`, one address, or a prefix. */
 function readIpv4Range(written: string): Ipv4Range | Refusal {
   if (written.includes("/")) {
@@ -143,6 +162,14 @@ export const ipv6: z.ZodType<Ipv6Address, unknown> = text("an IPv6 address", "fd
 export const ipv4Prefix: z.ZodType<Ipv4Prefix, unknown> = text("an IPv4 prefix", "192.0.2.0/24", readIpv4Prefix);
 export const guestIpv4Prefix: z.ZodType<Ipv4Prefix, unknown> = text("an IPv4 prefix", "10.77.0.0/24", readGuestIpv4Prefix);
 export const guestIpv6Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", "fd00:77::/64", readGuestIpv6Prefix);
+export const ipv6Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", '"2001:db8:9::/48"', readIpv6Prefix);
+export const pref64Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", '"64:ff9b::/96"', readPref64);
+/** `delegated` and `uplink`: the prefix is found out while the daemon runs. */
+export const ipv6Origin: z.ZodType<Ipv6Prefix | "delegated" | "uplink", unknown> = text(
+  "an IPv6 prefix, delegated or uplink",
+  "fd00:77::/64",
+  readIpv6Origin,
+);
 export const ipv4Range: z.ZodType<Ipv4Range, unknown> = text("a range of addresses", "10.77.0.10-10.77.0.99", readIpv4Range);
 export const mac: z.ZodType<Mac, unknown> = text("a MAC address", '"52:54:00:12:34:56"', readMac);
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { ipv4, ipv6, mac } from "./addresses.js";
+import { guestIpv6Prefix, ipv4, ipv6, mac } from "./addresses.js";
 import { leaseDuration } from "./dhcp.js";
 import { dhcpOptions } from "./dhcp-options.js";
 import { guestDns } from "./dns.js";
@@ -13,6 +13,7 @@ export const guest = section({
   mac: mac.optional().describe("its MAC address"),
   ipv4: ipv4.optional().describe("its address, always the same"),
   ipv6: ipv6.optional().describe("its IPv6 address, always the same"),
+  prefix: guestIpv6Prefix.optional().describe("the prefix that is delegated to it, always the same"),
   names: list(guestName, "www").default([]).describe("further host names: labels, whole names, or *. and either"),
   ifname: ifname.optional().describe("its TAP; tn- and its name unless said"),
   queues: wholeNumber("how many queues its TAP has", 1, 256).optional(),

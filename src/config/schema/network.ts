@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { guestIpv4Prefix, guestIpv6Prefix, ipv4, mac } from "./addresses.js";
+import { guestIpv4Prefix, guestIpv6Prefix, ipv4, ipv6Origin, mac } from "./addresses.js";
 import { dhcp } from "./dhcp.js";
+import { dhcp6 } from "./dhcp6.js";
 import { networkDns } from "./dns.js";
 import { boundedDuration, domain, ifname } from "./names.js";
+import { ra } from "./ra.js";
 import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `networks:`. */
@@ -20,7 +22,9 @@ function switchable<Value extends object>(inner: z.ZodType<Value, unknown>): z.Z
 
 /** A prefix longer than /64 is good for no link (RFC 4291 §2.5.4). */
 const delegation = section({
-  pool: guestIpv6Prefix.describe("where the prefixes are taken from"),
+  pool: guestIpv6Prefix
+    .optional()
+    .describe("where the prefixes are taken from; half of what the uplink delegates to us unless said"),
   length: wholeNumber("the length of each prefix", 8, 64).default(64),
 });
 
@@ -43,7 +47,8 @@ export const network = section({
   ipv4: guestIpv4Prefix.optional().describe("the guests' addresses"),
   gateway: ipv4.optional().describe("our address on the guests' side; the first of ipv4 unless said"),
   "gateway-mac": mac.optional().describe("our MAC address on the guests' side"),
-  ipv6: guestIpv6Prefix.optional().describe("the guests' IPv6 addresses"),
+  ipv6: ipv6Origin.optional().describe("the guests' IPv6 addresses; delegated or uplink: as the uplink has them"),
+  "ipv6-subnet": wholeNumber("which /64 of what is delegated to us", 0, 0xffff_ffff).optional(),
   delegate: delegation.optional().describe("prefixes for guests that are routers themselves, by DHCPv6"),
   bridge: bridge.optional().describe("the link that guests of kind bridge share"),
   "way-out": choice("whether the host is the router of a bridge's guests", WAYS_OUT).optional(),
@@ -59,6 +64,8 @@ export const network = section({
     .default([])
     .describe("interfaces with many clients behind them that this network serves as well"),
   dhcp: switchable(dhcp),
+  dhcp6: switchable(dhcp6),
+  ra: switchable(ra),
   dns: switchable(networkDns),
 });
 

@@ -8,9 +8,10 @@ import type { Link } from "../../frame/link.js";
 import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
+import { parsePortAlias } from "../../network/alias.js";
 import type { Kernel } from "../../network/kernel.js";
 import { type Binding, type Network, type Port, PROTOCOL } from "../../network/model.js";
-import { delegatedPrefix, isDelegatedNextHop, linkLocalOf, type Station } from "../../network/state.js";
+import { delegatedPrefix, isDelegatedNextHop, linkLocalOf, mayBeBound, type Station } from "../../network/state.js";
 import { guestIdentity } from "../../services/dhcp4/identity.js";
 import { SLOTS_PER_GUEST } from "../../services/dhcp6/identity.js";
 import type { DnsService } from "../../services/dns/service.js";
@@ -68,7 +69,7 @@ export class GuestAddresses implements Addresses {
     const configured = this.#parts.roster().guest(port.guest);
     for (const lease of this.#leases(port)) {
       const mac = lease.record?.mac ?? 0;
-      if (mac !== 0) bindings.set(lease.address, { address: lease.address, mac });
+      if (mac !== 0 && mayBeBound(port.network, lease.address)) bindings.set(lease.address, { address: lease.address, mac });
     }
     if (configured?.mac !== undefined) {
       for (const address of [configured.ipv4, configured.ipv6]) {
@@ -146,7 +147,7 @@ export class PortFrames implements Frames {
   /** Waits for the first frame of a port. */
   await(port: UnknownPort): void {
     const slot = this.#path.links.freeSlot();
-    this.#path.addLink(this.#linkOf({ ...port, guest: undefined }, slot), "port");
+    this.#path.addLink(linkOf(this.#kernel, { ...port, guest: undefined }, slot), "port");
     this.#slots.set(port.ifindex, slot);
   }
 
@@ -154,7 +155,7 @@ export class PortFrames implements Frames {
   recognise(port: Omit<Port, "bindings">): void {
     const slot = this.#slots.get(port.ifindex);
     if (slot === undefined) return;
-    const link = this.#linkOf(port, slot);
+    const link = linkOf(this.#kernel, port, slot);
     this.#path.updateLink(link);
     this.#follower.changed(link);
   }
@@ -165,7 +166,7 @@ export class PortFrames implements Frames {
       return;
     }
     const slot = this.#path.links.freeSlot();
-    const link = this.#linkOf(port, slot);
+    const link = linkOf(this.#kernel, port, slot);
     const isStranger = port.network.bridge !== undefined && port.station === undefined && !hasAddresses(port.network);
     this.#path.addLink(link, "port", isStranger);
     this.#slots.set(port.ifindex, slot);
@@ -179,19 +180,37 @@ export class PortFrames implements Frames {
     this.#follower.closed(slot);
     this.#path.removeLink(slot);
   }
+}
 
-  #linkOf(port: Omit<Port, "bindings" | "guest"> & { guest: string | undefined }, slot: number): Link {
-    const { ifindex, ifname, guest, network } = port;
-    const { gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
-    return { slot, ifindex, ifname, network: network.name, guest, gatewayIpv4, gatewayIpv6, ...this.#stationOn(network) };
-  }
+function linkOf(
+  kernel: Pick<Kernel, "link">,
+  port: Omit<Port, "bindings" | "guest"> & { guest: string | undefined },
+  slot: number,
+): Link {
+  const { ifindex, ifname, guest, network } = port;
+  const { gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
+  return { slot, ifindex, ifname, network: network.name, guest, gatewayIpv4, gatewayIpv6, ...stationOn(kernel, network) };
+}
 
-  /** On a bridge we are what the bridge itself is. */
-  #stationOn({ bridge, gatewayMac: own }: Network): Pick<Link, "gatewayMac" | "bridged" | "linkLocalIpv6"> {
-    if (bridge === undefined) return { gatewayMac: own };
-    const gatewayMac = bridge.existing ? (this.#kernel.link(bridge.name)?.mac ?? own) : own;
-    return { gatewayMac, bridged: true, linkLocalIpv6: linkLocalOf(gatewayMac) };
-  }
+/** On a bridge we are what the bridge itself is. */
+function stationOn(
+  kernel: Pick<Kernel, "link">,
+  { bridge, gatewayMac: own }: Network,
+): Pick<Link, "gatewayMac" | "bridged" | "linkLocalIpv6"> {
+  if (bridge === undefined) return { gatewayMac: own };
+  const gatewayMac = bridge.existing ? (kernel.link(bridge.name)?.mac ?? own) : own;
+  return { gatewayMac, bridged: true, linkLocalIpv6: linkLocalOf(gatewayMac) };
+}
+
+/** The ports that an earlier life of this process has marked, for whoever only wants to speak there. */
+export function portLinks(kernel: Kernel, networks: readonly Network[]): Link[] {
+  return kernel.dumpLinks().flatMap(({ ifindex, name: ifname, alias }, slot) => {
+    const marked = parsePortAlias(alias);
+    const network = networks.find(({ name }) => name === marked?.network);
+    return marked === undefined || network === undefined
+      ? []
+      : [linkOf(kernel, { ifindex, ifname, guest: marked.guest, network }, slot)];
+  });
 }
 
 /** A guest's names, kept as its addresses come and go. */

@@ -8,7 +8,8 @@
  * forgets stays bound where a lease has come for the same guest in the meantime.
  *
  * A guest that its first frame has told is still being attached when that frame teaches its first address: what is learnt waits
- * for the attach, in order. Shared links are not advertised on: there may be a router of somebody else's.
+ * for the attach, in order. Shared links are advertised on only where the configuration says so: there may be a router of
+ * somebody else's.
  */
 import type { Clock } from "../../base/clock.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
@@ -22,9 +23,10 @@ import type { Ports } from "../../guest/ports.js";
 import type { Binding, Network } from "../../network/model.js";
 import { AddressLearner, type GuestAddress } from "../../services/nd/address-learner.js";
 import { RouterAdvertiser } from "../../services/ra/advertiser.js";
+import type { AdvertisedMemory } from "./advertised-memory.js";
 import type { AddressFollowers } from "./followers.js";
 import type { LinkFollower } from "./guest-services.js";
-import { advertisedNetworks } from "./ipv6-networks.js";
+import { advertisedNetworks, servedName } from "./ipv6-networks.js";
 
 export interface Ipv6Parts {
   readonly clock: Clock;
@@ -36,6 +38,8 @@ export interface Ipv6Parts {
   readonly owner: (network: string, address: Ipv6Address) => string | undefined;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
   readonly attaching: (guest: string) => Promise<unknown> | undefined;
+  /** What was advertised in an earlier life. */
+  readonly advertised: AdvertisedMemory;
 }
 
 /** One that serves; one more for a guest that boots another system, or has both kinds (RFC 4862, RFC 7217). */
@@ -46,6 +50,7 @@ export class Ipv6 implements LinkFollower {
   readonly learner: AddressLearner;
   readonly #parts: Ipv6Parts;
   #networks: ReadonlyMap<string, Network> = new Map();
+  #advertised: ReadonlySet<string> = new Set();
 
   constructor(parts: Ipv6Parts) {
     this.#parts = parts;
@@ -67,9 +72,31 @@ export class Ipv6 implements LinkFollower {
   configure(configuration: Configuration, networks: readonly Network[]): void {
     const advertised = advertisedNetworks(configuration, networks);
     const names = new Set(advertised.map(({ name }) => name));
-    for (const name of this.#networks.keys()) if (!names.has(name)) this.advertiser.removeNetwork(name);
+    for (const name of this.#advertised) if (!names.has(name)) this.advertiser.removeNetwork(name);
     this.#networks = new Map(networks.map((network) => [network.name, network]));
-    for (const network of advertised) this.advertiser.setNetwork(network);
+    const { advertised: memory } = this.#parts;
+    for (const network of advertised) this.advertiser.setNetwork(network, memory.earlier(network.name));
+    this.#advertised = names;
+    memory.save(advertised);
+  }
+
+  /** Tells these links that nobody advertises there any more: for a clean-up, when nothing else runs. */
+  bidFarewell(configuration: Configuration, networks: readonly Network[], links: readonly Link[]): void {
+    for (const { name, ...network } of advertisedNetworks(configuration, networks)) {
+      this.advertiser.setNetwork({ ...network, name });
+      for (const link of links) if (link.network === name) this.advertiser.addLink(link, [], name, true);
+      this.advertiser.removeNetwork(name);
+    }
+  }
+
+  /** An interface with many clients; advertised on where the configuration says so. */
+  openedShared(link: Link): void {
+    // Without an address of the interface's own it would be another router that speaks.
+    if (link.linkLocalIpv6 !== undefined) this.advertiser.addLink(link, [], servedName(link.network));
+  }
+
+  closedShared(slot: number): void {
+    this.advertiser.removeLink(slot);
   }
 
   opened(link: Link, bindings: readonly Binding[]): void {

@@ -8,7 +8,7 @@
  */
 import { errorMessage } from "../../base/errors.js";
 import { isLinkLocalIpv6 } from "../../base/ipv6-address.js";
-import type { LinkState } from "../../base/kernel-objects.js";
+import type { InterfaceAddress, LinkState } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import type { NetworkConfiguration } from "../../config/configuration.js";
 import type { FramePath } from "../../frame/frame-path.js";
@@ -20,13 +20,14 @@ export interface SharedLinksParts {
   readonly kernel: Kernel;
   readonly path: FramePath;
   readonly log: Logger;
+  /** Told of each interface that is listened to, and when it no longer is. */
+  readonly follower: { openedShared(link: Link): void; closedShared(slot: number): void };
 }
 
 interface Served {
   readonly network: Network;
-  /** Slot of the interface that is listened to now. */
-  slot: number | undefined;
-  ifindex: number;
+  /** The interface that is listened to now. */
+  link: Link | undefined;
 }
 
 export class SharedLinks {
@@ -48,18 +49,18 @@ export class SharedLinks {
       // What is a port of the bridge is heard through the bridge.
       const served = serve.filter((ifname) => bridge?.ports.includes(ifname) !== true);
       if (bridge?.existing === false && (bridge.dhcp || bridge.dns)) served.push(bridge.name);
-      for (const ifname of new Set(served)) this.#served.set(ifname, { network, slot: undefined, ifindex: 0 });
+      for (const ifname of new Set(served)) this.#served.set(ifname, { network, link: undefined });
     }
     if (this.#served.size === 0) return;
     this.#subscription = this.#parts.kernel.watch({
       onLink: (link, deleted) => this.#onLink(link, deleted),
-      onAddress() {},
+      onAddress: (address) => this.#onAddress(address),
       onRoute() {},
       onOverrun: () => this.#look(),
     });
     this.#look();
-    for (const [ifname, { slot }] of this.#served) {
-      if (slot === undefined)
+    for (const [ifname, { link }] of this.#served) {
+      if (link === undefined)
         this.#parts.log.warn({ ifname }, `interface ${ifname} is to be served but does not exist yet: waiting for it`);
     }
   }
@@ -83,7 +84,7 @@ export class SharedLinks {
       this.#remove(served);
       return;
     }
-    if (served.slot !== undefined && served.ifindex === link.ifindex) return;
+    if (served.link?.ifindex === link.ifindex) return;
     this.#remove(served);
     this.#add(link, served);
   }
@@ -93,22 +94,20 @@ export class SharedLinks {
     const { network } = served;
     const slot = path.links.freeSlot();
     try {
-      path.addLink(
-        {
-          slot,
-          ifindex,
-          ifname: name,
-          network: network.name,
-          guest: undefined,
-          gatewayMac: mac ?? network.gatewayMac,
-          gatewayIpv4: network.gatewayIpv4 ?? 0,
-          gatewayIpv6: network.gatewayIpv6 ?? 0n,
-          ...this.#linkLocalOf(ifindex),
-        },
-        "shared",
-      );
-      served.slot = slot;
-      served.ifindex = ifindex;
+      const link: Link = {
+        slot,
+        ifindex,
+        ifname: name,
+        network: network.name,
+        guest: undefined,
+        gatewayMac: mac ?? network.gatewayMac,
+        gatewayIpv4: network.gatewayIpv4 ?? 0,
+        gatewayIpv6: network.gatewayIpv6 ?? 0n,
+        ...this.#linkLocalOf(ifindex),
+      };
+      path.addLink(link, "shared");
+      served.link = link;
+      this.#parts.follower.openedShared(link);
       log.info({ ifname: name, network: network.name }, `serving ${network.name} on ${name}`);
     } catch (thrown) {
       log.error({ ifname: name, error: errorMessage(thrown) }, "an interface cannot be served");
@@ -117,14 +116,32 @@ export class SharedLinks {
 
   /** We speak from the interface's own address there: `fe80::1` may be another router's. */
   #linkLocalOf(ifindex: number): Pick<Link, "linkLocalIpv6"> {
-    for (const { ifindex: on, address } of this.#parts.kernel.dumpAddresses()) {
-      if (on === ifindex && typeof address === "bigint" && isLinkLocalIpv6(address)) return { linkLocalIpv6: address };
+    const own = this.#parts.kernel.dumpAddresses().find((address) => address.ifindex === ifindex && isUsableLinkLocal(address));
+    return typeof own?.address === "bigint" ? { linkLocalIpv6: own.address } : {};
+  }
+
+  /** An interface gets its link-local address a moment after it comes up, or another one later. */
+  #onAddress({ ifindex, address }: InterfaceAddress): void {
+    if (typeof address !== "bigint" || !isLinkLocalIpv6(address)) return;
+    for (const served of this.#served.values()) {
+      if (served.link?.ifindex !== ifindex) continue;
+      const { linkLocalIpv6 } = this.#linkLocalOf(ifindex);
+      if (linkLocalIpv6 === undefined || linkLocalIpv6 === served.link.linkLocalIpv6) continue;
+      served.link = { ...served.link, linkLocalIpv6 };
+      this.#parts.path.updateLink(served.link);
+      this.#parts.follower.openedShared(served.link);
     }
-    return {};
   }
 
   #remove(served: Served): void {
-    if (served.slot !== undefined) this.#parts.path.removeLink(served.slot);
-    served.slot = undefined;
+    if (served.link === undefined) return;
+    const { slot } = served.link;
+    served.link = undefined;
+    this.#parts.follower.closedShared(slot);
+    this.#parts.path.removeLink(slot);
   }
+}
+
+function isUsableLinkLocal({ address, tentative }: InterfaceAddress): boolean {
+  return typeof address === "bigint" && isLinkLocalIpv6(address) && !tentative;
 }

@@ -17,7 +17,9 @@ export function composeMasquerade(table: TableWriter, networks: readonly Network
   if (natted.length === 0) return;
   table.chain("postrouting", { type: "nat", hook: "postrouting", priority: PRIORITY.sourceNat });
   for (const network of natted) {
-    for (const prefixOf of [network.ipv4, network.ipv6, network.delegation?.pool]) {
+    // What the uplink has given us is the world's address already.
+    const ipv6 = network.ipv6Source === "own" ? [network.ipv6, network.delegation?.pool] : [];
+    for (const prefixOf of [network.ipv4, ...ipv6]) {
       if (prefixOf !== undefined) composePrefix(table, network, prefixOf);
     }
   }

@@ -12,6 +12,8 @@ const FIELD = { family: 0, prefixLength: 1, flags: 2, scope: 3, index: 4, length
 const IFA = { address: 1, local: 2, flags: 8, proto: 11 } as const;
 /** No duplicate detection: the address serves at once. No route for its prefix: the routes are ours to make. */
 const IFA_FLAG = { noDad: 0x02, noPrefixRoute: 0x200 } as const;
+/** What the kernel says of an address; a detection that failed leaves it useless, like one that is under way. */
+const IFA_STATE = { temporary: 0x01, dadFailed: 0x08, deprecated: 0x20, tentative: 0x40 } as const;
 const SCOPE = { universe: 0, link: 253 } as const;
 
 /** An address that exists already is an error, EEXIST. */
@@ -59,5 +61,15 @@ export function parseAddress(bytes: Uint8Array, offset: number, end: number): In
     address,
     prefixLength: attributes.view.getUint8(offset + FIELD.prefixLength),
     protocol: attributes.u8(IFA.proto) ?? 0,
+    ...(typeof address === "bigint" ? stateOf(attributes.u32(IFA.flags) ?? attributes.view.getUint8(offset + FIELD.flags)) : {}),
+  };
+}
+
+function stateOf(flags: number): Pick<InterfaceAddress, "tentative" | "deprecated" | "temporary"> {
+  const has = (bits: number): boolean => (flags & bits) !== 0;
+  return {
+    ...(has(IFA_STATE.tentative | IFA_STATE.dadFailed) ? { tentative: true } : {}),
+    ...(has(IFA_STATE.deprecated) ? { deprecated: true } : {}),
+    ...(has(IFA_STATE.temporary) ? { temporary: true } : {}),
   };
 }

@@ -6,7 +6,7 @@ import * as option from "../../wire/dhcp6/option.js";
 import { RelayPath } from "../../wire/dhcp6/relay-path.js";
 import { Dhcp6Request, IAS_MOST } from "../../wire/dhcp6/request.js";
 import { Dhcp6Writer } from "../../wire/dhcp6/writer.js";
-import type { NetworkState, ServedNetwork } from "./served-network.js";
+import type { Lifetimes, NetworkState, ServedNetwork } from "./served-network.js";
 
 const HARDWARE_ETHERNET = 1;
 const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
@@ -18,6 +18,8 @@ export class Exchange {
   readonly writer = new Dhcp6Writer();
   link!: Link;
   state!: NetworkState;
+  /** How long what is given now lasts. */
+  lifetimes!: Lifetimes;
   /** The client's station; zero when a relay did not tell. */
   mac: Mac = MAC_ZERO;
   /** Where the client is; zero behind a relay. */
@@ -39,9 +41,10 @@ export class Exchange {
   }
 
   /** Takes over who sent the message, after `path` and `request` were read. */
-  begin(datagram: Datagram, state: NetworkState): void {
+  begin(datagram: Datagram, state: NetworkState, nowMs: number): void {
     this.link = datagram.link;
     this.state = state;
+    this.lifetimes = state.served.lifetimesAt(nowMs);
     const direct = this.path.depth === 0;
     this.mac = direct ? datagram.etherSource : this.#relayedMac();
     this.ifindex = direct || datagram.link.guest !== undefined ? datagram.link.ifindex : 0;

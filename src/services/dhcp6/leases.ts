@@ -137,7 +137,7 @@ export class IaLeases {
       hostname: exchange.hostname,
       ifindex: exchange.ifindex,
     };
-    book.bind(lease, facts, exchange.served.leaseMs);
+    book.bind(lease, facts, exchange.lifetimes.leaseMs);
     exchange.staged = true;
   }
 
@@ -159,10 +159,10 @@ export class IaLeases {
   }
 
   #writeLease(exchange: Exchange, book: LeaseBook, index: number, lease: Lease, refuseOthers = false): void {
-    const { writer, served, request } = exchange;
+    const { writer, lifetimes, request } = exchange;
     const address = lease.address as Ipv6Address;
-    const mark = writer.openIa(this.#kind.code, request.iaid(index), served.t1Seconds, served.t2Seconds);
-    this.#kind.writeLeaf(writer, address, book.prefixLength, served.preferredSeconds, served.validSeconds);
+    const mark = writer.openIa(this.#kind.code, request.iaid(index), lifetimes.t1Seconds, lifetimes.t2Seconds);
+    this.#kind.writeLeaf(writer, address, book.prefixLength, lifetimes.preferredSeconds, lifetimes.validSeconds);
     if (refuseOthers) this.#writeRefused(exchange, index, (other) => other !== address);
     writer.close(mark);
     exchange.answeredIas++;

@@ -16,6 +16,8 @@ export interface Dhcp6Network {
   /** Valid lifetime, `INFINITE_SECONDS` for ever; and how much of it an address may be used for new connections. */
   readonly leaseSeconds: number;
   readonly preferredSeconds: number;
+  /** When the network's prefix ends, by the monotonic clock: no lease outlives it. Undefined: it is our own. */
+  readonly ends?: { readonly validMs: number; readonly preferredMs: number } | undefined;
   /** How long an advertised address is kept for the client that it was advertised to. */
   readonly offerSeconds: number;
   readonly quarantineSeconds: number;
@@ -23,6 +25,8 @@ export interface Dhcp6Network {
   readonly rapidCommit: boolean;
   /** Tells clients with unknown leases so, instead of leaving that to other servers. */
   readonly authoritative: boolean;
+  /** Serves clients for whom a relay names this network on another network's shared link. */
+  readonly relayed: boolean;
   /** 0 to 255: which server a client chooses among several (RFC 8415 §21.8). */
   readonly preference: number;
   /** Domain of the clients' names; empty for none. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.js";
-import { IPV6_ANY, isLinkLocalIpv6 } from "../../base/ipv6-address.js";
+import { IPV6_ANY, type Ipv6Address, isLinkLocalIpv6 } from "../../base/ipv6-address.js";
 import type { Link } from "../../frame/link.js";
 import { LeaseBook } from "../../lease/book.js";
 import type { GroupCommit } from "../../lease/group-commit.js";
@@ -53,18 +53,24 @@ export class Networks {
 
   /**
    * The network that a client is on: a port's own; on a shared link, the one that the relay next to the client names by an
-   * address (RFC 8415 §13.1), or else the link's.
+   * address (RFC 8415 §13.1), or else the link's. Anybody there can call himself a relay: so another network than the link's
+   * only where that is to be had so.
    */
   of(link: Link, path: RelayPath, view: DataView): NetworkState | undefined {
     if (link.guest === undefined) {
       for (let level = path.depth - 1; level >= 0; level--) {
         const linkAddress = relay.linkAddress(view, path.header(level));
         if (linkAddress === IPV6_ANY || isLinkLocalIpv6(linkAddress)) continue;
-        for (const state of this.#states.values()) if (state.served.isOnLink(linkAddress)) return state;
-        return undefined;
+        const named = this.#holding(linkAddress);
+        return named?.served.config.name === link.network || named?.served.config.relayed === true ? named : undefined;
       }
     }
     return this.#states.get(link.network);
+  }
+
+  #holding(address: Ipv6Address): NetworkState | undefined {
+    for (const state of this.#states.values()) if (state.served.isOnLink(address)) return state;
+    return undefined;
   }
 
   /** The book that goes on, with its new pool; a new one where there was none, or where prefixes get another length. */

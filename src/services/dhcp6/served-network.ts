@@ -13,11 +13,7 @@ export class ServedNetwork {
   readonly options: ReadyOptions;
   readonly addressPool: AddressPool | undefined;
   readonly prefixPool: AddressPool | undefined;
-  readonly validSeconds: number;
-  readonly preferredSeconds: number;
-  /** Half and four fifths of the preferred lifetime (RFC 8415 §21.4), the same for every lease of a reply (§18.3.2). */
-  readonly t1Seconds: number;
-  readonly t2Seconds: number;
+  readonly #lifetimes: Lifetimes;
   readonly #byGuest: ReadonlyMap<string, Dhcp6Reserved>;
   readonly #byDuid: ReadonlyMap<string, Dhcp6Reserved>;
 
@@ -32,11 +28,17 @@ export class ServedNetwork {
     this.addressPool = addressPool === undefined ? undefined : new SparsePool(addressPool, 128, addresses);
     const prefixes = kept.map(({ prefix }) => prefix ?? IPV6_ANY);
     this.prefixPool = delegation === undefined ? undefined : new SparsePool(delegation.pool, delegation.length, prefixes);
-    this.validSeconds = wireSeconds(config.leaseSeconds);
-    this.preferredSeconds = Math.min(wireSeconds(config.preferredSeconds), this.validSeconds);
-    const endless = this.preferredSeconds === INFINITE_SECONDS;
-    this.t1Seconds = endless ? INFINITE_SECONDS : Math.floor(this.preferredSeconds * 0.5);
-    this.t2Seconds = endless ? INFINITE_SECONDS : Math.floor(this.preferredSeconds * 0.8);
+    const validSeconds = wireSeconds(config.leaseSeconds);
+    this.#lifetimes = lifetimes(validSeconds, Math.min(wireSeconds(config.preferredSeconds), validSeconds));
+  }
+
+  /** How long what is given now lasts. */
+  lifetimesAt(nowMs: number): Lifetimes {
+    const { ends } = this.config;
+    if (ends === undefined) return this.#lifetimes;
+    const { validSeconds, preferredSeconds } = this.#lifetimes;
+    const left = (atMs: number): number => Math.max(0, Math.floor((atMs - nowMs) / 1000));
+    return lifetimes(Math.min(validSeconds, left(ends.validMs)), Math.min(preferredSeconds, left(ends.preferredMs)));
   }
 
   /** What is kept for the guest behind a port, or else for the client that calls itself by this DUID. */
@@ -54,11 +56,28 @@ export class ServedNetwork {
   delegates(prefix: Ipv6Address): boolean {
     return this.config.delegation !== undefined && ipv6InPrefix(prefix, this.config.delegation.pool);
   }
+}
 
+/** Seconds as they go onto the wire. */
+export interface Lifetimes {
+  readonly validSeconds: number;
+  readonly preferredSeconds: number;
+  /** Half and four fifths of the preferred lifetime (RFC 8415 §21.4), the same for every lease of a reply (§18.3.2). */
+  readonly t1Seconds: number;
+  readonly t2Seconds: number;
   /** How long a binding lasts, in milliseconds; `Infinity` for ever. */
-  get leaseMs(): number {
-    return this.validSeconds === INFINITE_SECONDS ? Number.POSITIVE_INFINITY : this.validSeconds * 1000;
-  }
+  readonly leaseMs: number;
+}
+
+function lifetimes(validSeconds: number, preferredSeconds: number): Lifetimes {
+  const endless = preferredSeconds === INFINITE_SECONDS;
+  return {
+    validSeconds,
+    preferredSeconds,
+    t1Seconds: endless ? INFINITE_SECONDS : Math.floor(preferredSeconds * 0.5),
+    t2Seconds: endless ? INFINITE_SECONDS : Math.floor(preferredSeconds * 0.8),
+    leaseMs: validSeconds === INFINITE_SECONDS ? Number.POSITIVE_INFINITY : validSeconds * 1000,
+  };
 }
 
 function wireSeconds(seconds: number): number {

@@ -111,7 +111,7 @@ export class Dhcp6Service implements DatagramService {
     if (fault !== undefined) return this.#drop(fault);
     const state = this.#networks.of(datagram.link, path, datagram.view);
     if (state === undefined) return this.#drop("network-unknown");
-    exchange.begin(datagram, state);
+    exchange.begin(datagram, state, this.#options.clock.monotonicMs());
     this.#count(request.type);
     if (!this.#open(datagram, reply)) return this.#drop("reply-too-long");
     const direct = path.depth === 0;

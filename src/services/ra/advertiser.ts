@@ -1,13 +1,13 @@
 /**
  * Theory of operation. Goal: a guest that asks has its answer before it asks twice, whoever else floods; and a network of
- * thousands of links costs one timer. A solicitation is answered in its own batch, unicast to its sender (RFC 7772), or to all nodes
- * when the sender has no address yet. What goes to all nodes goes at most every three seconds a link, whatever it is for (RFC
- * 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS): what comes sooner waits until then, and one advertisement answers all that wait.
+ * thousands of links costs one timer. A solicitation is answered in its own batch, unicast to its sender (RFC 7772), or to all
+ * nodes when the sender has no address yet. What goes to all nodes goes at most every three seconds a link, whatever it is for
+ * (RFC 4861 §6.2.6; §10, MIN_DELAY_BETWEEN_RAS): what comes sooner waits until then, and one advertisement answers all that wait.
  * The random delay of up to half a second that the RFC asks for keeps routers on one link from answering at once; on a port is
  * one router, so there is none. Unsolicited advertisements go to all links of a network at a random time between the two
  * intervals, the first three after a change within sixteen seconds (§6.2.4). A new link is told at once. A network that is no
- * longer advertised says so (§6.2.5). Limits: state per link is one object, by slot. Why a message per network and not per link: at 5,000 ports it is the difference between one
- * composition and 5,000.
+ * longer advertised says so (§6.2.5). Limits: state per link is one object, by slot. Why a message per network and not per link:
+ * at 5,000 ports it is the difference between one composition and 5,000.
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";
@@ -84,12 +84,16 @@ export class RouterAdvertiser implements PacketService {
     this.#options = options;
   }
 
-  /** Advertises a network from now on, or something else about it: its links are told at once. Links are added after it. */
-  setNetwork(network: AdvertisedNetwork): void {
+  /**
+   * Advertises a network from now on, or something else about it: its links are told at once. Links are added after it.
+   * `earlier` are prefixes that were advertised in an earlier life: those that are no more are withdrawn.
+   */
+  setNetwork(network: AdvertisedNetwork, earlier: readonly AdvertisedPrefix[] = []): void {
     const nowMs = this.#options.clock.monotonicMs();
     const state = this.#networks.get(network.name);
     if (state === undefined) {
-      const announcement = new Announcement(network, [], nowMs);
+      const announcement = new Announcement({ ...network, prefixes: earlier }, [], nowMs);
+      announcement.replace(network, [], nowMs);
       const timers = { timer: undefined, late: new Set<LinkState>(), lateTimer: undefined };
       this.#networks.set(network.name, { network, announcement, links: new Set(), early: 0, ...timers });
       return;
@@ -113,10 +117,13 @@ export class RouterAdvertiser implements PacketService {
     this.#networks.delete(name);
   }
 
-  /** A link of one of the networks; one at the same slot is replaced. `ownPrefixes` are advertised on this link alone. */
-  addLink(link: Link, ownPrefixes: readonly AdvertisedPrefix[] = []): void {
+  /**
+   * A link of one of the networks, whose name is the link's network unless said; one at the same slot is replaced. `ownPrefixes`
+   * are advertised on this link alone. One that is `quiet` is not told at once.
+   */
+  addLink(link: Link, ownPrefixes: readonly AdvertisedPrefix[] = [], name = link.network, quiet = false): void {
     this.removeLink(link.slot);
-    const network = this.#networks.get(link.network);
+    const network = this.#networks.get(name);
     if (network === undefined) return;
     const state: LinkState = {
       link,
@@ -128,7 +135,7 @@ export class RouterAdvertiser implements PacketService {
     };
     this.#links[link.slot] = state;
     network.links.add(state);
-    this.#tell(state);
+    if (!quiet) this.#tell(state);
     if (network.timer === undefined) this.#arm(network);
   }
 

@@ -41,3 +41,35 @@ describe("a guest with an address of the uplink's own /64", needs(root, tap, nft
     assert.doesNotMatch(await host.ip("-6 neighbour show proxy"), new RegExp(address));
   });
 });
+
+describe("guests that share the uplink's own prefix", needs(root, tap, nft, qemu), () => {
+  test("make addresses of it, are reached there, and renumber with it", async (t) => {
+    const lab = new Lab(t);
+    const [host, world, guest] = [await lab.host("host"), await lab.host("world"), await lab.host("web1")];
+    await lab.link(
+      { host, ifname: "up0", addresses: ["2001:db8:5::2/64"] },
+      { host: world, ifname: "eth0", addresses: ["2001:db8:5::1/64", "2001:db8:6::1/64"] },
+    );
+    const daemon = await new Daemon(host, "networks:\n  pub: { kind: routed, uplink: up0, ipv6: uplink }\n").start();
+    await guest.sysctl({ "ipv6/conf/default/accept_dad": 1, "ipv6/conf/all/accept_dad": 1 });
+    await attachNamespace(host, guest, "52:54:00:00:00:01");
+    const shows = async (what: RegExp) =>
+      until(String(what), async () => what.test(await guest.ip("-6 address show dev eth0")), 10_000).catch((thrown: Error) =>
+        assert.fail(`${thrown.message}\n${daemon.log}`),
+      );
+    const pingBothWays = async (own: string, other: string): Promise<void> => {
+      await world.must("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "2", own);
+      await guest.must("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "2", other);
+    };
+
+    await shows(/2001:db8:5:0:5054:ff:fe00:1\/64 scope global dynamic/);
+    await pingBothWays("2001:db8:5:0:5054:ff:fe00:1", "2001:db8:5::1");
+
+    await host.ip("-6 address add 2001:db8:6::2/64 dev up0");
+    await host.ip("-6 address delete 2001:db8:5::2/64 dev up0");
+    await shows(/2001:db8:6:0:5054:ff:fe00:1\/64 scope global dynamic/);
+    await shows(/2001:db8:5:0:5054:ff:fe00:1\/64 scope global deprecated/);
+    await pingBothWays("2001:db8:6:0:5054:ff:fe00:1", "2001:db8:6::1");
+    assert.doesNotMatch(await host.ip("-6 neighbour show proxy"), /2001:db8:5:/);
+  });
+});

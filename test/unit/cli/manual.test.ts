@@ -104,7 +104,7 @@ describe("the example configuration", () => {
     const { networks, guests } = parseConfiguration(packaged("examples/tapnet.yaml"), "tapnet.yaml");
     assert.deepEqual(
       networks.map((network) => network.name),
-      ["default", "public", "lab", "office"],
+      ["default", "public", "home", "lab", "office"],
     );
     assert.deepEqual(
       guests.map((guest) => guest.ifname),

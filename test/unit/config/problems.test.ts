@@ -146,6 +146,97 @@ const ROWS: readonly Row[] = [
     problems: [["2:70", /\/40 does not fit into fd00:2::\/48; write 48 or more/]],
   },
   {
+    name: "a word that is no prefix",
+    yaml: `${LAN}    ipv6: auto\n`,
+    problems: [["3:11", /auto is not an IPv6 prefix; write one like fd00:77::\/64, or delegated or uplink/]],
+  },
+  {
+    name: "a delegated prefix without an uplink to ask",
+    yaml: `${LAN}    ipv6: delegated\n`,
+    problems: [["3:11", /delegated needs kind: nat or routed, and uplink: with the interface that is asked/]],
+  },
+  {
+    name: "the prefix of an uplink for two",
+    yaml: "networks:\n  a: { uplink: e0, ipv6: uplink }\n  b: { uplink: e0, ipv6: uplink }\n",
+    problems: [["3:26", /the prefix of e0 is network a's already/]],
+  },
+  {
+    name: "one subnet of a delegated prefix for two",
+    yaml:
+      "networks:\n  a: { uplink: e0, ipv6: delegated, ipv6-subnet: 1 }\n" +
+      "  b: { uplink: e0, ipv6: delegated, ipv6-subnet: 1 }\n",
+    problems: [["3:50", /subnet 1 of e0 is network a's already; take another number/]],
+  },
+  {
+    name: "a subnet of a prefix that is written",
+    yaml: `${LAN}    ipv6: "fd00::/64"\n    ipv6-subnet: 1\n`,
+    problems: [["4:18", /means nothing without ipv6: delegated/]],
+  },
+  {
+    name: "prefixes for guests without a pool",
+    yaml: `${LAN}    ipv6: "fd00::/64"\n    delegate: { length: 60 }\n`,
+    problems: [["4:5", /has no pool; give pool:/]],
+  },
+  {
+    name: "a guest's address with a prefix that is not known beforehand",
+    yaml:
+      "networks:\n  a: { uplink: e0, ipv6: delegated, dhcp6: { addresses: true } }\n" +
+      'guests:\n  g: { network: a, ipv6: "fd00::5" }\n',
+    problems: [["4:26", /fd00::5 names a prefix, which is the uplink's to say here; write the rest, like ::10/]],
+  },
+  {
+    name: "a guest's address that nobody tells it",
+    yaml: 'networks:\n  a: { uplink: e0, ipv6: delegated }\nguests:\n  g: { network: a, ipv6: "::5" }\n',
+    problems: [["4:26", /needs DHCPv6, by which the guest hears of it; give network a dhcp6: \{ addresses: true \}/]],
+  },
+  {
+    name: "a guest's prefix that is not one of the pool's",
+    yaml:
+      'networks:\n  a: { ipv6: "fd00::/64", delegate: { pool: "fd01::/40", length: 56 } }\n' +
+      'guests:\n  g: { network: a, prefix: "fd01::/60" }\n',
+    problems: [["4:28", /fd01::\/60 is not a \/56 of fd01::\/40, which the network delegates/]],
+  },
+  {
+    name: "an address pool outside the network",
+    yaml: `${LAN}    ipv6: "fd00::/64"\n    dhcp6: { pool: "fd01::/80" }\n`,
+    problems: [["4:20", /fd01::\/80 is outside the network's fd00::\/64/]],
+  },
+  {
+    name: "DUIDs that are none, or twice",
+    yaml:
+      `${LAN}    ipv6: "fd00::/64"\n    dhcp6:\n      reservations:\n` +
+      '        - { duid: xyz, ipv6: "fd00::5" }\n        - { duid: "00:01", ipv6: "fd00::6" }\n',
+    problems: [
+      ["6:19", /xyz is not a DUID; write octets/],
+      ["7:19", /is 2 octets long; a DUID has 3 to 130/],
+    ],
+  },
+  {
+    name: "reservations that keep nothing, or what is outside",
+    yaml:
+      `${LAN}    ipv6: "fd00::/64"\n    dhcp6:\n      reservations:\n` +
+      '        - { duid: "00:03:00:01:02" }\n        - { duid: "00:03:00:01:02", ipv6: "fd01::6" }\n',
+    problems: [
+      ["6:11", /keeps nothing; give ipv6: or prefix:/],
+      ["7:19", /has a reservation already/],
+      ["7:43", /fd01::6 is outside the network's fd00::\/64/],
+    ],
+  },
+  {
+    name: "a router that is gone before it is heard again",
+    yaml: `${LAN}    ipv6: "fd00::/64"\n    ra: { interval: 10m, lifetime: 5m, preferred: 2h, valid: 1h, pref64: "64:ff9b::/97", served: true }\n`,
+    problems: [["4:74", /is no prefix of a NAT64; its length is one of 32, 40, 48, 56, 64, 96/]],
+  },
+  {
+    name: "a router's times that contradict each other",
+    yaml: `${LAN}    ipv6: "fd00::/64"\n    ra: { interval: 10m, lifetime: 5m, preferred: 2h, valid: 1h, served: true }\n`,
+    problems: [
+      ["4:36", /300s would end before the next advertisement; write 600s or more, or 0/],
+      ["4:51", /lasts longer than valid:/],
+      ["4:74", /needs serve: with the interfaces to advertise on/],
+    ],
+  },
+  {
     name: "delegated prefixes without IPv6",
     yaml: 'networks:\n  a: { ipv4: 10.1.0.0/24, delegate: { pool: "fd00:2::/48" } }\n',
     problems: [["2:27", /needs ipv6:/]],

@@ -112,6 +112,15 @@ describe("relays (RFC 8415 §19)", () => {
     assert.equal(addressOf(inner, 1) >> 64n, far.prefixes[0].address >> 64n);
   });
 
+  test("nobody is given another network's addresses where that does not let him, whatever relay he calls himself", async () => {
+    const far = { ...NETWORK, name: "far", prefixes: [prefix("2001:db8:f::/64")], relayed: false };
+    const lab = new Dhcp6Lab([{ ...NETWORK, relayed: false }, far]);
+    const ask = async (link: string) => lab.send(relayed(say("solicit", CLIENT, iaNa(1)), { link }), VIA);
+    assert.equal(await ask("2001:db8:f::1"), undefined);
+    assert.equal(lab.service.counters.get("network-unknown"), 1);
+    assert.notEqual(await ask("2001:db8:77::1"), undefined);
+  });
+
   test("a link that nobody serves: silence", async () => {
     const lab = new Dhcp6Lab();
     assert.equal(await lab.send(relayed(say("solicit", CLIENT, iaNa(1)), { link: "2001:db8:5555::1" }), VIA), undefined);

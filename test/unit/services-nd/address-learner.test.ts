@@ -94,7 +94,11 @@ describe("an address is learnt", () => {
   test("again with another MAC, when the guest changes that", () => {
     const { lab, log } = setUp();
     detect(lab, WEB1, SLAAC);
-    lab.hear(WEB1, { ...advertisement(SLAAC), solicited: false } as Message, { source: SLAAC, destination: IPV6_ALL_NODES, mac: GUEST_MAC + 1 });
+    lab.hear(WEB1, { ...advertisement(SLAAC), solicited: false } as Message, {
+      source: SLAAC,
+      destination: IPV6_ALL_NODES,
+      mac: GUEST_MAC + 1,
+    });
     assert.deepEqual(log, ["+web1 0001", "+web1 0001"]);
   });
 });
