@@ -38,6 +38,7 @@ _tapnet() {
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
     'guest add') options+=' --network --owner --queues --socket' ;;
+    'guest mac') options+=' --network' ;;
     'forward list') options+=' --guest' ;;
     'forward add') options+=' --permanent' ;;
     'lease list') options+=' --network --guest --state' ;;
@@ -55,7 +56,7 @@ _tapnet() {
   fi
   if ((${#words[@]} == 1)); then
     case "${words[0]}" in
-      guest) _tapnet_words 'list show add remove attach detach' "$word" ;;
+      guest) _tapnet_words 'list show add remove attach detach mac' "$word" ;;
       forward) _tapnet_words 'list add remove' "$word" ;;
       lease) _tapnet_words 'list show release history export import' "$word" ;;
       net | network) _tapnet_words 'list show' "$word" ;;
@@ -68,7 +69,7 @@ _tapnet() {
     return
   fi
   case "${words[0]} ${words[1]}" in
-    'guest show' | 'guest add' | 'guest remove' | 'guest detach') _tapnet_names guest "$word" ;;
+    'guest show' | 'guest add' | 'guest remove' | 'guest detach' | 'guest mac') _tapnet_names guest "$word" ;;
     'forward add' | 'forward remove') ((${#words[@]} == 2)) && _tapnet_names guest "$word" ;;
     'guest attach') _tapnet_words "$(command ls /sys/class/net)" "$word" ;;
     'net show' | 'network show') _tapnet_names net "$word" ;;

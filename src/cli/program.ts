@@ -161,6 +161,11 @@ function addGuests(program: Command, action: Action): void {
     .description("take away what guest add has made; the guest's lease stays")
     .action(action(async () => (await import("./commands/guest-remove.js")).guestRemove));
   guest
+    .command("mac <name>")
+    .description("print a MAC address for a guest: its own, or one that nobody has yet")
+    .option("-n, --network <name>", "for which of its interfaces, where it has several")
+    .action(action(async () => (await import("./commands/guest-mac.js")).guestMac));
+  guest
     .command("attach <interface>")
     .description("give the guest behind a TAP its network, as qemu-ifup does")
     .option("-g, --guest <name>", "its name, where the TAP's name does not say it (tn-NAME)")

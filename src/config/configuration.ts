@@ -21,6 +21,8 @@ export interface Configuration {
   readonly controlGroup: string;
   /** Where another firewall drops forwarded packets by default: `open` lets guests' pass there, `leave` only says so. */
   readonly otherFirewalls: "open" | "leave";
+  /** QEMU's own list of who may use which bridge. */
+  readonly bridgeConf: string;
   /** How long it stays known who had an address. */
   readonly historySeconds: number;
   readonly networks: readonly NetworkConfiguration[];
@@ -250,15 +252,22 @@ export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } &
   | { readonly type: "SRV"; readonly priority: number; readonly weight: number; readonly port: number; readonly target: string }
 );
 
+/** A guest on one network. One with several network interfaces is there once for each, each time on another network. */
 export interface GuestConfiguration {
   readonly name: string;
+  /** Which of the guest's interfaces it is, from 0; undefined for a guest that is configured with one. */
+  readonly nic: number | undefined;
   readonly network: string;
   readonly mac: Mac | undefined;
   readonly ipv4: Ipv4Address | undefined;
+  /** Besides `ipv4`, which DHCP gives; the guest sets these itself. */
+  readonly furtherIpv4: readonly Ipv4Address[];
   /** Where the prefix is not the network's own: what stands behind it (`::10`). */
   readonly ipv6: Ipv6Address | undefined;
   /** The prefix that is delegated to it. */
   readonly prefix: Ipv6Prefix | undefined;
+  /** Whether this network is the guest's way out, as far as it has one. */
+  readonly defaultRoute: boolean;
   /** Further host names, beside its own name. */
   readonly names: readonly string[];
   /** The TAP's name; undefined where `tn-<name>` would be too long and none is given. */
@@ -268,7 +277,10 @@ export interface GuestConfiguration {
   readonly clientId: string | undefined;
   readonly leaseSeconds: number | undefined;
   readonly options: readonly DhcpOption[];
+  /** Of a guest with several interfaces all of them, at the one that has its default route. */
   readonly forwards: readonly PortForward[];
+  /** Users who may take its TAPs through `qemu-helper`; undefined: all who may use the network. */
+  readonly users: readonly string[] | undefined;
   /** Whether its DNS questions are written to the log. */
   readonly logQueries: boolean;
 }

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { ConfigError, errorMessage } from "../base/errors.js";
 import { checkAccessRule } from "./check/access.js";
-import { checkGuests, type KnownNetworks } from "./check/guests.js";
+import { checkGuests } from "./check/guests.js";
 import { checkNetwork } from "./check/network.js";
 import { checkNetworksTogether } from "./check/networks.js";
+import type { KnownNetworks } from "./check/nics.js";
 import type { AccessRule, Configuration, DnsConfiguration, NetworkConfiguration } from "./configuration.js";
 import { ConfigDocument } from "./document.js";
 import { ConfigurationError } from "./problems.js";
@@ -76,6 +77,7 @@ function read(document: ConfigDocument, source: string): Configuration | undefin
     logLevel: general.log,
     controlGroup: general.group,
     otherFirewalls: general["other-firewalls"],
+    bridgeConf: general["bridge-conf"],
     historySeconds: general.history,
     networks: [...networks.sound.values()],
     guests,

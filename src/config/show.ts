@@ -31,9 +31,10 @@ export function describeConfiguration(configuration: Configuration): Tree {
     log: configuration.logLevel,
     group: configuration.controlGroup,
     "other-firewalls": configuration.otherFirewalls,
+    "bridge-conf": configuration.bridgeConf,
     history: formatDuration(configuration.historySeconds),
     networks: Object.fromEntries(configuration.networks.map((network) => [network.name, describeNetwork(network)])),
-    guests: Object.fromEntries(configuration.guests.map((guest) => [guest.name, describeGuest(guest)])),
+    guests: describeGuests(configuration.guests),
     access: configuration.access.map(describeAccess),
     dns: describeDns(configuration.dns),
   });
@@ -154,21 +155,38 @@ function describeIdentifier(hex: string): string {
   return hex.length > 2 ? withColons(hex) : String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-function describeGuest(guest: GuestConfiguration): Tree {
+function describeGuests(guests: readonly GuestConfiguration[]): Tree {
+  const byName = new Map<string, GuestConfiguration[]>();
+  for (const guest of guests) byName.set(guest.name, [...(byName.get(guest.name) ?? []), guest]);
+  return Object.fromEntries([...byName].map(([name, nics]) => [name, describeGuest(nics)]));
+}
+
+function describeGuest(nics: readonly GuestConfiguration[]): Tree {
+  const [first] = nics;
+  const several = first.nic !== undefined;
+  return pruned({
+    ...(several ? { nics: nics.map((nic) => ({ ...describeNic(nic), "default-route": nic.defaultRoute })) } : describeNic(first)),
+    names: first.names,
+    users: first.users,
+    forwards: nics.flatMap(({ forwards }) => forwards.map(formatForward)),
+    dns: first.logQueries ? { log: true } : undefined,
+  });
+}
+
+function describeNic(guest: GuestConfiguration): Tree {
   return pruned({
     network: guest.network,
     mac: maybe(guest.mac, formatMac),
-    ipv4: maybe(guest.ipv4, formatIpv4),
+    ipv4: maybe(guest.ipv4, (first) =>
+      guest.furtherIpv4.length === 0 ? formatIpv4(first) : [first, ...guest.furtherIpv4].map(formatIpv4),
+    ),
     ipv6: maybe(guest.ipv6, formatIpv6),
     prefix: maybe(guest.prefix, formatPrefix),
-    names: guest.names,
     ifname: guest.ifname,
     queues: guest.queues,
     "client-id": maybe(guest.clientId, describeIdentifier),
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),
-    forwards: guest.forwards.map(formatForward),
-    dns: guest.logQueries ? { log: true } : undefined,
   });
 }
 

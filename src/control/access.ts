@@ -16,6 +16,11 @@ export class AccessList {
     this.#accounts = accounts;
   }
 
+  /** Whether a caller is one of these users. */
+  isOneOf({ uid }: { readonly uid: number }, users: readonly string[]): boolean {
+    return users.some((user) => this.#accounts.userId(user) === uid);
+  }
+
   /** `caller` as the kernel knows it (SO_PEERCRED, SO_PEERGROUPS): what counts is what the process has, not the files. */
   allows(caller: { uid: number; gid: number; groups: readonly number[] }, network: string): boolean {
     return this.#entries.some(({ account, networks }) => {

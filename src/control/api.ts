@@ -11,6 +11,7 @@ import type {
   LeaseImportResult,
   LeaseView,
   LinkView,
+  MacView,
   MadeTapView,
   NetworkView,
   StatusView,
@@ -82,6 +83,11 @@ export interface DnsLogRequest {
 
 export type EventListener = (event: EventView) => void;
 
+export interface MacRequest {
+  readonly guest: string;
+  readonly network?: string | undefined;
+}
+
 /**
  * What the daemon answers over `control.sock`; `daemon` implements it, `ControlClient` has the same calls.
  *
@@ -95,6 +101,8 @@ export interface ControlApi {
   guests(filter: GuestFilter): Answer<readonly GuestView[]>;
   attach(request: AttachRequest): Answer<GuestView>;
   detach(guest: string): Answer<GuestView>;
+  /** A guest's MAC address, or one for it that nobody has; the same each time while that is so. */
+  mac(request: MacRequest): Answer<MacView>;
   /** TAPs of guests that are attached. */
   links(filter: LinkFilter): Answer<readonly LinkView[]>;
   /** Makes a TAP that stays, for a VMM that does not make its own, and attaches the guest. */

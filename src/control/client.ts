@@ -7,6 +7,7 @@ import type {
   GuestFilter,
   LeaseFilter,
   LinkFilter,
+  MacRequest,
   MakeTapRequest,
   TenureFilter,
 } from "./api.js";
@@ -25,6 +26,7 @@ import type {
   LeaseImportResult,
   LeaseView,
   LinkView,
+  MacView,
   MadeTapView,
   NetworkView,
   StatusView,
@@ -78,6 +80,10 @@ export class ControlClient {
 
   detach(guest: string): Promise<GuestView> {
     return this.#call("DELETE", `/v1/guests/${encodeURIComponent(guest)}`);
+  }
+
+  mac(request: MacRequest): Promise<MacView> {
+    return this.#call("GET", "/v1/mac", { ...request });
   }
 
   links(filter: LinkFilter = {}): Promise<LinkView[]> {

@@ -1,15 +1,17 @@
 import { errorMessage, TapnetError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { AccessList } from "./access.js";
+import { bridgeConfAllows } from "./bridge-conf.js";
 import { emitHookReply, type HookReply, type HookRequest, parseHookRequest } from "./hook-protocol.js";
 
 /**
  * Theory of operation
  *
- * A hook is a process that lives for one question: it connects to `hook.sock`, sends one datagram, gets one back, and QEMU goes
- * on. Everybody may connect (mode 0666), the kernel says who it is, and what they may do is decided here: root and the daemon's
- * own user all of it, others only `helper` on the networks that the access list gives them. How many may be open, and for how
- * long, is the listener's business.
+ * A hook is a process that lives for one question: it connects to `hook.sock`, sends one datagram, gets one back, and QEMU
+ * goes on. Everybody may connect (mode 0666), the kernel says who it is, and what they may do is decided here: root and the
+ * daemon's own user all of it, others only `helper` on the networks that the access list gives them, or, of bridges, QEMU's
+ * own list (`bridge-conf.ts`). So `qemu-helper` needs no rights of its own and is not set-uid: it only carries the answer to
+ * QEMU. How many may be open, and for how long, is the listener's business.
  *
  * A question whose caller went away meanwhile runs to its end, since an attach half-way is worse than one that nobody waits for;
  * a TAP that can no longer be handed over is closed.
@@ -49,19 +51,31 @@ export interface TapGrant {
 
 /** What the daemon does for hooks. Failures are TapnetErrors; `NOT_ALLOWED` has an exit code of its own. */
 export interface HookApi {
-  hasNetwork(name: string): boolean;
+  /** The network of this name, or the one whose bridge is called so. */
+  networkNamed(name: string): { readonly name: string; readonly bridge: string | undefined } | undefined;
   /** The text says what became of it, like `web1 in default`. */
   ifup(ifname: string): Promise<string>;
   ifdown(ifname: string): Promise<string>;
   /** A capture that sees nothing until its filter is set. */
   capture(ifname: string): Promise<TapGrant>;
-  helper(request: { network: string; guest: string | undefined; vnet: boolean; peer: Peer }): Promise<TapGrant>;
+  /** `mayBe`: whether the caller is one of the users to whom a guest belongs. */
+  helper(request: HelperRequest): Promise<TapGrant>;
+}
+
+export interface HelperRequest {
+  readonly network: string;
+  readonly guest: string | undefined;
+  readonly vnet: boolean;
+  readonly peer: Peer;
+  readonly mayBe: (users: readonly string[]) => boolean;
 }
 
 export interface HookServerOptions {
   readonly listener: HookListener;
   readonly api: HookApi;
   readonly access: () => AccessList;
+  /** Where QEMU's own access list is. */
+  readonly bridgeConf: () => string;
   /** The daemon's own user, which may do what root may (rootless). */
   readonly uid: number;
   readonly log: Logger;
@@ -108,11 +122,17 @@ export class HookServer {
   async #grant(call: HookCall, request: HookRequest & { verb: "helper" }): Promise<void> {
     const { api, access } = this.#options;
     const { peer } = call;
-    const network = !api.hasNetwork(request.bridge) && request.bridge === QEMU_DEFAULT_BRIDGE ? "default" : request.bridge;
+    const named = api.networkNamed(request.bridge);
+    const network = named?.name ?? (request.bridge === QEMU_DEFAULT_BRIDGE ? "default" : request.bridge);
+    const trusted = this.#isTrusted(peer);
     // Before anything else: who may not use a network does not learn which there are.
-    if (!this.#isTrusted(peer) && !access().allows(peer, network)) throw notAllowed(peer, `use the network ${network}`);
-    if (!api.hasNetwork(network)) throw new TapnetError("NOT_FOUND", `there is no network ${network}; see: tapnet net list`);
-    this.#hand(call, await api.helper({ network, guest: request.guest, vnet: request.vnet, peer }));
+    if (!trusted && !access().allows(peer, network) && !this.#isAllowedByQemu(peer, named?.bridge)) {
+      throw notAllowed(peer, `use the network ${network}`);
+    }
+    if (api.networkNamed(network) === undefined)
+      throw new TapnetError("NOT_FOUND", `there is no network ${network}; see: tapnet net list`);
+    const mayBe = (users: readonly string[]): boolean => trusted || access().isOneOf(peer, users);
+    this.#hand(call, await api.helper({ network, guest: request.guest, vnet: request.vnet, peer, mayBe }));
   }
 
   /**
@@ -134,6 +154,10 @@ export class HookServer {
     } finally {
       grant.settled(sent);
     }
+  }
+
+  #isAllowedByQemu(peer: Peer, bridge: string | undefined): boolean {
+    return bridge !== undefined && bridgeConfAllows(this.#options.bridgeConf(), bridge, peer);
   }
 
   #isTrusted(peer: Peer): boolean {

@@ -11,13 +11,22 @@ export type {
   GuestFilter,
   LeaseFilter,
   LinkFilter,
+  MacRequest,
   MakeTapRequest,
   SocketKind,
   TenureFilter,
 } from "./api.js";
 export { ControlClient } from "./client.js";
 export * from "./hook-protocol.js";
-export { type HookApi, type HookCall, type HookListener, HookServer, type Peer, type TapGrant } from "./hook-server.js";
+export {
+  type HelperRequest,
+  type HookApi,
+  type HookCall,
+  type HookListener,
+  HookServer,
+  type Peer,
+  type TapGrant,
+} from "./hook-server.js";
 export { controlSocket, DEFAULT_RUN_DIRECTORY, hookSocket } from "./paths.js";
 export { ControlServer, type ControlServerOptions } from "./server.js";
 export type * from "./views.js";

@@ -68,6 +68,10 @@ export const ROUTES: readonly Route<Handler>[] = [
     });
   }),
   change("DELETE", "/v1/guests/:name", (api, call) => api.detach(call.parameters.name)),
+  get("/v1/mac", (api, call) => {
+    const fields = query(call, "guest", "network");
+    return api.mac({ guest: readText(fields, "guest"), network: readOptionalText(fields, "network") });
+  }),
   get("/v1/links", (api, call) => api.links({ guest: readOptionalText(query(call, "guest"), "guest") })),
   change("POST", "/v1/taps", (api, call) => {
     const fields = readObject(call.body, ["guest", "network", "owner", "queues", "socket"]);

@@ -59,6 +59,15 @@ export interface GuestView {
   readonly attachedAt: string | null;
 }
 
+/** A MAC address for a guest. */
+export interface MacView {
+  readonly guest: string;
+  readonly network: string;
+  readonly mac: string;
+  /** Whether it is the guest's own already: configured, or that of its lease. */
+  readonly known: boolean;
+}
+
 /** A guest's TAP, and what of it makes it fast. */
 export interface LinkView {
   readonly guest: string;

@@ -138,10 +138,10 @@ export class Daemon implements DaemonParts {
       sender: this.frames.sender,
       ports: () => this.ports,
       names: this.#names,
-      attaching: (guest) => this.guests.attaching(guest),
+      attaching: (guest, network) => this.guests.attaching(guest, network),
       advertised: new AdvertisedMemory(configuration.stateDirectory, log),
     });
-    this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel);
+    this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel, () => this.roster);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
     const traffic = () => this.#forwards.traffic;
@@ -323,7 +323,7 @@ export class Daemon implements DaemonParts {
       events,
       log,
       withdraw: (network, address) => this.ipv6.learner.withdraw(network, address),
-      attaching: (guest) => this.guests.attaching(guest),
+      attaching: (guest, network) => this.guests.attaching(guest, network),
       takeBack: (lease) => this.#takeBack(lease),
     });
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
@@ -367,6 +367,7 @@ export class Daemon implements DaemonParts {
       listener: new HookSocket(hookSocket(runDirectory)),
       api: new DaemonHooks(this),
       access: () => new AccessList(this.configuration.access, accounts),
+      bridgeConf: () => this.configuration.bridgeConf,
       uid: process.getuid?.() ?? 0,
       log,
     });

@@ -21,6 +21,8 @@ export interface Link {
   readonly gatewayMac: Mac;
   readonly gatewayIpv4: Ipv4Address;
   readonly gatewayIpv6: Ipv6Address;
+  /** False: the guest has its default route elsewhere, and we are no router for it here. */
+  readonly defaultRoute?: boolean;
   /** The port is one of a bridge: who else is on that answers there for itself. */
   readonly bridged?: boolean;
   /** Our link-local address, where it is not the `fe80::1` of every port. */

@@ -11,7 +11,7 @@ export async function configCheck(context: Context, file: string | undefined): P
     if (context.json) {
       printJson(context, { path: path ?? null, valid: true, problems: [] });
     } else {
-      const counted = `${count(configuration.networks.length, "network")}, ${count(configuration.guests.length, "guest")}`;
+      const counted = `${count(configuration.networks.length, "network")}, ${count(new Set(configuration.guests.map(({ name }) => name)).size, "guest")}`;
       const what = path ?? `There is no ${INSTALLED_PATH}; the embedded default`;
       context.terminal.print(`${what} ${context.terminal.paint("green", "is good")}: ${counted}`);
     }

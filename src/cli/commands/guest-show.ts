@@ -17,14 +17,24 @@ export async function guestShow(context: Context, name: string): Promise<undefin
     client.links({ guest: name }),
   ]);
   const holders = holdersOf(realHost());
-  const guest = guests.find((candidate) => candidate.name === name);
+  const nics = guests.filter((candidate) => candidate.name === name);
+  const [guest] = nics;
   if (guest === undefined) throw new TapnetError("NOT_FOUND", `there is no guest ${name}; see: tapnet guest list`);
   if (context.json) {
-    printJson(context, { ...guest, leases, links: links.map((link) => ({ ...link, vmm: holders.get(link.ifname) ?? null })) });
+    printJson(context, {
+      ...guest,
+      nics,
+      leases,
+      links: links.map((link) => ({ ...link, vmm: holders.get(link.ifname) ?? null })),
+    });
     return;
   }
-  context.terminal.print(describeGuest(context, guest));
-  for (const link of links) context.terminal.print(formatFields(context.terminal, describeLink(link, holders.get(link.ifname))));
+  for (const [index, nic] of nics.entries()) {
+    context.terminal.print(`${index === 0 ? "" : "\n"}${describeGuest(context, nic)}`);
+    for (const link of links.filter(({ ifname }) => ifname === nic.ifname)) {
+      context.terminal.print(formatFields(context.terminal, describeLink(link, holders.get(link.ifname))));
+    }
+  }
   if (leases.length > 0) context.terminal.print(`\n${leaseTable(context, leases)}`);
 }
 

@@ -7,19 +7,9 @@ import type { GuestConfiguration, NetworkConfiguration, PortForward } from "../c
 import type { ConfigDocument } from "../document.js";
 import type { KeyPath } from "../problems.js";
 import type { GuestInput } from "../schema/guest.js";
-import { suggestion } from "../spelling.js";
 import { checkReservedAddress } from "./dhcp.js";
 import { checkDelegated } from "./ipv6.js";
-
-/** IFNAMSIZ of linux/if.h, without its last zero. */
-const MOST_IFNAME_CHARACTERS = 15;
-const IFNAME_PREFIX = "tn-";
-
-/** The networks that guests can name: all that are written, and those of them that are sound. */
-export interface KnownNetworks {
-  readonly names: readonly string[];
-  readonly sound: ReadonlyMap<string, NetworkConfiguration>;
-}
+import { type Completed, completeGuest, giveMacs, type KnownNetworks } from "./nics.js";
 
 /** All guests, against their networks and against each other. */
 export function checkGuests(
@@ -29,68 +19,31 @@ export function checkGuests(
 ): GuestConfiguration[] {
   const taken = new Taken(document);
   for (const network of networks.sound.values()) noteReservations(network, taken);
-  const guests: GuestConfiguration[] = [];
-  for (const [name, input] of inputs) {
-    const guest = completeGuest(name, input, networks, document);
-    if (guest === undefined) continue;
-    checkAddresses(guest, networks.sound.get(guest.network), document);
-    checkForwards(guest, networks.sound.get(guest.network), document);
-    noteGuest(guest, taken);
-    guests.push(guest);
+  const completed: Completed[] = [];
+  for (const [name, input] of inputs) completed.push(...completeGuest(name, input, networks, document));
+  const guests = giveMacs(completed);
+  for (const [index, guest] of guests.entries()) {
+    const network = networks.sound.get(guest.network);
+    checkAddresses(guest, network, completed[index].path, document);
+    checkForwards(guest, network, document);
+    noteGuest(guest, completed[index].path, taken);
   }
   return guests;
 }
 
-function completeGuest(
-  name: string,
-  input: GuestInput,
-  networks: KnownNetworks,
+function checkAddresses(
+  guest: GuestConfiguration,
+  network: NetworkConfiguration | undefined,
+  path: KeyPath,
   document: ConfigDocument,
-): GuestConfiguration | undefined {
-  const path = ["guests", name];
-  const network =
-    input.network ??
-    (networks.names.includes("default") ? "default" : networks.names.length === 1 ? networks.names[0] : undefined);
-  if (network === undefined) {
-    document.problem(
-      path,
-      `names no network, and there is none called default; give network: with one of ${networks.names.join(", ")}`,
-      "key",
-    );
-    return undefined;
-  }
-  if (!networks.names.includes(network)) {
-    const at = input.network === undefined ? path : [...path, "network"];
-    document.problem(at, `there is no network ${network}; ${suggestion(network, networks.names)}`);
-    return undefined;
-  }
-  const derived = `${IFNAME_PREFIX}${name}`;
-  return {
-    name,
-    network,
-    mac: input.mac,
-    ipv4: input.ipv4,
-    ipv6: input.ipv6,
-    prefix: input.prefix,
-    names: input.names,
-    ifname: input.ifname ?? (derived.length <= MOST_IFNAME_CHARACTERS ? derived : undefined),
-    queues: input.queues,
-    clientId: input["client-id"],
-    leaseSeconds: input.lease,
-    options: input.options,
-    forwards: input.forwards,
-    logQueries: input.dns?.log ?? false,
-  };
-}
-
-function checkAddresses(guest: GuestConfiguration, network: NetworkConfiguration | undefined, document: ConfigDocument): void {
+): void {
   if (network === undefined) return;
-  const path = ["guests", guest.name];
   if (guest.ipv4 !== undefined) {
-    if (network.ipv4 === undefined || network.gatewayIpv4 === undefined) {
+    if (network.ipv4 === undefined) {
       document.problem([...path, "ipv4"], `network ${network.name} has no IPv4; give it ipv4:, or remove this line`);
     } else {
-      checkReservedAddress(guest.ipv4, [...path, "ipv4"], { document, prefix: network.ipv4, gateway: network.gatewayIpv4 });
+      const place = { document, prefix: network.ipv4, gateway: network.gatewayIpv4 ?? 0 };
+      for (const address of [guest.ipv4, ...guest.furtherIpv4]) checkReservedAddress(address, [...path, "ipv4"], place);
     }
   }
   if (guest.prefix !== undefined) checkDelegated(guest.prefix, network.delegation, [...path, "prefix"], document);
@@ -171,15 +124,16 @@ function noteReservations(network: NetworkConfiguration, taken: Taken): void {
   }
 }
 
-function noteGuest(guest: GuestConfiguration, taken: Taken): void {
-  const path = ["guests", guest.name];
+function noteGuest(guest: GuestConfiguration, path: KeyPath, taken: Taken): void {
   const owner = `guest ${guest.name}`;
+  const whole = ["guests", guest.name];
   taken.take("a name", `${guest.name.toLowerCase()} in network ${guest.network}`, owner, path);
   for (const [index, alias] of guest.names.entries()) {
-    taken.take("a name", `${alias.toLowerCase()} in network ${guest.network}`, owner, [...path, "names", index]);
+    taken.take("a name", `${alias.toLowerCase()} in network ${guest.network}`, owner, [...whole, "names", index]);
   }
   if (guest.mac !== undefined) taken.take("the MAC address", formatMac(guest.mac), owner, [...path, "mac"]);
-  if (guest.ipv4 !== undefined) taken.take("the address", formatIpv4(guest.ipv4), owner, [...path, "ipv4"]);
+  for (const address of guest.ipv4 === undefined ? [] : [guest.ipv4, ...guest.furtherIpv4])
+    taken.take("the address", formatIpv4(address), owner, [...path, "ipv4"]);
   if (guest.ipv6 !== undefined) {
     const place = guest.ipv6 >> 64n === 0n ? ` in network ${guest.network}` : "";
     taken.take(`the address${place}`, formatIpv6(guest.ipv6), owner, [...path, "ipv6"]);
@@ -188,7 +142,7 @@ function noteGuest(guest: GuestConfiguration, taken: Taken): void {
   if (guest.ifname !== undefined) taken.take("the interface", guest.ifname, owner, [...path, "ifname"]);
   if (guest.clientId !== undefined)
     taken.take(`the client-id in network ${guest.network}`, guest.clientId, owner, [...path, "client-id"]);
-  for (const [index, forward] of guest.forwards.entries()) noteForward(forward, owner, [...path, "forwards", index], taken);
+  for (const [index, forward] of guest.forwards.entries()) noteForward(forward, owner, [...whole, "forwards", index], taken);
 }
 
 function noteForward(forward: PortForward, owner: string, path: KeyPath, taken: Taken): void {

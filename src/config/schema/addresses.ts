@@ -171,6 +171,10 @@ export const ipv6Origin: z.ZodType<Ipv6Prefix | "delegated" | "uplink", unknown>
   readIpv6Origin,
 );
 export const ipv4Range: z.ZodType<Ipv4Range, unknown> = text("a range of addresses", "10.77.0.10-10.77.0.99", readIpv4Range);
+/** A MAC address, or `auto` for one that is made. */
+export const macOrAuto: z.ZodType<Mac | "auto", unknown> = text("a MAC address, or auto", '"52:54:00:12:34:56"', (written) =>
+  written === "auto" ? "auto" : readMac(written),
+);
 export const mac: z.ZodType<Mac, unknown> = text("a MAC address", '"52:54:00:12:34:56"', readMac);
 
 /** `10.77.0.10-10.77.0.99`, or the one address. */

@@ -1,27 +1,43 @@
 import type { z } from "zod";
-import { guestIpv6Prefix, ipv4, ipv6, mac } from "./addresses.js";
+import { guestIpv6Prefix, ipv4, ipv6, macOrAuto } from "./addresses.js";
 import { leaseDuration } from "./dhcp.js";
 import { dhcpOptions } from "./dhcp-options.js";
 import { guestDns } from "./dns.js";
 import { forward } from "./forward.js";
-import { guestName, identifier, ifname, label } from "./names.js";
-import { list, section, wholeNumber } from "./scalars.js";
+import { account, guestName, identifier, ifname, label } from "./names.js";
+import { flag, list, oneOrMore, section, wholeNumber } from "./scalars.js";
 
-/** One entry of `guests:`. */
-export const guest = section({
+/** What a network interface of a guest has. */
+const nicShape = {
   network: label.optional().describe("the network that it belongs to; default unless said"),
-  mac: mac.optional().describe("its MAC address"),
-  ipv4: ipv4.optional().describe("its address, always the same"),
+  mac: macOrAuto.optional().describe("its MAC address; auto: one is made from its name"),
+  ipv4: oneOrMore(ipv4, "10.77.0.10").optional().describe("its address, always the same; of several DHCP gives the first"),
   ipv6: ipv6.optional().describe("its IPv6 address, always the same"),
   prefix: guestIpv6Prefix.optional().describe("the prefix that is delegated to it, always the same"),
-  names: list(guestName, "www").default([]).describe("further host names: labels, whole names, or *. and either"),
   ifname: ifname.optional().describe("its TAP; tn- and its name unless said"),
   queues: wholeNumber("how many queues its TAP has", 1, 256).optional(),
   "client-id": identifier.optional().describe("the client identifier that it shows in DHCP"),
   lease: leaseDuration.optional(),
-  dns: guestDns.optional(),
   options: dhcpOptions.default([]),
+};
+
+const nic = section({
+  ...nicShape,
+  "default-route": flag("whether the guest's default route leads here").optional(),
+});
+
+/** One entry of `guests:`. */
+export const guest = section({
+  ...nicShape,
+  nics: list(nic, "{ network: default }").optional().describe("its network interfaces, where it has several"),
+  names: list(guestName, "www").default([]).describe("further host names: labels, whole names, or *. and either"),
+  users: list(account, "alice")
+    .optional()
+    .describe("who may take its TAPs through qemu-helper; unless said, all who may use its network"),
+  dns: guestDns.optional(),
   forwards: list(forward, '"8080:80"').default([]).describe("ports of the host that lead to it, like 8080:80"),
 });
 
+export const NIC_KEYS = Object.keys(nicShape) as readonly (keyof typeof nicShape)[];
+export type NicInput = z.output<typeof nic>;
 export type GuestInput = z.output<typeof guest>;

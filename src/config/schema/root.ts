@@ -16,6 +16,7 @@ const general = {
   "other-firewalls": choice("what is done where another firewall drops forwarded packets by default", ["open", "leave"]).default(
     "open",
   ),
+  "bridge-conf": path.default("/etc/qemu/bridge.conf").describe("QEMU's own list of who may use which bridge"),
   history: boundedDuration("how long it stays known who had an address", 0, 315_360_000, "3650d is the most").default(2_592_000),
 };
 

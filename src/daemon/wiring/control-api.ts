@@ -25,6 +25,8 @@ import type {
   LeaseView,
   LinkFilter,
   LinkView,
+  MacRequest,
+  MacView,
   MadeTapView,
   MakeTapRequest,
   NetworkView,
@@ -41,6 +43,7 @@ import type { Network, Port } from "../../network/model.js";
 import { TTL_SECONDS } from "../../services/dns/guest-names.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
+import { guestMac } from "./guest-mac.js";
 import { takeOverLease } from "./lease-import.js";
 import { guestOf } from "./lease-owner.js";
 import type { DaemonParts } from "./parts.js";
@@ -67,7 +70,7 @@ export class DaemonApi implements ControlApi {
       configuration: configuration.source,
       rootless: false,
       networks: configuration.networks.length,
-      guests: { attached: ports.list().length, configured: configuration.guests.length },
+      guests: { attached: ports.list().length, configured: new Set(configuration.guests.map(({ name }) => name)).size },
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
       warnings: [
         ...guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
@@ -106,9 +109,9 @@ export class DaemonApi implements ControlApi {
   guests({ network }: GuestFilter): GuestView[] {
     const { ports, configuration } = this.#daemon;
     const attached = ports.list().map((port) => this.#guestView(port));
-    const present = new Set(attached.map(({ name }) => name));
+    const isHere = new Set(ports.list().map((port) => `${port.guest} ${port.network.name}`));
     const absent = configuration.guests
-      .filter(({ name }) => !present.has(name))
+      .filter((guest) => !isHere.has(`${guest.name} ${guest.network}`))
       .map((guest) => absentView(guest, this.#namesOf(guest.network, guest.name)));
     return [...attached, ...absent]
       .filter((guest) => network === undefined || guest.network === network)
@@ -132,10 +135,14 @@ export class DaemonApi implements ControlApi {
     };
   }
 
+  mac({ guest, network }: MacRequest): MacView {
+    return guestMac(this.#daemon, guest, network);
+  }
+
   links({ guest }: LinkFilter): LinkView[] {
     const { ports, links, roster } = this.#daemon;
     const wanted = ports.list().filter((port) => guest === undefined || port.guest === guest);
-    return wanted.flatMap((port) => links.view(port, roster.guest(port.guest)?.queues) ?? []);
+    return wanted.flatMap((port) => links.view(port, roster.guest(port.guest, port.network.name)?.queues) ?? []);
   }
 
   async makeTap(request: MakeTapRequest): Promise<MadeTapView> {
@@ -324,7 +331,7 @@ export class DaemonApi implements ControlApi {
   #guestView(port: Port): GuestView {
     const { roster, guests } = this.#daemon;
     const names = this.#namesOf(port.network.name, port.guest);
-    return attachedView(port, roster.guest(port.guest), names, guests.attachedAtMs(port.ifindex));
+    return attachedView(port, roster.guest(port.guest, port.network.name), names, guests.attachedAtMs(port.ifindex));
   }
 
   #namesOf(network: string, guest: string): readonly string[] {

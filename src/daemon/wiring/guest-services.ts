@@ -59,20 +59,23 @@ export class GuestAddresses implements Addresses {
 
   /** On a bridge where others give out addresses, a guest that is not configured has the MAC address that it came with. */
   stationOf({ guest, network, ifindex }: Pick<Port, "guest" | "network" | "ifindex">): Mac | undefined {
-    const configured = this.#parts.roster().guest(guest)?.mac;
+    const configured = this.#parts.roster().guest(guest, network.name)?.mac;
     return configured ?? (hasAddresses(network) ? undefined : this.#earlierStations.get(ifindex));
   }
 
   claim(port: Pick<Port, "guest" | "network" | "ifindex">): Binding[] {
     const bindings = new Map<IpAddress, Binding>();
     for (const binding of this.#taken(port)) bindings.set(binding.address, binding);
-    const configured = this.#parts.roster().guest(port.guest);
+    const configured = this.#parts.roster().guest(port.guest, port.network.name);
     for (const lease of this.#leases(port)) {
       const mac = lease.record?.mac ?? 0;
-      if (mac !== 0 && mayBeBound(port.network, lease.address)) bindings.set(lease.address, { address: lease.address, mac });
+      if (mac === 0 || !mayBeBound(port.network, lease.address)) continue;
+      bindings.set(lease.address, { address: lease.address, mac });
+      if (typeof lease.address !== "number") continue;
+      for (const address of configured?.furtherIpv4 ?? []) bindings.set(address, { address, mac });
     }
     if (configured?.mac !== undefined) {
-      for (const address of [configured.ipv4, configured.ipv6]) {
+      for (const address of [configured.ipv4, ...configured.furtherIpv4, configured.ipv6]) {
         if (address !== undefined) bindings.set(address, { address, mac: configured.mac });
       }
     }
@@ -120,6 +123,8 @@ export interface UnknownPort {
   readonly network: Network;
   /** The only network that whoever made the TAP may use; undefined: whichever is the guest's. */
   readonly claimed: string | undefined;
+  /** Whether whoever made it is one of these users. */
+  readonly mayBe: (users: readonly string[]) => boolean;
 }
 
 /** Who is told of the links of ports whose guests are known. */
@@ -136,9 +141,11 @@ export class PortFrames implements Frames {
   readonly #path: FramePath;
   readonly #follower: LinkFollower;
   readonly #kernel: Pick<Kernel, "link">;
+  readonly #roster: () => Roster;
   readonly #slots = new Map<number, number>();
 
-  constructor(path: FramePath, follower: LinkFollower, kernel: Pick<Kernel, "link">) {
+  constructor(path: FramePath, follower: LinkFollower, kernel: Pick<Kernel, "link">, roster: () => Roster) {
+    this.#roster = roster;
     this.#path = path;
     this.#follower = follower;
     this.#kernel = kernel;
@@ -155,7 +162,7 @@ export class PortFrames implements Frames {
   recognise(port: Omit<Port, "bindings">): void {
     const slot = this.#slots.get(port.ifindex);
     if (slot === undefined) return;
-    const link = linkOf(this.#kernel, port, slot);
+    const link = linkOf(this.#kernel, port, slot, this.#roster());
     this.#path.updateLink(link);
     this.#follower.changed(link);
   }
@@ -166,7 +173,7 @@ export class PortFrames implements Frames {
       return;
     }
     const slot = this.#path.links.freeSlot();
-    const link = linkOf(this.#kernel, port, slot);
+    const link = linkOf(this.#kernel, port, slot, this.#roster());
     const isStranger = port.network.bridge !== undefined && port.station === undefined && !hasAddresses(port.network);
     this.#path.addLink(link, "port", isStranger);
     this.#slots.set(port.ifindex, slot);
@@ -186,10 +193,13 @@ function linkOf(
   kernel: Pick<Kernel, "link">,
   port: Omit<Port, "bindings" | "guest"> & { guest: string | undefined },
   slot: number,
+  roster?: Roster,
 ): Link {
   const { ifindex, ifname, guest, network } = port;
   const { gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
-  return { slot, ifindex, ifname, network: network.name, guest, gatewayIpv4, gatewayIpv6, ...stationOn(kernel, network) };
+  const elsewhere = guest !== undefined && roster?.guest(guest, network.name)?.defaultRoute === false;
+  const named = { slot, ifindex, ifname, network: network.name, guest, ...(elsewhere ? { defaultRoute: false } : {}) };
+  return { ...named, gatewayIpv4, gatewayIpv6, ...stationOn(kernel, network) };
 }
 
 /** On a bridge we are what the bridge itself is. */
@@ -230,7 +240,7 @@ export class PortNames implements Names {
     this.#dns.names.set(network.name, guest, {
       ipv4: addresses.filter((address) => typeof address === "number"),
       ipv6: addresses.filter((address) => isGlobalIpv6(address, network)),
-      names: this.#roster().guest(guest)?.names ?? [],
+      names: this.#roster().guest(guest, network.name)?.names ?? [],
       hostname: this.#hostnames.get(keyOf(guest, network.name)),
     });
   }

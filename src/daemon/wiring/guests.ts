@@ -18,6 +18,17 @@ import type { EventLog } from "./event-log.js";
 import type { PortFrames, UnknownPort } from "./guest-services.js";
 import { ANONYMOUS_PREFIX, type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
 
+/** Whether whoever made a TAP is one of these users. */
+type MayBe = UnknownPort["mayBe"];
+
+/** What qemu-helper asks for. */
+export interface GrantRequest {
+  readonly network: string;
+  readonly guest: string | undefined;
+  readonly vnetHdr: boolean;
+  readonly mayBe: MayBe;
+}
+
 export interface GuestsParts {
   readonly kernel: Kernel;
   readonly ports: Ports;
@@ -43,8 +54,8 @@ export class Guests {
   }
 
   /** The attach that is under way for a guest. */
-  attaching(guest: string): Promise<unknown> | undefined {
-    return this.#attaching.get(guest);
+  attaching(guest: string, network: string): Promise<unknown> | undefined {
+    return this.#attaching.get(`${network} ${guest}`);
   }
 
   /** When a port was attached, or found attached; milliseconds since 1970. */
@@ -58,10 +69,10 @@ export class Guests {
   }
 
   /** Attaches whoever has this TAP; undefined when its first frame has to tell. */
-  async attach(claim: Claim): Promise<Port | undefined> {
+  async attach(claim: Claim, mayBe: MayBe = () => true): Promise<Port | undefined> {
     const placement = this.#parts.roster().place(claim);
     if (placement === undefined) {
-      this.#await(claim);
+      this.#await(claim, mayBe);
       return undefined;
     }
     return this.#attachPlaced(claim.ifname, placement);
@@ -85,14 +96,15 @@ export class Guests {
   }
 
   /** Makes a TAP for a guest and attaches it. The caller closes the TAP once its descriptor was passed on. */
-  async grant(network: string, guest: string | undefined, vnetHdr: boolean): Promise<{ tap: Tap; text: string }> {
+  async grant({ network, guest, vnetHdr, mayBe }: GrantRequest): Promise<{ tap: Tap; text: string }> {
     // Refused before anything is made.
     const placement = guest === undefined ? undefined : this.#parts.roster().place({ ifname: "", guest, network });
+    if (placement !== undefined) refuseStranger(placement, mayBe);
     const tap = createTap({ name: tapName(placement), vnetHdr });
     try {
       // QEMU sets them anew when the guest's driver starts; other VMMs rely on what they find.
       if (vnetHdr) tap.setOffloads(ALL_OFFLOADS);
-      const port = await this.attach({ ifname: tap.name, guest, network });
+      const port = await this.attach({ ifname: tap.name, guest, network }, mayBe);
       return { tap, text: port === undefined ? `${tap.name} in ${network}` : `${port.guest} in ${network}` };
     } catch (thrown) {
       await tap.closeLater();
@@ -109,6 +121,7 @@ export class Guests {
     }
     try {
       const placement = this.#parts.roster().placeByMac(mac, port.claimed);
+      refuseStranger(placement, port.mayBe);
       const network = this.#networkOf(placement);
       this.#unknown.delete(link.ifindex);
       this.#parts.frames.recognise({ ifindex: link.ifindex, ifname: port.ifname, guest: placement.guest, network });
@@ -163,7 +176,8 @@ export class Guests {
     const { guest } = placement;
     const network = this.#networkOf(placement);
     const attach = this.#parts.ports.attach({ ifname, guest, network, mac: placement.configured?.mac ?? placement.mac });
-    this.#attaching.set(guest, attach);
+    const key = `${network.name} ${guest}`;
+    this.#attaching.set(key, attach);
     try {
       const port = await attach;
       if (!this.#attachedAtMs.has(port.ifindex))
@@ -171,12 +185,12 @@ export class Guests {
       this.#attachedAtMs.set(port.ifindex, Date.now());
       return port;
     } finally {
-      if (this.#attaching.get(guest) === attach) this.#attaching.delete(guest);
+      if (this.#attaching.get(key) === attach) this.#attaching.delete(key);
     }
   }
 
   /** Sets an unnamed TAP up and waits for its first frame. */
-  #await({ ifname, network }: Claim): void {
+  #await({ ifname, network }: Claim, mayBe: MayBe): void {
     const link = this.#parts.kernel.link(ifname);
     if (link === undefined)
       throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
@@ -187,6 +201,7 @@ export class Guests {
       ifname,
       network: this.#networkOf({ network: name, guest: ifname }),
       claimed: network,
+      mayBe,
     };
     const batch = this.#parts.kernel.batch();
     batch.setLink(link.ifindex, { up: true, ipv6AddressGeneration: "none" });
@@ -219,6 +234,15 @@ export class Guests {
   #tell(kind: string, port: Port, message: string): void {
     this.#parts.events.tell({ kind, network: port.network.name, guest: port.guest, message });
   }
+}
+
+/** A guest that belongs to certain users is nobody else's, whatever name or MAC address is claimed. */
+function refuseStranger({ guest, configured }: Placement, mayBe: MayBe): void {
+  if (configured?.users === undefined || mayBe(configured.users)) return;
+  throw new TapnetError(
+    "NOT_ALLOWED",
+    `guest ${guest} belongs to ${configured.users.join(", ")}: its users: say who may take it`,
+  );
 }
 
 /** The configured name, `tn-<guest>` where it fits, else one of the kernel's choice. */

@@ -1,5 +1,5 @@
 import { TapnetError } from "../../base/errors.js";
-import type { HookApi, Peer, TapGrant } from "../../control/index.js";
+import type { HelperRequest, HookApi, TapGrant } from "../../control/index.js";
 import { CaptureSocket } from "../../os/capture-socket.js";
 import type { DaemonParts } from "./parts.js";
 
@@ -11,8 +11,10 @@ export class DaemonHooks implements HookApi {
     this.#daemon = daemon;
   }
 
-  hasNetwork(name: string): boolean {
-    return this.#daemon.roster.network(name) !== undefined;
+  networkNamed(name: string): { readonly name: string; readonly bridge: string | undefined } | undefined {
+    const { networks } = this.#daemon;
+    const found = networks.find((network) => network.name === name) ?? networks.find(({ bridge }) => bridge?.name === name);
+    return found && { name: found.name, bridge: found.bridge?.name };
   }
 
   async ifup(ifname: string): Promise<string> {
@@ -34,17 +36,8 @@ export class DaemonHooks implements HookApi {
     return { fd: socket.fd, text: `${ifname} in ${known.network.name}`, settled: () => socket.close() };
   }
 
-  async helper({
-    network,
-    guest,
-    vnet,
-  }: {
-    network: string;
-    guest: string | undefined;
-    vnet: boolean;
-    peer: Peer;
-  }): Promise<TapGrant> {
-    const { tap, text } = await this.#daemon.guests.grant(network, guest, vnet);
+  async helper({ network, guest, vnet, mayBe }: HelperRequest): Promise<TapGrant> {
+    const { tap, text } = await this.#daemon.guests.grant({ network, guest, vnetHdr: vnet, mayBe });
     return { fd: tap.fd, text, settled: () => void tap.closeLater() };
   }
 }

@@ -37,7 +37,7 @@ export interface Ipv6Parts {
   /** Whose an address is by lease or configuration, `""` for no guest's; undefined: whoever takes it. */
   readonly owner: (network: string, address: Ipv6Address) => string | undefined;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
-  readonly attaching: (guest: string) => Promise<unknown> | undefined;
+  readonly attaching: (guest: string, network: string) => Promise<unknown> | undefined;
   /** What was advertised in an earlier life. */
   readonly advertised: AdvertisedMemory;
 }
@@ -124,7 +124,7 @@ export class Ipv6 implements LinkFollower {
   }
 
   #inTurn({ link }: GuestAddress, act: () => void): void {
-    const attaching = link.guest === undefined ? undefined : this.#parts.attaching(link.guest);
+    const attaching = link.guest === undefined ? undefined : this.#parts.attaching(link.guest, link.network);
     if (attaching === undefined) act();
     else void attaching.then(act, () => undefined);
   }

@@ -40,7 +40,7 @@ export interface LeaseBinderParts {
   /** Nobody may have the lease: it was asked for from a MAC address that is another's. */
   readonly takeBack: (lease: LeaseRecord | undefined) => void;
   /** The attach that a first frame has begun, by guest; undefined where none is under way. */
-  readonly attaching: (guest: string) => Promise<unknown> | undefined;
+  readonly attaching: (guest: string, network: string) => Promise<unknown> | undefined;
 }
 
 export class LeaseBinder implements LeaseEvents {
@@ -54,7 +54,7 @@ export class LeaseBinder implements LeaseEvents {
     const pending: Promise<unknown>[] = [];
     for (const { lease } of events) {
       const guest = guestOf(lease);
-      const attaching = guest === undefined ? undefined : this.#parts.attaching(guest);
+      const attaching = guest === undefined ? undefined : this.#parts.attaching(guest, lease.network);
       if (attaching !== undefined) pending.push(attaching);
     }
     if (pending.length > 0) return Promise.allSettled(pending).then(() => this.#apply(events));
@@ -76,8 +76,12 @@ export class LeaseBinder implements LeaseEvents {
       if (typeof lease.address === "bigint" && lease.kind === "address") this.#parts.withdraw(lease.network, lease.address);
     }
     const onPort = events.flatMap((event) => this.#withPort(event));
-    const requests = onPort.flatMap(({ event, port }) =>
-      event.lease.mac !== 0 ? [{ ifindex: port.ifindex, address: event.lease.address, mac: event.lease.mac }] : [],
+    const requests = onPort.flatMap(({ event: { lease }, port }) =>
+      (lease.mac === 0 ? [] : [lease.address, ...this.#along(port, lease)]).map((address) => ({
+        ifindex: port.ifindex,
+        address,
+        mac: lease.mac,
+      })),
     );
     for (const [row, outcome] of ports.bind(requests).entries()) {
       if (outcome === undefined) continue;
@@ -103,15 +107,27 @@ export class LeaseBinder implements LeaseEvents {
     const onPort = events
       .flatMap((event) => this.#withPort(event))
       .filter(({ event, port }) => !this.#isOwn(port, event.lease.address));
-    this.#parts.ports().unbind(onPort.map(({ event, port }) => ({ ifindex: port.ifindex, address: event.lease.address })));
+    this.#parts
+      .ports()
+      .unbind(
+        onPort.flatMap(({ event: { lease }, port: { ifindex }, port }) =>
+          [lease.address, ...this.#along(port, lease)].map((address) => ({ ifindex, address })),
+        ),
+      );
     for (const { port } of onPort) this.#parts.names.add(port);
     for (const { lease } of events) this.#parts.clients.unbound(lease);
   }
 
   /** An address that the configuration gives to the guest is its own, lease or not. */
-  #isOwn({ guest }: Port, address: IpAddress): boolean {
-    const configured = this.#parts.roster().guest(guest);
+  #isOwn({ guest, network }: Port, address: IpAddress): boolean {
+    const configured = this.#parts.roster().guest(guest, network.name);
     return configured?.mac !== undefined && (configured.ipv4 === address || configured.ipv6 === address);
+  }
+
+  /** The guest's further addresses, of which the lease has told who may use them: where no MAC address is configured. */
+  #along({ guest, network }: Port, { family }: LeaseRecord): readonly IpAddress[] {
+    const configured = this.#parts.roster().guest(guest, network.name);
+    return family === 4 && configured?.mac === undefined ? (configured?.furtherIpv4 ?? []) : [];
   }
 
   #withPort<Event extends LeaseEvent>(event: Event): { event: Event; port: Port }[] {

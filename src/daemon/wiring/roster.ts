@@ -32,15 +32,18 @@ export interface Claim {
  */
 export class Roster {
   readonly #networks: ReadonlyMap<string, NetworkConfiguration>;
-  readonly #byName: ReadonlyMap<string, GuestConfiguration>;
+  /** All interfaces of each guest. */
+  readonly #byName = new Map<string, GuestConfiguration[]>();
   readonly #byIfname = new Map<string, GuestConfiguration>();
   readonly #byMac = new Map<Mac, GuestConfiguration>();
   readonly #byIpv6 = new Map<Ipv6Address, GuestConfiguration>();
 
   constructor(configuration: Configuration) {
     this.#networks = new Map(configuration.networks.map((network) => [network.name, network]));
-    this.#byName = new Map(configuration.guests.map((guest) => [guest.name, guest]));
     for (const guest of configuration.guests) {
+      const nics = this.#byName.get(guest.name);
+      if (nics === undefined) this.#byName.set(guest.name, [guest]);
+      else nics.push(guest);
       if (guest.ifname !== undefined) this.#byIfname.set(guest.ifname, guest);
       if (guest.mac !== undefined) this.#byMac.set(guest.mac, guest);
       if (guest.ipv6 !== undefined) this.#byIpv6.set(guest.ipv6, guest);
@@ -51,8 +54,11 @@ export class Roster {
     return this.#networks.get(name);
   }
 
-  guest(name: string): GuestConfiguration | undefined {
-    return this.#byName.get(name);
+  /** A guest's interface on a network; without one, the interface that its default route leads to. */
+  guest(name: string, network?: string): GuestConfiguration | undefined {
+    const nics = this.#byName.get(name) ?? [];
+    if (network !== undefined) return nics.find((nic) => nic.network === network);
+    return nics.find(({ defaultRoute }) => defaultRoute) ?? nics[0];
   }
 
   /** The guest that is configured with this address. */
@@ -65,14 +71,18 @@ export class Roster {
    * attach.
    */
   place(claim: Claim): Placement | undefined {
-    const named = claim.guest ?? this.#byIfname.get(claim.ifname)?.name ?? guestInName(claim.ifname);
+    const byIfname = this.#byIfname.get(claim.ifname);
+    if (claim.guest === undefined && byIfname !== undefined)
+      return this.#placeGuest(byIfname.name, claim.network ?? byIfname.network);
+    const named = claim.guest ?? guestInName(claim.ifname);
     return named === undefined ? undefined : this.#placeGuest(named, claim.network);
   }
 
   /** The place of whoever sends from this MAC address: the guest that is configured with it, else a new one named after it. */
   placeByMac(mac: Mac, network: string | undefined): Placement {
-    const name = this.#byMac.get(mac)?.name ?? `vm-${formatMac(mac).replaceAll(":", "")}`;
-    return { ...this.#placeGuest(name, network), mac };
+    const known = this.#byMac.get(mac);
+    const name = known?.name ?? `vm-${formatMac(mac).replaceAll(":", "")}`;
+    return { ...this.#placeGuest(name, network ?? known?.network), mac };
   }
 
   /** A guest that nobody configured goes to the network `default`, or to the only one there is. */
@@ -88,14 +98,16 @@ export class Roster {
   }
 
   #placeGuest(guest: string, wanted: string | undefined): Placement {
-    const configured = this.#byName.get(guest);
-    const network = wanted ?? configured?.network ?? this.defaultNetwork(guest);
+    const nics = this.#byName.get(guest) ?? [];
+    const network = wanted ?? nics[0]?.network ?? this.defaultNetwork(guest);
     const found = this.#networks.get(network);
     if (found === undefined) {
       throw new TapnetError("NOT_FOUND", `guest ${guest}: there is no network ${network}; see: tapnet net list`);
     }
-    if (configured !== undefined && configured.network !== network) {
-      throw new TapnetError("NOT_ALLOWED", `guest ${guest} belongs to network ${configured.network}, not ${network}`);
+    const configured = nics.find((nic) => nic.network === network);
+    if (configured === undefined && nics.length > 0) {
+      const networks = nics.map((nic) => nic.network).join(" and ");
+      throw new TapnetError("NOT_ALLOWED", `guest ${guest} belongs to network ${networks}, not ${network}`);
     }
     if (configured === undefined && found.guests === "listed") {
       throw new TapnetError(
@@ -107,7 +119,12 @@ export class Roster {
   }
 }
 
-/** `tn-web1` → `web1`. */
+/** `tn-web1` → `web1`. `tn-web1.2` is the second interface of a guest that is configured with one: it is looked up by its name. */
 function guestInName(ifname: string): string | undefined {
-  return ifname.startsWith(PORT_PREFIX) && ifname.length > PORT_PREFIX.length ? ifname.slice(PORT_PREFIX.length) : undefined;
+  const guest = ifname.startsWith(PORT_PREFIX) ? ifname.slice(PORT_PREFIX.length) : "";
+  if (/^[^.]+\.\d+$/.test(guest)) {
+    const [name, number] = guest.split(".");
+    throw new TapnetError("NOT_FOUND", `guest ${name} has no interface ${number}: add it to its nics: in the configuration`);
+  }
+  return guest === "" ? undefined : guest;
 }

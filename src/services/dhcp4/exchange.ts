@@ -5,6 +5,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import type { AddressPool } from "../../lease/pool.js";
 import * as addresses from "../../wire/dhcp4/addresses.js";
 import { OPTION, RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
+import type { OptionSet } from "../../wire/dhcp4/option-set.js";
 import * as relayAgent from "../../wire/dhcp4/relay-agent.js";
 import { Dhcp4Request } from "../../wire/dhcp4/request.js";
 import type { ClientClass } from "./client-class.js";
@@ -24,6 +25,11 @@ export class Exchange {
 
   get served(): ServedNetwork {
     return this.state.served;
+  }
+
+  /** What the network says to this client, where nothing more specific is said. */
+  get networkOptions(): OptionSet {
+    return this.reservation?.defaultRoute === false ? this.served.optionsWithoutRouter : this.served.options;
   }
 
   get book(): LeaseBook {

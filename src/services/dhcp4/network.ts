@@ -107,6 +107,10 @@ export interface Dhcp4Guest {
   readonly name: string;
   /** Undefined: any address of the network's. */
   readonly ipv4: Ipv4Address | undefined;
+  /** The guest sets these itself: they are given to nobody else. */
+  readonly furtherIpv4?: readonly Ipv4Address[] | undefined;
+  /** False: the guest's default route leads elsewhere, and it gets no router here. */
+  readonly defaultRoute?: boolean | undefined;
   readonly leaseSeconds: number | undefined;
   readonly options: readonly EncodedOption[];
 }

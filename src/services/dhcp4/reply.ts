@@ -170,13 +170,13 @@ export class ReplyComposer {
     }
     this.#unasked(exchange, exchange.reservation?.options);
     this.#unasked(exchange, exchange.clientClass?.options);
-    this.#unasked(exchange, exchange.served.options);
+    this.#unasked(exchange, exchange.networkOptions);
     if (request.lengthOf(OPTION.clientFqdn) >= FQDN_HEADER_BYTES && request.messageType !== 0) this.#fqdn(exchange);
     if (exchange.addressOption(OPTION.subnetSelection) !== 0) this.#echo(exchange, OPTION.subnetSelection);
   }
 
   #everything(exchange: Exchange): void {
-    for (const set of [exchange.reservation?.options, exchange.clientClass?.options, exchange.served.options]) {
+    for (const set of [exchange.reservation?.options, exchange.clientClass?.options, exchange.networkOptions]) {
       for (const code of set?.codes ?? []) if (code !== OPTION.ipv6OnlyPreferred) this.#parameter(exchange, code);
     }
     this.#parameter(exchange, OPTION.hostName);
@@ -199,9 +199,9 @@ export class ReplyComposer {
 
   #hasClasslessRoutes(exchange: Exchange): boolean {
     const code = OPTION.classlessRoutes;
-    const { reservation, clientClass, served } = exchange;
+    const { reservation, clientClass, networkOptions } = exchange;
     const isThere =
-      served.options.has(code) || clientClass?.options.has(code) === true || reservation?.options.has(code) === true;
+      networkOptions.has(code) || clientClass?.options.has(code) === true || reservation?.options.has(code) === true;
     return isThere && exchange.asksFor(code);
   }
 
@@ -209,7 +209,7 @@ export class ReplyComposer {
   #configured(exchange: Exchange, code: number): void {
     if (exchange.reservation !== undefined) this.#writer.fromSet(exchange.reservation.options, code);
     if (exchange.clientClass !== undefined) this.#writer.fromSet(exchange.clientClass.options, code);
-    this.#writer.fromSet(exchange.served.options, code);
+    this.#writer.fromSet(exchange.networkOptions, code);
   }
 
   /** An option of the request, as it came. The caller has checked that it is no longer than one option can be. */

@@ -16,6 +16,8 @@ export interface Reservation {
   readonly hostName: string;
   readonly leaseSeconds: number | undefined;
   readonly options: OptionSet;
+  /** False: the client gets no router. */
+  readonly defaultRoute: boolean;
 }
 
 /** A client of which a lease elsewhere tells. */
@@ -45,9 +47,10 @@ export class Reservations {
 
   constructor(reservations: readonly Dhcp4Reservation[], guests: readonly Dhcp4Guest[]) {
     for (const guest of guests) {
-      const { ipv4, leaseSeconds } = guest;
-      this.#byGuest.set(guest.name, { address: ipv4, hostName: guest.name, leaseSeconds, options: new OptionSet(guest.options) });
-      if (ipv4 !== undefined) this.addresses.add(ipv4);
+      const { name, ipv4, furtherIpv4 = [], leaseSeconds, defaultRoute = true } = guest;
+      const options = new OptionSet(guest.options);
+      this.#byGuest.set(name, { address: ipv4, hostName: name, leaseSeconds, options, defaultRoute });
+      for (const address of ipv4 === undefined ? [] : [ipv4, ...furtherIpv4]) this.addresses.add(address);
     }
     for (const configured of reservations) this.#add(configured);
   }
@@ -91,6 +94,7 @@ export class Reservations {
         hostName: configured.name ?? "",
         leaseSeconds: configured.leaseSeconds,
         options: new OptionSet(configured.options),
+        defaultRoute: true,
       },
     };
     this.addresses.add(configured.ipv4);

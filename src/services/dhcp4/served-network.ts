@@ -21,6 +21,8 @@ const NETMASK_HOST = 0xffff_ffff;
 export class ServedNetwork {
   readonly config: Dhcp4Network;
   readonly options: OptionSet;
+  /** The same for clients whose default route leads elsewhere. */
+  readonly optionsWithoutRouter: OptionSet;
   readonly boot: BootFields | undefined;
   readonly reservations: Reservations;
   readonly pool: AddressPool;
@@ -29,7 +31,9 @@ export class ServedNetwork {
 
   constructor(config: Dhcp4Network) {
     this.config = config;
-    this.options = new OptionSet([...ownOptions(config), ...config.options]);
+    this.options = new OptionSet([...ownOptions(config, true), ...config.options]);
+    const unrouted = config.options.filter(({ code }) => code !== OPTION.router);
+    this.optionsWithoutRouter = new OptionSet([...ownOptions(config, false), ...unrouted]);
     this.boot = config.boot === undefined ? undefined : bootFields(config.boot);
     this.reservations = new Reservations(config.reservations, config.guests);
     this.pool = this.#makePool(config.ranges);
@@ -73,17 +77,17 @@ export interface NetworkState {
 }
 
 /** What a network's own fields put into options; configured options come after and win. */
-function ownOptions(config: Dhcp4Network): EncodedOption[] {
+function ownOptions(config: Dhcp4Network, defaultRoute: boolean): EncodedOption[] {
   const isHost = config.netmask === "host";
   const mask = isHost ? NETMASK_HOST : ipv4Netmask(config.subnet.prefixLength);
-  const routes = classlessRoutesOf(config);
+  const routes = classlessRoutesOf(config, defaultRoute);
   const routeBytes = routes.length === 0 ? new Uint8Array(0) : classlessRoutes.emit(routes);
   const option = (code: number, bytes: Uint8Array): EncodedOption => ({ code, bytes, always: code === OPTION.subnetMask });
   return [
     option(OPTION.subnetMask, addresses.emit([mask])),
     option(OPTION.classlessRoutes, routeBytes),
     option(OPTION.microsoftRoutes, routeBytes),
-    option(OPTION.router, config.gateway === 0 ? new Uint8Array(0) : addresses.emit([config.gateway])),
+    option(OPTION.router, config.gateway === 0 || !defaultRoute ? new Uint8Array(0) : addresses.emit([config.gateway])),
     option(OPTION.dnsServer, addresses.emit(config.dnsServers)),
     option(OPTION.domainName, Buffer.from(config.domain)),
     option(OPTION.domainSearch, config.domain === "" ? new Uint8Array(0) : domainSearch.emit([config.domain])),

@@ -61,7 +61,7 @@ interface LinkState {
   readonly network: NetworkState;
   readonly ipv6Source: Uint8Array;
   ownPrefixes: readonly AdvertisedPrefix[];
-  /** The network's, or one of the link's own where it has prefixes of its own. */
+  /** The network's, or one of the link's own where it has prefixes of its own, or we are no router there. */
   announcement: Announcement;
   /** When all nodes were told last. */
   toldAllMs: number;
@@ -101,7 +101,8 @@ export class RouterAdvertiser implements PacketService {
     state.network = network;
     state.announcement.replace(network, [], nowMs);
     for (const each of state.links) {
-      if (each.announcement !== state.announcement) each.announcement.replace(network, each.ownPrefixes, nowMs);
+      if (each.announcement !== state.announcement)
+        each.announcement.replace(networkFor(network, each.link), each.ownPrefixes, nowMs);
     }
     state.early = MAX_INITIAL_RTR_ADVERTISEMENTS;
     this.#advertise(state);
@@ -130,7 +131,7 @@ export class RouterAdvertiser implements PacketService {
       network,
       ipv6Source: addressBytes(link.linkLocalIpv6 ?? PORT_LINK_LOCAL),
       ownPrefixes,
-      announcement: this.#announcementFor(network, ownPrefixes),
+      announcement: this.#announcementFor(network, link, ownPrefixes),
       toldAllMs: Number.NEGATIVE_INFINITY,
     };
     this.#links[link.slot] = state;
@@ -144,8 +145,10 @@ export class RouterAdvertiser implements PacketService {
     const state = this.#links[slot];
     if (state === undefined) return;
     state.ownPrefixes = ownPrefixes;
-    if (state.announcement === state.network.announcement) state.announcement = this.#announcementFor(state.network, ownPrefixes);
-    else state.announcement.replace(state.network.network, ownPrefixes, this.#options.clock.monotonicMs());
+    if (state.announcement === state.network.announcement)
+      state.announcement = this.#announcementFor(state.network, state.link, ownPrefixes);
+    else
+      state.announcement.replace(networkFor(state.network.network, state.link), ownPrefixes, this.#options.clock.monotonicMs());
     this.#tell(state);
   }
 
@@ -195,9 +198,9 @@ export class RouterAdvertiser implements PacketService {
     return VERDICT.reply;
   }
 
-  #announcementFor(network: NetworkState, ownPrefixes: readonly AdvertisedPrefix[]): Announcement {
-    if (ownPrefixes.length === 0) return network.announcement;
-    return new Announcement(network.network, ownPrefixes, this.#options.clock.monotonicMs());
+  #announcementFor(network: NetworkState, link: Link, ownPrefixes: readonly AdvertisedPrefix[]): Announcement {
+    if (ownPrefixes.length === 0 && link.defaultRoute !== false) return network.announcement;
+    return new Announcement(networkFor(network.network, link), ownPrefixes, this.#options.clock.monotonicMs());
   }
 
   /** Tells every link of a network, and sets the time for the next round. */
@@ -272,6 +275,12 @@ export class RouterAdvertiser implements PacketService {
   #count(name: RaCounter): void {
     this.counters.count(this.counters.index(name));
   }
+}
+
+/** To a guest whose default route leads elsewhere we are no router: its neighbours are on the link, and we answer for them. */
+function networkFor(network: AdvertisedNetwork, { defaultRoute }: Link): AdvertisedNetwork {
+  if (defaultRoute !== false) return network;
+  return { ...network, routerLifetimeSeconds: 0, prefixes: network.prefixes.map((prefix) => ({ ...prefix, onLink: true })) };
 }
 
 function addressBytes(address: bigint): Uint8Array {

@@ -108,7 +108,7 @@ describe("the example configuration", () => {
     );
     assert.deepEqual(
       guests.map((guest) => guest.ifname),
-      ["tn-web1", "tap-mail"],
+      ["tn-web1", "tap-mail", "tn-gate", "tn-gate.2"],
     );
   });
 });

@@ -65,6 +65,7 @@ describe("tapnet with a daemon", () => {
     ["guest add web1 --queues 4", /^guest {6}web1[\s\S]*\n\nqemu-system-x86_64 … -netdev tap,id=net0,ifname=tn-web1$/],
     ["guest remove web1", /^web1: what guest add had made is removed; its lease stays$/],
     ["guest attach tn-web1", /^guest {6}web1/],
+    ["guest mac web1", /^52:54:00:12:34:56$/],
     ["guest detach web1", /^web1 is detached from default$/],
     [
       "lease list",
@@ -99,6 +100,7 @@ describe("tapnet with a daemon", () => {
     "guest show web1",
     "guest attach tn-web1",
     "guest detach web1",
+    "guest mac web1",
     "guest add web1",
     "guest remove web1",
     "lease list",

@@ -226,6 +226,7 @@ describe("the JSON Schema", () => {
       "log",
       "group",
       "other-firewalls",
+      "bridge-conf",
       "history",
       "networks",
       "guests",

@@ -285,6 +285,22 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "interfaces beside those of the list, and two on one network",
+    yaml: "networks: { a: { ipv4: 10.1.0.0/24 }, b: { ipv4: 10.2.0.0/24 } }\nguests:\n  g:\n    network: a\n    nics: [{ network: b }, { network: b }]\n",
+    problems: [
+      ["4:5", /stands beside nics:; move it/],
+      ["5:39", /has an interface on b already/],
+    ],
+  },
+  {
+    name: "two default routes, and an address of another network",
+    yaml: "networks: { a: { ipv4: 10.1.0.0/24 }, b: { ipv4: 10.2.0.0/24 } }\nguests:\n  g:\n    nics:\n      - { network: a, default-route: true, ipv4: [10.1.0.9, 10.2.0.9] }\n      - { network: b, default-route: true }\n",
+    problems: [
+      ["5:50", /10\.2\.0\.9 is outside/],
+      ["6:38", /true for another interface already/],
+    ],
+  },
+  {
     name: "an interface served twice",
     yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, serve: br0 }\n  b: { ipv4: 10.2.0.0/24, serve: [br0] }\n",
     problems: [["3:35", /br0 is served by a already/]],

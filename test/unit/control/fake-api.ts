@@ -94,6 +94,10 @@ export class FakeApi implements ControlApi {
     this.asked.push(guest);
     return { ...WEB1, name: guest, state: "configured" };
   }
+  mac(request: Parameters<ControlApi["mac"]>[0]): ReturnType<ControlApi["mac"]> {
+    this.asked.push(request);
+    return { guest: request.guest, network: "default", mac: "52:54:00:12:34:56", known: true };
+  }
   links(filter: Parameters<ControlApi["links"]>[0]): ReturnType<ControlApi["links"]> {
     this.asked.push(filter);
     const speed = { queues: 1, queuesWanted: 4, multiQueue: false, vnetHeader: true, offloads: ["checksum", "tso4"] };

@@ -57,7 +57,10 @@ describe("the hook server", () => {
   let server: HookServer;
 
   const api: HookApi = {
-    hasNetwork: (name) => name === "default" || name === "lan",
+    networkNamed(name) {
+      if (name === "br-lan") return { name: "lan", bridge: "br-lan" };
+      return name === "default" || name === "lan" ? { name, bridge: undefined } : undefined;
+    },
     async ifup(ifname) {
       calls.push(`ifup ${ifname}`);
       if (ifname === "tn-full") throw new TapnetError("POOL_FULL", "network default has no address left");
@@ -75,6 +78,8 @@ describe("the hook server", () => {
     },
     async helper(request) {
       calls.push(`helper ${request.network} ${request.guest} ${request.vnet}`);
+      if (request.guest === "alices" && !request.mayBe(["1000"]))
+        throw new TapnetError("NOT_ALLOWED", "guest alices belongs to alice");
       if (request.guest === "slow") await new Promise<void>((resolve) => (release = resolve));
       return { fd: 42, text: "vm1 in lan", settled: (sent) => settled.push(sent) };
     },
@@ -88,7 +93,14 @@ describe("the hook server", () => {
       userId: Number,
       groupId: Number,
     });
-    server = new HookServer({ listener, api, access: () => access, uid: 500, log: silentLogger });
+    server = new HookServer({
+      listener,
+      api,
+      access: () => access,
+      bridgeConf: () => "/nonexistent",
+      uid: 500,
+      log: silentLogger,
+    });
   });
 
   const rows: readonly (readonly [name: string, peer: Peer, request: string, reply: RegExp, call: string | undefined])[] = [
@@ -130,6 +142,8 @@ describe("the hook server", () => {
       /^error NOT_FOUND there is no network none/,
       undefined,
     ],
+    ["helper on a bridge by its name", ALICE, "tapnet/1 helper bridge=br-lan", /^ok vm1 in lan$/, "helper lan undefined false"],
+    ["helper for her own guest", ALICE, "tapnet/1 helper bridge=lan guest=alices", /^ok/, "helper lan alices false"],
     ["helper with QEMU's own default", ROOT, "tapnet/1 helper bridge=br0 guest=web1", /^ok/, "helper default web1 false"],
   ];
   for (const [name, peer, request, reply, asked] of rows) {
