@@ -10,6 +10,11 @@ import { TimerWheel } from "./timer-wheel.js";
 
 /** How long an address stays with a client whose binding could not be saved, so that its next try finds it again. */
 const FALL_BACK_HOLD_MS = 10_000;
+/**
+ * Offers of new addresses that are held at once. A flood of made-up clients on a shared link ends them by the minute; without a
+ * bound it would fill memory as far as a /8 has addresses.
+ */
+const MOST_OFFERS = 65_536;
 
 /** What a message told about the client that is being bound. */
 export interface LeaseFacts {
@@ -48,9 +53,9 @@ export interface LeaseCounts {
  * An identity has at most one *main* lease (bound, or over and remembered) and one *pending* offer of another address, which
  * replaces the main lease when it is bound: that is how a new reservation takes effect. Expiry is noticed by the timer wheel,
  * and at once whenever somebody asks for the lease. Addresses outside the pool (reservations) live here just the same; the pool
- * is only asked to choose. Limits: as many leases as addresses, quarantine bounded by `Quarantine`. Why memory is the truth and
- * the store its shadow: a lookup per packet must not leave the process, and a store that is only written in commit order can be
- * anything from a file to a cluster.
+ * is only asked to choose. Limits: as many leases as addresses; of offers that nobody has taken up yet 65,536, then the oldest
+ * goes; quarantine bounded by `Quarantine`. Why memory is the truth and the store its shadow: a lookup per packet must not leave
+ * the process, and a store that is only written in commit order can be anything from a file to a cluster.
  */
 export class LeaseBook implements LeaseOwner {
   readonly network: string;
@@ -319,6 +324,7 @@ export class LeaseBook implements LeaseOwner {
   #offerNew(identity: string, address: LeaseAddress, holdMs: number): Lease {
     const before = this.#pending.get(identity);
     if (before !== undefined) this.#forgetOffer(before);
+    if (this.#pending.size >= MOST_OFFERS) this.#forgetOldestOffer();
     const lease = new Lease(this, identity, address);
     this.#take(address);
     this.#byAddress.set(address, lease);
@@ -385,6 +391,14 @@ export class LeaseBook implements LeaseOwner {
     lease.state = lease.record.state;
     this.#wheel.clear(lease);
     this.#ended.append(lease);
+  }
+
+  /** The map keeps the order in which they were made. */
+  #forgetOldestOffer(): void {
+    for (const lease of this.#pending.values()) {
+      this.#forgetOffer(lease);
+      return;
+    }
   }
 
   #closeTenure(lease: Lease, was: LeaseRecord | undefined, reason: EndReason): void {

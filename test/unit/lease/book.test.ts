@@ -76,6 +76,20 @@ test("an address comes back to its identity until others need it, oldest first",
   assert.equal(lab.bind("a"), undefined);
 });
 
+test("of offers that nobody takes up, 65,536 are held; the oldest goes, and leases are not touched", () => {
+  const lab = new BookLab({ size: 100_000 });
+  const kept = lab.bind("a client", 3600);
+  const first = lab.book.offer("flood-0", undefined, 60_000)?.address;
+  for (let number = 1; number < 80_000; number++) lab.book.offer(`flood-${number}`, undefined, 60_000);
+  assert.deepEqual(lab.book.counts(), { bound: 1, offered: 65_536, ended: 0, declined: 0 });
+  assert.equal(lab.pool.freeCount, 100_000 - 65_537);
+  assert.equal(lab.book.findOffer("flood-0"), undefined);
+  assert.notEqual(lab.book.findOffer("flood-79999"), undefined);
+  assert.equal(lab.book.find("a client")?.address, kept);
+  assert.equal(lab.book.claim("flood-0", first ?? 0, 1000)?.address, first);
+  checkLaws(lab);
+});
+
 test("leases without end stay", () => {
   const lab = new BookLab();
   lab.bind("a", Number.POSITIVE_INFINITY);
