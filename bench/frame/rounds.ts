@@ -1,3 +1,4 @@
+import { errorMessage } from "../../src/base/errors.js";
 import type { BenchSize } from "./bench.js";
 import type { Report } from "./report.js";
 
@@ -10,6 +11,8 @@ export interface Measured {
 
 export interface System<Case> {
   readonly name: string;
+  /** A rival that fails in a case is named as missing there; where we fail ourselves, the benchmark does. */
+  readonly isRival?: boolean;
   /** Does the work once, checks that it was done, and says how it went. */
   measure(workload: Case): Promise<readonly Measured[]> | readonly Measured[];
 }
@@ -32,11 +35,25 @@ export async function runRounds<Case>(
       for (let turn = 0; turn < plan.systems.length; turn++) {
         const system = plan.systems[(turn + round) % plan.systems.length];
         report.progress(`${report.bench}: ${name}: round ${round + 1} of ${size.rounds}: ${system.name}`);
-        for (const { metric, unit, value } of await system.measure(workload)) {
+        for (const { metric, unit, value } of await measure(system, { name, workload }, report)) {
           report.add(system.name, { case: name, metric, unit }, value);
         }
       }
     }
   }
   report.endProgress();
+}
+
+async function measure<Case>(
+  system: System<Case>,
+  { name, workload }: { readonly name: string; readonly workload: Case },
+  report: Report,
+): Promise<readonly Measured[]> {
+  try {
+    return await system.measure(workload);
+  } catch (thrown) {
+    if (system.isRival !== true) throw thrown;
+    report.miss(`${system.name} in ${name}`, errorMessage(thrown).split("\n", 1)[0]);
+    return [];
+  }
 }

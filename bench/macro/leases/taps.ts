@@ -24,12 +24,14 @@ export interface TapsWorkload {
  */
 export class Taps implements System<TapsWorkload> {
   readonly name: string;
+  readonly isRival: boolean;
   readonly #lab: Lab;
   readonly #make: (host: Host) => DhcpServer;
   #rounds = 0;
 
   constructor(lab: Lab, name: string, make: (host: Host) => DhcpServer) {
     this.name = name;
+    this.isRival = name !== "tapnet";
     this.#lab = lab;
     this.#make = make;
   }

@@ -24,13 +24,15 @@ export function onDiscover(exchange: Exchange, server: Dhcp4Server): Verdict {
  * that it asks for, any free one. A reserved address that somebody else still has is not waited for.
  */
 export function holdAddress(exchange: Exchange): Lease | undefined {
-  const { book, identity, reservation, served } = exchange;
+  const { book, identity, served } = exchange;
   const holdMs = served.config.offerSeconds * 1000;
-  if (reservation?.address !== undefined) {
-    const reserved = book.claim(identity, reservation.address, holdMs);
-    if (reserved !== undefined) return reserved;
-  }
-  return book.offer(identity, exchange.requestedAddress || undefined, holdMs, exchange.pool);
+  return holdReserved(exchange) ?? book.offer(identity, exchange.requestedAddress || undefined, holdMs, exchange.pool);
+}
+
+/** The address that is kept for the client; undefined where none is, or somebody else still has it. */
+export function holdReserved({ book, identity, reservation, served }: Exchange): Lease | undefined {
+  if (reservation?.address === undefined) return undefined;
+  return book.claim(identity, reservation.address, served.config.offerSeconds * 1000);
 }
 
 /** A client that may do without IPv4 gets an offer all the same: an address is used up only if it takes it (RFC 8925 §3.3). */

@@ -2,6 +2,7 @@ import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { Mac } from "../../base/mac.js";
 import type { Datagram, Reply } from "../../frame/datagram.js";
 import type { LeaseBook } from "../../lease/book.js";
+import type { LeaseAddress } from "../../lease/lease.js";
 import type { AddressPool } from "../../lease/pool.js";
 import * as addresses from "../../wire/dhcp4/addresses.js";
 import { OPTION, RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
@@ -62,9 +63,15 @@ export class Exchange {
     return this.datagram.link.guest === undefined;
   }
 
-  /** Lease time that the client gets when it asks for none. */
-  get usualLeaseSeconds(): number {
-    return this.reservation?.leaseSeconds ?? this.clientClass?.leaseSeconds ?? this.served.config.leaseSeconds;
+  /**
+   * Lease time that the client gets for this address when it asks for none. What a reservation says counts only for the address
+   * that it keeps: it may be for ever, and others of the pool are not meant.
+   */
+  usualLeaseSeconds(address: LeaseAddress): number {
+    const { reservation } = this;
+    const isReserved = reservation?.address === undefined || reservation.address === address;
+    const reserved = isReserved ? reservation?.leaseSeconds : undefined;
+    return reserved ?? this.clientClass?.leaseSeconds ?? this.served.config.leaseSeconds;
   }
 
   /** Option 54: our address on the link, or the relay's where it wants to stand between (RFC 5107 §4). */

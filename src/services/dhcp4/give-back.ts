@@ -39,12 +39,10 @@ function isTaken(lease: Lease): boolean {
 }
 
 /**
- * Two clients may run behind one port (an initramfs and the system that it starts) and share its lease. Only the one that was
- * answered last may give it back: the other's farewell must not cut it off.
+ * Two clients may run one after another behind one port, or on a station with a reservation (an initramfs and the system that it
+ * starts), and share its lease. Only the one that was answered last may give it back: the other's farewell must not cut it off.
  */
-function isHolder(exchange: Exchange, lease: Lease): boolean {
-  const { record } = lease;
-  if (exchange.datagram.link.guest === undefined || record === undefined) return true;
-  const { request } = exchange;
-  return record.clientId === "" ? record.mac === request.mac : record.clientId === clientIdOf(request);
+function isHolder({ request, mac }: Exchange, { record }: Lease): boolean {
+  if (record === undefined) return true;
+  return record.clientId === "" ? record.mac === mac : record.clientId === clientIdOf(request);
 }

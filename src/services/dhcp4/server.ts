@@ -71,13 +71,13 @@ export class Dhcp4Server {
 
   /** DHCPOFFER; nothing is stored. */
   offer(exchange: Exchange, lease: Lease): Verdict {
-    const seconds = leaseSeconds(exchange.request, exchange.served.config, exchange.usualLeaseSeconds);
+    const seconds = leaseSeconds(exchange.request, exchange.served.config, exchange.usualLeaseSeconds(lease.address));
     return this.answer(this.composer.lease(exchange, MESSAGE.offer, Number(lease.address), seconds, false), "offer");
   }
 
   /** DHCPACK: the lease is staged, the reply waits for its commit. */
   acknowledge(exchange: Exchange, lease: Lease, isRapid = false): Verdict {
-    const seconds = leaseSeconds(exchange.request, exchange.served.config, exchange.usualLeaseSeconds);
+    const seconds = leaseSeconds(exchange.request, exchange.served.config, exchange.usualLeaseSeconds(lease.address));
     const isComposed = this.composer.lease(exchange, MESSAGE.ack, Number(lease.address), seconds, isRapid);
     if (!isComposed) return this.silent("drop-reply-too-long");
     this.bind(exchange, lease, seconds);

@@ -214,8 +214,8 @@ export class Dhcp4Service implements DatagramService {
     const { isRelayTrusted } = exchange;
     exchange.clientClass = served.classOf(request, isRelayTrusted);
     if (link.guest === undefined) {
-      exchange.identity = identityOf(request);
       exchange.reservation = served.reservations.of(request, isRelayTrusted);
+      exchange.identity = this.#stationOf(exchange) ?? identityOf(request);
       return;
     }
     if (this.#portGuest[link.slot] !== link.guest) {
@@ -224,6 +224,16 @@ export class Dhcp4Service implements DatagramService {
     }
     exchange.identity = this.#portIdentity[link.slot];
     exchange.reservation = served.reservations.ofGuest(link.guest) ?? served.reservations.of(request, isRelayTrusted);
+  }
+
+  /**
+   * The identity under which a station has the address that is kept for it: it boots by PXE under one client identifier, and runs
+   * under another. Undefined where it has none yet.
+   */
+  #stationOf({ book, mac, reservation }: Exchange): string | undefined {
+    if (reservation?.address === undefined || mac === 0) return undefined;
+    const holder = book.at(reservation.address);
+    return holder?.state !== "declined" && holder?.record?.mac === mac ? holder.identity : undefined;
   }
 
   #drop(name: string, state: NetworkState): void {

@@ -120,5 +120,9 @@ function checkLaws(lab: Dhcp4Lab): void {
   const leases = bound(lab);
   assert.equal(new Set(leases.map(({ address }) => address)).size, leases.length);
   assert.equal(new Set(leases.map(({ network, identity }) => `${network} ${identity}`)).size, leases.length);
+  for (const { identity, address, expiresAtMs } of leases) {
+    const mayStay = identity.startsWith("guest:") || address === RICH.reservations[0].ipv4;
+    assert.ok(mayStay || Number.isFinite(expiresAtMs), `${identity} has an address of the pool for ever`);
+  }
   for (const { hostname } of leases) assert.match(hostname, /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)?$/);
 }

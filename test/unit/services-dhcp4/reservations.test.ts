@@ -100,6 +100,21 @@ test("a reserved address is given to nobody else, asked for or not", async () =>
   assert.equal(await lab.lease(new Client(0x5254_0000_0001), { link: BRIDGE }), TEN);
 });
 
+test("a station that shows another client identifier after it has booted keeps the address that its MAC has", async () => {
+  const lab = labWith({ reservations: [{ ...NOBODY, mac: 0x5254_0000_0001 }] });
+  const bridged = { link: BRIDGE };
+  const [rom, system] = [clientId(0, 1), clientId(0xff, 2)].map((id) => new Client(0x5254_0000_0001, id));
+  assert.equal(await lab.lease(rom, bridged), TEN);
+  assert.equal(await lab.lease(system, bridged), TEN);
+  assert.equal(typeOf(await lab.ask(system.renew(TEN), { ...bridged, source: TEN })), MESSAGE.ack);
+  await lab.send(rom.release(TEN), { ...bridged, source: TEN });
+  assert.equal(lab.service.book("default")?.at(TEN)?.state, "bound", "the ROM's farewell does not cut off the system");
+  await lab.send(system.release(TEN), { ...bridged, source: TEN });
+  assert.equal(lab.service.book("default")?.at(TEN)?.state, "released");
+  assert.notEqual(await lab.lease(new Client(0x5254_0000_0002, clientId(0, 1)), bridged), TEN);
+  assert.equal(await lab.lease(new Client(0x5254_0000_0001), bridged), TEN);
+});
+
 test("a reservation may lie outside the ranges", async () => {
   const lab = labWith({ reservations: [{ ...NOBODY, mac: 0x5254_0000_0001 }], ranges: [{ first: TWENTY, last: TWENTY }] });
   assert.equal(await lab.lease(new Client(0x5254_0000_0001), { link: BRIDGE }), TEN);
