@@ -82,6 +82,7 @@ export class Answers {
     view.setInt32(packet + ipv4.FIELD.source, view.getInt32(packet + ipv4.FIELD.destination));
     view.setInt32(packet + ipv4.FIELD.destination, source);
     view.setUint8(packet + ipv4.FIELD.ttl, TTL);
+    view.setUint16(packet + ipv4.FIELD.flagsAndOffset, 0);
     view.setUint16(packet + ipv4.FIELD.checksum, 0);
     view.setUint16(packet + ipv4.FIELD.checksum, checksum.checksum(view, packet, header));
     view.setUint8(message, icmpv4.TYPE.echoReply);

@@ -29,8 +29,9 @@ export function addFragments(state: ForwardState, view: DataView, frame: number,
     bytes.copyWithin(ip + header, packet + header + at, packet + header + at + piece);
     const more = at + piece < payload || (flags & MORE) !== 0 ? MORE : 0;
     view.setUint16(ip + FIELD.totalLength, header + piece);
-    view.setUint16(ip + FIELD.flagsAndOffset, (flags & ~(MORE | OFFSET)) | more | ((flags & OFFSET) + at / 8));
-    if (at > 0) keepCopiedOptions(view, ip, header);
+    view.setUint16(ip + FIELD.flagsAndOffset, more | ((flags & OFFSET) + at / 8));
+    // Of a later fragment they were chosen by whoever cut it off.
+    if (at > 0 && (flags & OFFSET) === 0) keepCopiedOptions(view, ip, header);
     view.setUint16(ip + FIELD.checksum, 0);
     view.setUint16(ip + FIELD.checksum, checksum.checksum(view, ip, header));
     state.leave(from, to, start, ethernet.HEADER_BYTES + header + piece);

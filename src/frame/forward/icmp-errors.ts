@@ -23,6 +23,9 @@ const TTL = 64;
 const PRECEDENCE = 0xc0;
 const TYPE_OF_SERVICE_BITS = 0x1e;
 const FRAGMENT_OFFSET = 0x1fff;
+const SOURCE_QUENCH = 4;
+/** An address mask reply (RFC 950): later types are rare, and not in use. */
+const LAST_KNOWN_TYPE = 18;
 
 export class IcmpErrors {
   readonly #state: ForwardState;
@@ -111,8 +114,7 @@ function mayAnswer4(view: DataView, frame: number): boolean {
   const packet = frame + ethernet.HEADER_BYTES;
   if ((view.getUint8(frame) & 1) !== 0) return false;
   if ((view.getUint16(packet + ipv4.FIELD.flagsAndOffset) & FRAGMENT_OFFSET) !== 0) return false;
-  if (!isUnicast4(view.getUint8(packet + ipv4.FIELD.source)) || view.getUint8(packet + ipv4.FIELD.destination) >= 224)
-    return false;
+  if (!isUnicast4(view.getUint8(packet + ipv4.FIELD.source)) || isForMany4(view, packet + ipv4.FIELD.destination)) return false;
   if (view.getUint8(packet + ipv4.FIELD.protocol) !== ipv4.PROTOCOL.icmp) return true;
   const header = ipv4.headerBytes(view, packet);
   return header < ipv4.totalBytes(view, packet) && !isErrorType4(view.getUint8(packet + header));
@@ -123,16 +125,21 @@ function isUnicast4(octet: number): boolean {
   return octet !== 0 && octet !== 127 && octet < 240 && (octet & 0xf0) !== 224;
 }
 
+function isForMany4(view: DataView, offset: number): boolean {
+  return (view.getUint8(offset) & 0xf0) === 224 || view.getInt32(offset) === -1;
+}
+
+/** Errors; and types that nobody knows may be errors too. */
 function isErrorType4(type: number): boolean {
   switch (type) {
     case icmpv4.TYPE.unreachable:
-    case 4: // source quench
+    case SOURCE_QUENCH:
     case icmpv4.TYPE.redirect:
     case icmpv4.TYPE.timeExceeded:
     case icmpv4.TYPE.parameterProblem:
       return true;
     default:
-      return false;
+      return type > LAST_KNOWN_TYPE;
   }
 }
 

@@ -50,7 +50,7 @@ export class Ipv4Path {
     const destination = view.getInt32(at + FIELD.destination);
     if (!isIntact(view, at, header, first, source, destination)) return COUNT["ipv4-checksum"];
     const top = destination >>> 24;
-    if (top >= 224) return this.#toMany(port, view, frame, length, flags, destination);
+    if ((top & 0xf0) === 224 || destination === BROADCAST) return this.#toMany(port, view, frame, length, flags, destination);
     if ((view.getUint8(frame) & 1) !== 0) return COUNT["not-ours"];
     const hop = state.routes4.find(destination);
     const isLocal = hop >= 0 && state.hops.kind[hop] === HOP.local;

@@ -15,7 +15,7 @@ import { COUNT } from "./reasons.js";
 import type { ForwardState } from "./state.js";
 
 const ETHER = ethernet.HEADER_BYTES;
-const UNREACHABLE = { noRoute: 0, prohibited: 1, beyondScope: 2, address: 3 } as const;
+const UNREACHABLE = { noRoute: 0, prohibited: 1, beyondScope: 2 } as const;
 
 export class Ipv6Path {
   readonly #state: ForwardState;
@@ -68,8 +68,7 @@ export class Ipv6Path {
     const at = frame + ETHER;
     const to = hop < 0 || hops.kind[hop] !== HOP.station ? -1 : hops.port[hop];
     if (to < 0) {
-      const code = hop < 0 ? UNREACHABLE.noRoute : UNREACHABLE.address;
-      this.#errors.send6(port, view, frame, icmpv6.TYPE.unreachable, code);
+      this.#errors.send6(port, view, frame, icmpv6.TYPE.unreachable, UNREACHABLE.noRoute);
       return COUNT.unreachable;
     }
     if (to === port && ports.isHost(port)) return COUNT.unreachable;

@@ -182,6 +182,13 @@ const ROWS: readonly Row[] = [
   { name: "destination 127.0.0.1", rfc: "1812 §5.3.7", fields: { to: 0x7f00_0001 }, became: "martian" },
   { name: "destination 0.0.0.1", rfc: "1812 §5.3.7", fields: { to: 1 }, became: "martian" },
   { name: "destination multicast", rfc: "1812 §5.3.5", fields: { to: 0xe000_0005 }, became: "multicast" },
+  {
+    name: "destination reserved for the future: an address like others",
+    rfc: "1112 §4",
+    fields: { to: 0xf000_0001 },
+    became: "forwarded",
+    leaves: HOST.slot,
+  },
   { name: "destination broadcast, no service", rfc: "1812 §5.3.5", fields: { to: 0xffff_ffff }, became: "multicast" },
   {
     name: "unicast in a broadcast frame",

@@ -76,7 +76,7 @@ const ROWS: readonly Row[] = [
     became: "hops-exceeded",
     complaint: [3, 0, 0],
   },
-  { name: "nobody has the address", rfc: "4443 §3.1", fields: { to: NOBODY_IPV6 }, became: "unreachable", complaint: [1, 3, 0] },
+  { name: "nobody has the address", rfc: "4443 §3.1", fields: { to: NOBODY_IPV6 }, became: "unreachable", complaint: [1, 0, 0] },
   {
     name: "larger than the next link",
     rfc: "4443 §3.2",
