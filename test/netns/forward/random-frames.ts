@@ -48,7 +48,7 @@ const IPV4_SOURCES = [
   0xffff_ffff,
 ] as const;
 const OPTIONS = [
-  ...Array<Uint8Array>(12).fill(new Uint8Array(0)),
+  ...Array.from({ length: 12 }, () => new Uint8Array(0)),
   Uint8Array.of(1, 1, 1, 1),
   Uint8Array.of(0, 0, 0, 0),
   Uint8Array.of(148, 4, 0, 0),
