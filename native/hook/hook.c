@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -27,6 +28,30 @@
 
 static const char DEFAULT_RUN[] = "/run/tapnet";
 static const char SOCKET_NAME[] = "hook.sock";
+
+/* Where a daemon's sockets are when nobody says. Answers with `text` where a folder had to be put together, which has room for it. */
+static const char* default_run(char* text, size_t bytes) {
+  const char* runtime = getenv("XDG_RUNTIME_DIR");
+  const unsigned uid = (unsigned)getuid();
+  struct stat found;
+  char socket_path[sizeof((struct sockaddr_un*)0)->sun_path];
+  /* For root the machine's own daemon comes first, for all others their own (src/control/paths.ts). */
+  snprintf(socket_path, sizeof socket_path, "%s/%s", DEFAULT_RUN, SOCKET_NAME);
+  if (uid == 0 && lstat(socket_path, &found) == 0)
+    return DEFAULT_RUN;
+  for (int place = runtime != NULL && runtime[0] == '/' ? 0 : 1; place < 3; place++) {
+    int length = place == 0   ? snprintf(text, bytes, "%s/tapnet", runtime)
+                 : place == 1 ? snprintf(text, bytes, "/run/user/%u/tapnet", uid)
+                              : snprintf(text, bytes, "/tmp/tapnet-%u", uid);
+    /* In /tmp anybody may have made it. */
+    if (length < 0 || (size_t)length >= bytes || lstat(text, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != uid)
+      continue;
+    length = snprintf(socket_path, sizeof socket_path, "%s/%s", text, SOCKET_NAME);
+    if (length > 0 && (size_t)length < sizeof socket_path && lstat(socket_path, &found) == 0)
+      return text;
+  }
+  return DEFAULT_RUN;
+}
 
 static long long now_ms(void) {
   struct timespec now;
@@ -47,7 +72,8 @@ void hook_begin(struct hook* hook, const char* program, const char* run, const c
   const char* from_environment = getenv("TAPNET_RUN");
   if (run == NULL && from_environment != NULL && from_environment[0] != '\0')
     run = from_environment;
-  *hook = (struct hook){.program = program, .run = run != NULL ? run : DEFAULT_RUN, .passed_fd = -1};
+  *hook = (struct hook){.program = program, .passed_fd = -1};
+  hook->run = run != NULL ? run : default_run(hook->own_run, sizeof hook->own_run);
   append(hook, "tapnet/1 ", 9);
   append(hook, verb, strlen(verb));
 }
@@ -240,7 +266,7 @@ static int interface_usage(const char* program, FILE* stream) {
   fprintf(stream,
     "Usage: %s [--run=DIR] IFNAME\n"
     "Called by QEMU: -netdev tap,id=n0,ifname=tn-NAME,script=.../qemu-ifup,downscript=.../qemu-ifdown\n"
-    "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else /run/tapnet).\n",
+    "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else your own daemon's or /run/tapnet).\n",
     program);
   return stream == stdout ? HOOK_DONE : HOOK_USAGE;
 }

@@ -31,13 +31,14 @@ enum {
 struct hook {
   const char* program; /* what messages begin with: the name that the program was called by */
   const char* run;     /* folder of the daemon's sockets */
+  char own_run[108];   /* where `run` is, if it had to be put together; as long as a socket's path may be */
   char request[HOOK_REQUEST_BYTES];
   size_t request_bytes;
   bool request_overflow;
   int passed_fd; /* the descriptor that came with the answer, or -1; the caller's to close */
 };
 
-/* Begins a question. `run` is NULL for $TAPNET_RUN or the default. */
+/* Begins a question. `run` is NULL for $TAPNET_RUN or the default. The hook is not to be moved after that. */
 void hook_begin(struct hook* hook, const char* program, const char* run, const char* verb);
 
 /* Adds ` key=value` to the question, the value percent-encoded. */

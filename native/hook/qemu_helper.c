@@ -25,7 +25,7 @@ static int usage(const char* program, FILE* stream) {
   fprintf(stream,
     "Usage: %s --fd=N --br=NETWORK [--use-vnet] [--guest=NAME] [--run=DIR]\n"
     "Called by QEMU: -netdev tap,id=n0,helper=.../qemu-helper,br=NETWORK\n"
-    "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else /run/tapnet).\n",
+    "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else your own daemon's or /run/tapnet).\n",
     program);
   return stream == stdout ? HOOK_DONE : HOOK_USAGE;
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { errorMessage, TapnetError } from "../base/errors.js";
-import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
+import { findRunDirectory } from "../control/paths.js";
 import { LEASE_STATES } from "../control/views.js";
 import type { Context } from "./context.js";
 import { EXIT, exitCodeOf } from "./exit-codes.js";
@@ -59,7 +59,11 @@ export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv,
   program
     .description("The network of virtual machines on this host: guests, leases, names, and what is wrong.")
     .option("--json", "print the answer as JSON")
-    .option("--run <dir>", "where the daemon's sockets are; also $TAPNET_RUN", environment.TAPNET_RUN || DEFAULT_RUN_DIRECTORY)
+    .option(
+      "--run <dir>",
+      "where the daemon's sockets are; also $TAPNET_RUN",
+      findRunDirectory(environment, process.getuid?.() ?? 0),
+    )
     .helpOption("-h, --help", "show this, or the help of a command")
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", EXAMPLES)

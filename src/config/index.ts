@@ -8,4 +8,5 @@ export { configurationSchema } from "./json-schema.js";
 export { INSTALLED_PATH, installedConfiguration, loadConfiguration, parseConfiguration } from "./load.js";
 export { ConfigurationError, type Problem } from "./problems.js";
 export { formatForward, parseForward } from "./schema/forward.js";
+export { DEFAULT_STATE_DIRECTORY } from "./schema/root.js";
 export { describeConfiguration, showConfiguration } from "./show.js";

@@ -1,21 +1,36 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from "node:v8";
 import { errorMessage, TapnetError } from "../base/errors.js";
-import { type Configuration, ConfigurationError, installedConfiguration, loadConfiguration } from "../config/index.js";
+import {
+  type Configuration,
+  ConfigurationError,
+  DEFAULT_STATE_DIRECTORY,
+  installedConfiguration,
+  loadConfiguration,
+} from "../config/index.js";
+import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
 import { packageVersion } from "../control/version.js";
+import { Rtnetlink } from "../os/rtnetlink.js";
 import { Daemon } from "./daemon.js";
 import { makeLogger } from "./log.js";
 import { type DaemonOptions, parseDaemonOptions, USAGE } from "./options.js";
+import { type Folders, makeOwn, rootlessFolders } from "./rootless/folders.js";
+import { type FromInside, INSIDE, launch } from "./rootless/launch.js";
 
 const EXIT = { failed: 1, usage: 2 } as const;
+const LOOPBACK_IFINDEX = 1;
 
-/** The configuration with what the command line says over it. */
-function configure(options: DaemonOptions): Configuration {
-  const configuration = loadConfiguration(options.config ?? installedConfiguration());
+/** The configuration with what the command line says over it; `folders` are the defaults of a user's own daemon. */
+function configure(options: DaemonOptions, folders: Folders | undefined): Configuration {
+  const installed = folders === undefined ? installedConfiguration() : folders.config;
+  const configuration = loadConfiguration(options.config ?? installed);
+  const otherwise = (written: string, machine: string, own: string | undefined) =>
+    written === machine ? (own ?? written) : written;
   return {
     ...configuration,
-    runDirectory: options.run ?? process.env["TAPNET_RUN"] ?? configuration.runDirectory,
-    stateDirectory: options.state ?? configuration.stateDirectory,
+    runDirectory:
+      options.run ?? process.env["TAPNET_RUN"] ?? otherwise(configuration.runDirectory, DEFAULT_RUN_DIRECTORY, folders?.run),
+    stateDirectory: options.state ?? otherwise(configuration.stateDirectory, DEFAULT_STATE_DIRECTORY, folders?.state),
     logLevel: options.log ?? configuration.logLevel,
   };
 }
@@ -32,23 +47,49 @@ async function main(args: readonly string[]): Promise<void> {
   const options = parseDaemonOptions(args);
   if (options.help) return void process.stdout.write(`${USAGE}\n`);
   if (options.version) return void process.stdout.write(`tapnetd ${packageVersion()}\n`);
-  const configuration = configure(options);
+  const uid = process.getuid?.() ?? 0;
+  const folders = options.rootless ? rootlessFolders(process.env, uid) : undefined;
+  const configuration = configure(options, folders);
   const log = makeLogger(configuration.logLevel);
+  const isInside = process.env[INSIDE] !== undefined;
+  if (folders !== undefined && !isInside) {
+    makeOwn(configuration.runDirectory, uid);
+    process.exit(await launch(configuration.runDirectory, [process.argv[1], ...args], options.cleanup, log));
+  }
+  if (isInside) openLoopback();
   if (options.cleanup) return Daemon.cleanup(configuration, log);
   const daemon = await Daemon.start(configuration, log);
-  process.on("SIGHUP", () => void reload(daemon, options));
-  const stop = (signal: string): void => {
+  tellOutside({ kind: "serving" });
+  process.on("SIGHUP", () => void reload(daemon, options, folders));
+  const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, "stopping; guests stay connected");
-    void daemon.stop().then(() => process.exit(0));
+    const guests = daemon.ports.list().length;
+    await daemon.stop();
+    tellOutside({ kind: "stopped", guests });
+    process.exit(0);
   };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  process.once("SIGTERM", (signal) => void stop(signal));
+  process.once("SIGINT", (signal) => void stop(signal));
+}
+
+/** In a new namespace even the loopback is down. */
+function openLoopback(): void {
+  const kernel = new Rtnetlink();
+  const batch = kernel.batch();
+  batch.setLink(LOOPBACK_IFINDEX, { up: true });
+  batch.send();
+  kernel.close();
+}
+
+/** Where we are inside a namespace, somebody outside wants to know. */
+function tellOutside(message: FromInside): void {
+  if (process.connected) process.send?.(message);
 }
 
 /** A configuration that cannot be used changes nothing. */
-async function reload(daemon: Daemon, options: DaemonOptions): Promise<void> {
+async function reload(daemon: Daemon, options: DaemonOptions, folders: Folders | undefined): Promise<void> {
   try {
-    await daemon.reload(configure(options));
+    await daemon.reload(configure(options, folders));
   } catch (thrown) {
     daemon.log.error({ error: errorMessage(thrown) }, "the configuration was not loaded; the one before stays in effect");
   }

@@ -8,6 +8,7 @@ export interface DaemonOptions {
   readonly run: string | undefined;
   readonly state: string | undefined;
   readonly log: LogLevel | undefined;
+  readonly rootless: boolean;
   readonly cleanup: boolean;
   readonly help: boolean;
   readonly version: boolean;
@@ -18,6 +19,7 @@ export const USAGE = `Usage: tapnetd [options]
 Gives the guests on this host their network. Without a configuration it serves one NAT network, 10.77.0.0/24.
 
 Options:
+  --rootless      serve in a namespace of your own: needs no root, and finds its files in your home (XDG)
   --config FILE   configuration (default /etc/tapnet/tapnet.yaml where it exists)
   --run DIR       where the sockets are made (default /run/tapnet)
   --state DIR     where leases are kept (default /var/lib/tapnet)
@@ -40,6 +42,7 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
         run: { type: "string" },
         state: { type: "string" },
         log: { type: "string" },
+        rootless: { type: "boolean", default: false },
         cleanup: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
         version: { type: "boolean", default: false },
@@ -50,6 +53,7 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
       run: values.run,
       state: values.state,
       log: parseLevel(values.log),
+      rootless: values.rootless,
       cleanup: values.cleanup,
       help: values.help,
       version: values.version,

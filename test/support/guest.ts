@@ -40,8 +40,14 @@ export type GuestLease = Readonly<Record<string, string>>;
 const BOOT_TIMEOUT_MS = 60_000;
 const RUN_TIMEOUT_MS = 30_000;
 
+/** Where QEMU is started: a host of a lab, or whatever starts programs on one. */
+export type Place = Pick<Host, "lab" | "start"> & {
+  /** The user whom it starts programs as, where that is not ours. */
+  readonly uid?: number;
+};
+
 /** Starts a guest on a host and waits until it obeys. */
-export async function bootGuest(host: Host, options: GuestOptions): Promise<Guest> {
+export async function bootGuest(host: Place, options: GuestOptions): Promise<Guest> {
   const guest = new Guest(host, options);
   await guest.booted();
   return guest;
@@ -57,12 +63,13 @@ export class Guest {
   #queue: Promise<unknown> = Promise.resolve();
   #wake: () => void = () => undefined;
 
-  constructor(host: Host, options: GuestOptions) {
+  constructor(host: Place, options: GuestOptions) {
     this.name = options.name;
     this.consoleLog = join(host.lab.folder, `${options.name}.console`);
     writeFileSync(this.consoleLog, "");
-    if (options.user !== undefined) chownSync(this.consoleLog, options.user, options.user);
-    const share = options.user === undefined ? undefined : (path: string) => host.lab.share(path);
+    const user = options.user ?? host.uid;
+    if (user !== undefined) chownSync(this.consoleLog, user, user);
+    const share = user === undefined ? undefined : (path: string) => host.lab.share(path);
     this.process = host.start([...asUser(options.user), ...qemuCommand(options, { log: this.consoleLog }, share)]);
     this.process.child.stdout?.on("data", (text: string) => this.#receive(text));
     this.process.child.once("close", () => this.#wake());

@@ -8,8 +8,10 @@ import { choice, list, mapping, section } from "./scalars.js";
 
 /** The whole file, and its part that is not a section. */
 
+export const DEFAULT_STATE_DIRECTORY = "/var/lib/tapnet";
+
 const general = {
-  state: path.default("/var/lib/tapnet").describe("where leases and history are kept"),
+  state: path.default(DEFAULT_STATE_DIRECTORY).describe("where leases and history are kept"),
   run: path.default("/run/tapnet").describe("where the sockets are made"),
   log: choice("what is written to the log", ["debug", "info", "warn", "error"]).default("info"),
   group: account.default("tapnet"),

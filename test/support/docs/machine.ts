@@ -8,6 +8,7 @@
  * rights. The checkout is at /run/checkout, where alice may read it wherever it is for us; the lab's folder is at /run/lab.
  */
 import { readFileSync } from "node:fs";
+import type { Place } from "../guest.js";
 import type { Host, Lab } from "../lab.js";
 import { packageRoot } from "../paths.js";
 import { type ProcessOptions, type Result, RunningProcess, run } from "../process.js";
@@ -33,6 +34,12 @@ for folder in etc usr var home root; do
   mount -t overlay -o "lowerdir=$lower,upperdir=/run/layers/$folder/upper,workdir=/run/layers/$folder/work" overlay /$folder
 done
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+# Both stay where they are for us, too, also where that was below a folder that is another now.
+for pair in "${LAB_FOLDER} $LAB" "${CHECKOUT} $ROOT"; do
+  if [ ! -d "\${pair#* }" ]; then mkdir -p "\${pair#* }" && mount --bind "\${pair%% *}" "\${pair#* }"; fi
+done
+# As systemd sets it: everybody may ping.
+echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
 echo "alice:x:${ALICE.uid}:${ALICE.uid}::${ALICE.home}:/bin/sh" >>/etc/passwd
 echo "alice:x:${ALICE.uid}:" >>/etc/group
 mkdir -p ${ALICE.home} /run/user/${ALICE.uid}
@@ -43,7 +50,11 @@ if mknod -m 666 /run/tun c 10 200; then mount --bind /run/tun /dev/net/tun; fi
 rm -f /etc/resolv.conf
 if [ -n "$NAMESERVER" ]; then echo "nameserver $NAMESERVER" >/etc/resolv.conf; fi
 echo ready
-exec sleep infinity
+# The first process, so it has to bury those whose parents have gone.
+while :; do
+  sleep 3600 &
+  wait $!
+done
 `;
 
 export interface MachineOptions {
@@ -104,6 +115,12 @@ export class Machine {
 
   async run(user: "root" | "alice", command: readonly string[], options: ProcessOptions = {}): Promise<Result> {
     return run(this.argv(user, command), options);
+  }
+
+  /** The machine as a place where alice starts the real QEMU, and none that stands in for it. */
+  get alicesPlace(): Place {
+    const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    return { lab: this.host.lab, start: (command) => this.start("alice", ["env", path, ...command]), uid: ALICE.uid };
   }
 
   async must(...command: readonly string[]): Promise<string> {

@@ -16,7 +16,7 @@ export const WORLD = { ipv4: "198.51.100.1", ipv6: "2001:db8::1" };
 export const HOST = { ipv4: "198.51.100.2", ipv6: "2001:db8::2" };
 
 /** Programs that go on until they are told to end. */
-const SERVES = /^(?:tapnetd(?! --(?:help|version|cleanup))|qemu-system-x86_64|firecracker|cloud-hypervisor|tapnet events)\b/;
+const SERVES = /^(?:tapnetd(?!.* --(?:help|version|cleanup))|qemu-system-x86_64|firecracker|cloud-hypervisor|tapnet events)\b/;
 /** Commands that only look: what they see may need a moment, so they are asked again. */
 const LOOKS =
   /^(?:ping|ip\b.*\bshow|bridge|nft list|dig|nslookup|getent|curl|nc|cat|ss|tapnet (?:status|doctor|events|\w+ (?:list|ls|show|history|query|stats)))\b/;
@@ -53,6 +53,17 @@ export class Site {
     return new Site(lab, host, world);
   }
 
+  /** The machine beyond the uplink. */
+  get world(): Machine {
+    return this.machine("world");
+  }
+
+  machine(name: string): Machine {
+    const machine = this.#machines.get(name);
+    if (machine === undefined) throw new Error(`there is no machine ${name}: a guest's name is QEMU's -name`);
+    return machine;
+  }
+
   /** Does one step; throws with what came out instead of what the page shows. */
   async play(step: Step): Promise<void> {
     if (step.kind === "file") await this.#write(step);
@@ -74,8 +85,7 @@ export class Site {
   }
 
   async #type(command: Command): Promise<void> {
-    const machine = this.#machines.get(command.machine);
-    if (machine === undefined) throw new Error(`there is no machine ${command.machine}: a guest's name is QEMU's -name`);
+    const machine = this.machine(command.machine);
     if (this.#guests.has(command.machine) && command.text === "poweroff") await this.#powerOff(command.machine);
     else if (command.text.endsWith(" &") || SERVES.test(command.text)) await this.#startProgram(machine, command);
     else await this.#runProgram(machine, command);
@@ -183,7 +193,7 @@ export class Site {
 }
 
 /** What lies over the host's real files, as if a package had been installed. */
-function stage(lab: Lab): void {
+export function stage(lab: Lab): void {
   const place = (path: string, text: string): void => {
     const full = join(lab.folder, "stage", path);
     mkdirSync(dirname(full), { recursive: true });
