@@ -90,7 +90,7 @@ async function runArea(area: Area, parts: readonly string[], tally: Tally, signa
   const skipped = tally.skipped.length;
   const started = performance.now();
   if (area.npmScript !== undefined && parts.length === 0) runNpmScript(area, area.npmScript, tally);
-  const files = testFiles(area.name).filter((file) => parts.every((part) => file.includes(part)));
+  const files = testFiles(area.name).filter((file) => parts.every((part) => relative(packageRoot, file).includes(part)));
   if (files.length > 0) await runFiles(files, area, tally, signal);
 
   const done = [tally.passed - passed, tally.failed - failed, tally.skipped.length - skipped];
