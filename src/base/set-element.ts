@@ -17,7 +17,14 @@ export interface SetElement {
   readonly key: readonly ElementPart[];
   /** What a map's key leads to; undefined in a set. */
   readonly data?: ElementPart | undefined;
+  /** What an element of a set counts by itself; its set must be made for that kind. */
+  readonly limit?: ElementLimit | undefined;
 }
+
+/** The element matches what goes beyond: packets in a second, with so many at once; or connections at a time. */
+export type ElementLimit =
+  | { readonly kind: "packets"; readonly perSecond: number; readonly burst: number }
+  | { readonly kind: "connections"; readonly most: number };
 
 /** A table of nftables; `name` is unique within its family. */
 export interface TableKey {

@@ -2,9 +2,11 @@ import type { Ipv4Address } from "../base/ipv4-address.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
+import type { GuestLimit } from "../network/limits.js";
 import type { PortForward } from "../network/model.js";
 import type { Dhcp6Configuration, FoundPrefix, Ipv6Source, RouterConfiguration } from "./ipv6.js";
 
+export type { GuestLimit } from "../network/limits.js";
 export type { PortForward } from "../network/model.js";
 export type * from "./ipv6.js";
 
@@ -66,6 +68,8 @@ export interface NetworkConfiguration {
   readonly answerOnUplink: boolean;
   readonly domain: string;
   readonly mtu: number;
+  /** What each of its guests may use; undefined: no limits. */
+  readonly limit: GuestLimit | undefined;
   /** `open`: whoever attaches gets in. `listed`: only guests that the configuration names. */
   readonly guests: "open" | "listed";
   /** Guests do not reach each other. */
@@ -277,6 +281,8 @@ export interface GuestConfiguration {
   readonly clientId: string | undefined;
   readonly leaseSeconds: number | undefined;
   readonly options: readonly DhcpOption[];
+  /** What it may use: its network's limits with its own over them. */
+  readonly limit: GuestLimit | undefined;
   /** Of a guest with several interfaces all of them, at the one that has its default route. */
   readonly forwards: readonly PortForward[];
   /** Users who may take its TAPs through `qemu-helper`; undefined: all who may use the network. */

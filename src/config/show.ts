@@ -15,11 +15,13 @@ import type {
   DnsRecord,
   DnsUpstream,
   GuestConfiguration,
+  GuestLimit,
   NetworkConfiguration,
 } from "./configuration.js";
 import { formatDuration } from "./duration.js";
 import { formatIpv4Range } from "./schema/addresses.js";
 import { formatForward } from "./schema/forward.js";
+import { formatRate, formatSize } from "./schema/limit.js";
 import { describeCommonDhcp, describeDhcp6, describeIpv6, describeRouter, hasIpv6 } from "./show-ipv6.js";
 import { maybe, pruned, type Tree, withColons } from "./shown-tree.js";
 
@@ -59,6 +61,7 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     "answer-on-uplink": network.answerOnUplink || undefined,
     domain: network.domain,
     mtu: network.mtu,
+    limit: maybe(network.limit, describeLimit),
     guests: network.guests,
     dataplane: network.dataplane,
     isolate: network.isolateGuests ? "guests" : "none",
@@ -187,6 +190,17 @@ function describeNic(guest: GuestConfiguration): Tree {
     "client-id": maybe(guest.clientId, describeIdentifier),
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),
+    limit: maybe(guest.limit, describeLimit),
+  });
+}
+
+function describeLimit(limit: GuestLimit): Tree {
+  return pruned({
+    up: maybe(limit.upBitsPerSecond, formatRate),
+    down: maybe(limit.downBitsPerSecond, formatRate),
+    burst: maybe(limit.burstBytes, formatSize),
+    packets: limit.packetsPerSecond,
+    connections: limit.connections,
   });
 }
 

@@ -22,8 +22,10 @@ import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
 import type { LeaseRecord } from "../lease/lease.js";
 import { Forwards } from "../network/forwards.js";
+import { Limits } from "../network/limits.js";
 import type { Network } from "../network/model.js";
 import { BRIDGED_IPV6, BRIDGED_MACS } from "../network/ruleset.js";
+import type { Traffic } from "../network/traffic.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
@@ -87,6 +89,7 @@ export class Daemon implements DaemonParts {
   readonly portForwards: PortForwards;
   readonly passage: Passage;
   readonly #forwards: Forwards;
+  readonly #limits: Limits;
   readonly #names: AddressFollowers;
   readonly #portFrames: PortFrames;
   readonly #addresses: GuestAddresses;
@@ -126,10 +129,11 @@ export class Daemon implements DaemonParts {
     });
     this.#forwards = this.#makeForwards();
     this.portForwards = this.#makePortForwards();
+    this.#limits = this.#makeLimits();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
     const routes = ({ name }: Network) => this.roster.network(name)?.dataplane === "user";
     this.plane = new UserPlane({ clock, log, routes });
-    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards, this.plane]);
+    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards, this.#limits, this.plane]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
       clock,
@@ -144,7 +148,7 @@ export class Daemon implements DaemonParts {
     this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel, () => this.roster);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
-    const traffic = () => this.#forwards.traffic;
+    const traffic = () => this.#traffic();
     const processId = process.pid;
     this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, traffic, processId }, this.ports);
     this.guests = new Guests({
@@ -188,6 +192,7 @@ export class Daemon implements DaemonParts {
         .catch((thrown: unknown) => log.warn({ error: errorMessage(thrown) }, "guests were told no farewell"));
       await daemon.#upkeep.cleanup();
       await daemon.passage.cleanup();
+      daemon.#kernel.shaper.removeOthers(new Set());
     } finally {
       await daemon.stop();
     }
@@ -228,6 +233,7 @@ export class Daemon implements DaemonParts {
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     configureDns(this.dns, configuration, this.networks);
     this.portForwards.configure();
+    this.#configureLimits();
     const failures = await this.#upkeep.setNetworks(this.networks);
     await this.passage.look();
     for (const { error } of failures)
@@ -293,11 +299,14 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.ipv6.close());
     this.portForwards.load(configuration);
     this.portForwards.configure();
+    this.#configureLimits();
     await this.#takeOver();
+    this.#kernel.shaper.removeOthers(new Set(this.ports.list().map(({ ifindex }) => ifindex)));
     this.#undo.push(() => this.#upkeep.stop());
     for (const { error } of await this.#upkeep.start(this.networks))
       log.error({ error: error.message }, "part of the plan could not be applied");
     this.#forwards.open();
+    this.#limits.open();
     this.#undo.push(() => this.passage.close());
     await this.passage.start();
     this.#undo.push(() => this.sockets.close());
@@ -450,8 +459,28 @@ export class Daemon implements DaemonParts {
         const guest = this.roster.guest(name);
         return [guest?.ipv4, guest?.ipv6].filter((address) => address !== undefined);
       },
+      home: (name) => this.roster.guest(name)?.network,
       onRefused: () => this.#upkeep.suspectRules(),
     });
+  }
+
+  #traffic(): Traffic {
+    const [forwards, limits] = [this.#forwards.traffic, this.#limits.traffic];
+    return { ...forwards, ...limits, elements: [...forwards.elements, ...limits.elements] };
+  }
+
+  #makeLimits(): Limits {
+    return new Limits({
+      ...this.#kernel,
+      log: this.log,
+      limitOf: (guest, network) => (this.roster.guest(guest, network) ?? this.roster.network(network))?.limit,
+      onRefused: () => this.#upkeep.suspectRules(),
+    });
+  }
+
+  #configureLimits(): void {
+    const { networks, guests } = this.configuration;
+    this.#limits.configure([...networks, ...guests].map(({ limit }) => limit));
   }
 
   #makePortForwards(): PortForwards {

@@ -22,6 +22,8 @@ export interface ForwardsOptions {
   readonly log: Logger;
   /** Addresses that a guest has by configuration: they go before others. */
   readonly configured: (guest: string) => readonly IpAddress[];
+  /** The network of the interface that its default route leads to, which forwards lead to first. */
+  readonly home: (guest: string) => string | undefined;
   /** The packet filter refused a change. */
   onRefused(): void;
 }
@@ -50,14 +52,16 @@ export class Forwards {
   }
 
   /** For the plan. Whether there are forwards stays true once it was: taking the rules away again would gain little. */
-  get traffic(): Traffic {
+  get traffic(): Pick<Traffic, "forwards" | "elements"> {
     const guests = [...this.#guests.values()];
     return { forwards: this.#used, elements: guests.flatMap(({ carried }) => [...carried.values()]) };
   }
 
   /** Where a guest's forwards lead to. */
   targetOf(guest: string): ForwardTarget {
-    const targets = [...(this.#guests.get(guest)?.targets.values() ?? [])];
+    const known = this.#guests.get(guest)?.targets ?? new Map<string, ForwardTarget>();
+    const atHome = known.get(this.#options.home(guest) ?? "");
+    const targets = atHome === undefined ? [...known.values()] : [atHome, ...known.values()];
     return {
       ipv4: targets.find(({ ipv4 }) => ipv4 !== undefined)?.ipv4,
       ipv6: targets.find(({ ipv6 }) => ipv6 !== undefined)?.ipv6,

@@ -28,6 +28,7 @@ import { ADVERTISED, composeBridge, onBridges } from "./ruleset/bridge.js";
 import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
+import { composeLimits, LIMIT_SETS } from "./ruleset/limits.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
 import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
@@ -60,12 +61,15 @@ export const STATION_SETS: readonly SetKey[] = [
   ...[BRIDGED_IPV4, BRIDGED_IPV6, BRIDGED_TARGETS, BRIDGED_MACS],
 ];
 
-/** Sets and maps that hold what `Traffic` has of guests. */
-export const TRAFFIC_SETS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin }) => [
+/** Sets and maps of port forwards, which are loaded with their elements. */
+const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin }) => [
   ...Object.values(at),
   ...Object.values(any),
   hairpin,
 ]);
+
+/** Sets and maps that hold what `Traffic` has of guests. `nft` 1.0.6 reads no limits of elements in JSON: these follow a load. */
+export const TRAFFIC_SETS: readonly SetKey[] = [...FORWARD_KEYS, ...Object.values(LIMIT_SETS)];
 
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {
@@ -93,7 +97,8 @@ export function composeRuleset(
   composeForward(table, ours, traffic.forwards);
   composeMasquerade(table, ours);
   composePortForwards(table, ours, traffic.forwards);
-  for (const { name } of TRAFFIC_SETS) {
+  composeLimits(table, traffic);
+  for (const { name } of FORWARD_KEYS) {
     const placed = traffic.elements.filter(({ set }) => set.name === name);
     table.elements(
       name,

@@ -10,15 +10,19 @@ export interface PlacedElement {
 export interface Traffic {
   /** Whether there are port forwards: they need rules, and connection tracking, that the others do without. */
   readonly forwards: boolean;
+  /** Whether any guest may send or get so many packets in a second only, or have so many connections. */
+  readonly packetLimits: boolean;
+  readonly connectionLimits: boolean;
   /** What guests add to sets and maps, besides what they may send. */
   readonly elements: readonly PlacedElement[];
 }
 
-export const NO_TRAFFIC: Traffic = { forwards: false, elements: [] };
+export const NO_TRAFFIC: Traffic = { forwards: false, packetLimits: false, connectionLimits: false, elements: [] };
 
 /** One text for equal elements, and for those only. */
 export function elementText({ set, element }: PlacedElement): string {
   const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;
   const data = element.data === undefined ? "" : ` : ${part(element.data)}`;
-  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}`;
+  const limit = element.limit === undefined ? "" : ` ${JSON.stringify(element.limit)}`;
+  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit}`;
 }

@@ -10,8 +10,10 @@
  */
 import { createHash } from "node:crypto";
 import { SystemError } from "../base/errors.js";
+import type { ElementLimit } from "../base/set-element.js";
 import { eachMessage, NETLINK_FLAG, NetlinkSocket, type NetlinkSubscription } from "./netlink.js";
 import { parseStationKey, type StationKey } from "./nftables/element-key.js";
+import { parseElementLimit } from "./nftables/element-limit.js";
 import { listRuleset, loadRuleset, type Ruleset } from "./nftables/load.js";
 import {
   beginMessage,
@@ -50,6 +52,7 @@ export interface SetElement {
   readonly key: Uint8Array;
   /** What a map's key leads to. */
   readonly data: Uint8Array | undefined;
+  readonly limit: ElementLimit | undefined;
   readonly count: Count | undefined;
 }
 
@@ -110,9 +113,10 @@ export class Nftables {
       list?.each((_element, value) => {
         const element = new Attributes(value, 0, value.length);
         const key = element.nested(NFTA_ELEMENT.key)?.value(NFTA_DATA_VALUE);
-        const counter = element.nested(NFTA_ELEMENT.expression)?.nested(NFTA_EXPRESSION_DATA);
+        const expression = element.nested(NFTA_ELEMENT.expression);
+        const counter = expression?.nested(NFTA_EXPRESSION_DATA);
         const data = element.nested(NFTA_ELEMENT.data)?.value(NFTA_DATA_VALUE);
-        if (key !== undefined) elements.push({ key, data, count: countOf(counter) });
+        if (key !== undefined) elements.push({ key, data, limit: parseElementLimit(expression), count: countOf(counter) });
       });
     });
     return elements;

@@ -7,6 +7,7 @@ import type { NetworkInput } from "../schema/network.js";
 import { checkBridge } from "./bridge.js";
 import { checkDhcp } from "./dhcp.js";
 import { checkIpv6 } from "./ipv6.js";
+import { completeLimit } from "./limit.js";
 import { explainUnusable, hostRange } from "./ranges.js";
 
 /** The prefix of the network `default` where nothing else is said. */
@@ -59,6 +60,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
     mtu: Math.min(input.mtu, MOST_TAP_MTU),
+    limit: completeLimit(input.limit),
     guests: input.guests,
     isolateGuests: input.isolate === "guests",
     dataplane: input.dataplane,

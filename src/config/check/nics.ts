@@ -9,6 +9,7 @@ import type { ConfigDocument } from "../document.js";
 import type { KeyPath } from "../problems.js";
 import { type GuestInput, NIC_KEYS, type NicInput } from "../schema/guest.js";
 import { suggestion } from "../spelling.js";
+import { completeLimit } from "./limit.js";
 
 /** IFNAMSIZ of linux/if.h, without its last zero. */
 const MOST_IFNAME_CHARACTERS = 15;
@@ -89,6 +90,7 @@ function completeNic(name: string, input: NicInput | GuestInput, place: Place): 
     clientId: input["client-id"],
     leaseSeconds: input.lease,
     options: input.options,
+    limit: completeLimit(input.limit, place.networks.sound.get(network)?.limit),
   };
 }
 

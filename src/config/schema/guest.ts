@@ -4,6 +4,7 @@ import { leaseDuration } from "./dhcp.js";
 import { dhcpOptions } from "./dhcp-options.js";
 import { guestDns } from "./dns.js";
 import { forward } from "./forward.js";
+import { limit } from "./limit.js";
 import { account, guestName, identifier, ifname, label } from "./names.js";
 import { flag, list, oneOrMore, section, wholeNumber } from "./scalars.js";
 
@@ -19,6 +20,7 @@ const nicShape = {
   "client-id": identifier.optional().describe("the client identifier that it shows in DHCP"),
   lease: leaseDuration.optional(),
   options: dhcpOptions.default([]),
+  limit: limit.optional().describe("what it may use there, over what the network says"),
 };
 
 const nic = section({

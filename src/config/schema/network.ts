@@ -3,6 +3,7 @@ import { guestIpv4Prefix, guestIpv6Prefix, ipv4, ipv6Origin, mac } from "./addre
 import { dhcp } from "./dhcp.js";
 import { dhcp6 } from "./dhcp6.js";
 import { networkDns } from "./dns.js";
+import { limit } from "./limit.js";
 import { boundedDuration, domain, ifname } from "./names.js";
 import { ra } from "./ra.js";
 import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
@@ -57,6 +58,7 @@ export const network = section({
   "answer-on-uplink": flag("answers on the uplink for each guest: for addresses of the uplink's own subnet").default(false),
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),
+  limit: limit.optional().describe("what each of its guests may use"),
   guests: choice("who gets in", ["open", "listed"]).default("open"),
   dataplane: choice("who forwards between guests on sockets", DATAPLANES).default("kernel"),
   isolate: choice("whether guests reach each other", ["none", "guests"]).default("none"),

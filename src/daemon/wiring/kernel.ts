@@ -3,6 +3,7 @@ import { SystemError, TapnetError } from "../../base/errors.js";
 import type { Firewall, Kernel, Sysctl } from "../../network/kernel.js";
 import { Nftables } from "../../os/nftables.js";
 import { Rtnetlink } from "../../os/rtnetlink.js";
+import { Shaper } from "../../os/shaper.js";
 import { readSysctl, writeSysctl } from "../../os/sysctl.js";
 import { createTap } from "../../os/tap.js";
 
@@ -11,19 +12,23 @@ export interface KernelParts {
   readonly kernel: Kernel;
   readonly firewall: Firewall;
   readonly sysctl: Sysctl;
+  readonly shaper: Shaper;
   close(): void;
 }
 
 export function openKernel(): KernelParts {
   const firewall = openNftables();
   const kernel = new Rtnetlink();
+  const shaper = new Shaper();
   return {
     kernel,
     firewall,
+    shaper,
     sysctl: { read: readIfPresent, write: (path, value) => writeSysctl(path, value) },
     close() {
       kernel.close();
       firewall.close();
+      shaper.close();
     },
   };
 }

@@ -19,6 +19,8 @@ export interface SetOptions {
   /** Elements are made by packets, up to this many; each goes after so long without one. */
   readonly dynamic?: { readonly size: number; readonly timeoutSeconds: number };
   readonly counted?: boolean;
+  /** What each element has besides its key; elements may have it with other numbers. */
+  readonly statement?: Word;
 }
 
 /**
@@ -39,10 +41,11 @@ export class TableWriter {
     this.#objects.push({ counter: { ...this.#where(), name } });
   }
 
-  set(name: string, { type, dynamic, counted }: SetOptions): void {
+  set(name: string, { type, dynamic, counted, statement }: SetOptions): void {
     const made = dynamic && { flags: ["timeout"], size: dynamic.size, timeout: dynamic.timeoutSeconds };
-    const statement = counted === true ? { stmt: [{ counter: null }] } : {};
-    this.#objects.push({ set: { ...this.#where(), name, type, ...made, ...statement } });
+    const each = counted === true ? { counter: null } : statement;
+    const stmt = each === undefined ? {} : { stmt: [each] };
+    this.#objects.push({ set: { ...this.#where(), name, type, ...made, ...stmt } });
   }
 
   map(name: string, { type, data }: { readonly type: Word; readonly data: string }): void {

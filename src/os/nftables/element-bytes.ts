@@ -1,7 +1,7 @@
 import { writeIpv6 } from "../../base/ipv6-address.js";
 import { formatAddress } from "../../base/kernel-objects.js";
 import { formatMac, writeMac } from "../../base/mac.js";
-import type { ElementPart, SetElement } from "../../base/set-element.js";
+import type { ElementLimit, ElementPart, SetElement } from "../../base/set-element.js";
 import { HOST_LITTLE_ENDIAN } from "../netlink.js";
 
 /** An element as the kernel keeps it. */
@@ -9,13 +9,15 @@ export interface ElementBytes {
   readonly key: Uint8Array;
   /** Undefined in a set. */
   readonly data: Uint8Array | undefined;
+  /** Undefined where the element counts nothing, or not what we know. */
+  readonly limit: ElementLimit | undefined;
 }
 
 /** Each part of a concatenation starts on a multiple of this (`NFT_REG32_SIZE`). */
 const REGISTER_BYTES = 4;
 
-export function elementBytes({ key, data }: SetElement): ElementBytes {
-  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]) };
+export function elementBytes({ key, data, limit }: SetElement): ElementBytes {
+  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]), limit };
 }
 
 /** A key of one part has that part's own length, a concatenation is made of whole registers. */

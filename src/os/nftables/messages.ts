@@ -1,4 +1,6 @@
+import type { ElementLimit } from "../../base/set-element.js";
 import { type MessageWriter, NESTED } from "../rtnetlink/message.js";
+import { writeElementLimit } from "./element-limit.js";
 
 /** Families of tables (`NFPROTO_*`). */
 export const TABLE_FAMILY = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
@@ -60,6 +62,7 @@ export function writeElement(
   set: SetKey,
   key: Uint8Array,
   data?: Uint8Array,
+  limit?: ElementLimit,
 ): void {
   beginMessage(writer, type, flags, set.table.family);
   writer.putString(NFTA_ELEMENT_LIST.table, set.table.name);
@@ -68,6 +71,7 @@ export function writeElement(
   const element = writer.beginNested(NFTA_LIST_ELEMENT | NESTED);
   writeValue(writer, NFTA_ELEMENT.key, key);
   if (data !== undefined) writeValue(writer, NFTA_ELEMENT.data, data);
+  if (limit !== undefined) writeElementLimit(writer, NFTA_ELEMENT.expression, limit);
   writer.endNested(element);
   writer.endNested(elements);
   writer.end();

@@ -36,12 +36,12 @@ export class SetBatch {
   }
 
   add(set: SetKey, station: StationKey): void {
-    const key = { key: stationKeyBytes(station), data: undefined };
+    const key = { key: stationKeyBytes(station), data: undefined, limit: undefined };
     this.#put(NFT_MESSAGE.newSetElement, key, { verb: "add", set, what: () => describeStationKey(station) });
   }
 
   delete(set: SetKey, station: StationKey): void {
-    this.#delete({ key: stationKeyBytes(station), data: undefined }, set, () => describeStationKey(station));
+    this.#delete({ key: stationKeyBytes(station), data: undefined, limit: undefined }, set, () => describeStationKey(station));
   }
 
   /** As `add`, for an element of any set or map. A key of a map that leads elsewhere already is refused with `EEXIST`. */
@@ -84,13 +84,13 @@ export class SetBatch {
 
   #delete(bytes: ElementBytes, set: SetKey, what: () => string): void {
     this.#put(NFT_MESSAGE.newSetElement, bytes, { verb: "delete", set, what });
-    this.#put(NFT_MESSAGE.deleteSetElement, { ...bytes, data: undefined }, { verb: "delete", set, what });
+    this.#put(NFT_MESSAGE.deleteSetElement, { ...bytes, data: undefined, limit: undefined }, { verb: "delete", set, what });
   }
 
-  #put(type: number, { key, data }: ElementBytes, request: Request): void {
+  #put(type: number, { key, data, limit }: ElementBytes, request: Request): void {
     if (this.#requests.length === 0) writeBatchEdge(this.#writer, "begin");
     const flags = type === NFT_MESSAGE.newSetElement ? NETLINK_FLAG.create : 0;
-    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, key, data);
+    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, key, data, limit);
     this.#requests.push(request);
   }
 }
@@ -110,6 +110,7 @@ function describe(request: Request | undefined): string {
   return `${verb} element ${what()} ${verb === "add" ? "to" : "from"} ${where}`;
 }
 
-function bytesText({ key, data }: ElementBytes): string {
-  return `${Buffer.from(key).toString("hex")} ${data === undefined ? "" : Buffer.from(data).toString("hex")}`;
+function bytesText({ key, data, limit }: ElementBytes): string {
+  const counts = limit === undefined ? "" : JSON.stringify(limit);
+  return `${counts} ${Buffer.from(key).toString("hex")} ${data === undefined ? "" : Buffer.from(data).toString("hex")}`;
 }

@@ -83,6 +83,15 @@ export function writeNewBridge(writer: MessageWriter, settings: LinkSettings, br
   writer.end();
 }
 
+/** A link of a kind that needs nothing said. */
+export function writeNewLink(writer: MessageWriter, kind: string, settings: LinkSettings): void {
+  beginNewLink(writer, settings);
+  const info = writer.beginNested(IFLA.linkinfo);
+  writer.putText(IFLA_INFO.kind, kind);
+  writer.endNested(info);
+  writer.end();
+}
+
 /** What a link cannot be made with: an alias. For one whose index is not known yet. */
 export function writeAliasByName(writer: MessageWriter, name: string, alias: string): void {
   writer.begin(LINK_MESSAGE.set, NETLINK_FLAG.ack);

@@ -74,6 +74,11 @@ export class MessageWriter {
     this.#view.setBigUint64(offset, value, HOST_LITTLE_ENDIAN);
   }
 
+  putU64NetworkOrder(type: number, value: bigint): void {
+    const offset = this.#attribute(type, 8);
+    this.#view.setBigUint64(offset, value);
+  }
+
   /** With the zero byte at its end that the kernel wants. */
   putString(type: number, value: string): void {
     const text = encoder.encode(value);

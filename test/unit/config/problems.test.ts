@@ -398,6 +398,18 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "limits without sense",
+    yaml: "guests:\n  a: { limit: { up: fast, down: 1bit, burst: 10, packets: 0, connections: -1 } }\n  b: { limit: { upp: 1mbit } }\n",
+    problems: [
+      ["2:21", /write one like 100mbit/],
+      ["2:33", /from 8kbit to 400gbit/],
+      ["2:46", /the number 10, where/],
+      ["2:59", /from 1 to/],
+      ["2:75", /from 1 to/],
+      ["3:17", /did you mean up\?/],
+    ],
+  },
+  {
     name: "a forward into a network that nothing enters",
     yaml: "networks: { lab: { kind: isolated, ipv4: 10.1.0.0/24 } }\nguests:\n  a: { forwards: [80:80] }\n",
     problems: [["3:8", /network lab of kind isolated, which nothing enters/]],

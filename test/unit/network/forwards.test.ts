@@ -10,9 +10,10 @@ import { Forwards } from "../../../src/network/forwards.js";
 import type { Network, PortForward } from "../../../src/network/model.js";
 import { FakeFirewall } from "./fake-kernel.js";
 
-const [NAT, ISOLATED] = defineNetworks([
+const [NAT, ISOLATED, HOME] = defineNetworks([
   { name: "default", kind: "nat", ipv4: parseIpv4Prefix("10.77.0.0/24"), ipv6: parseIpv6Prefix("fd00:77::/64") },
   { name: "lab", kind: "isolated", ipv4: parseIpv4Prefix("10.78.0.0/24") },
+  { name: "home", kind: "routed", ipv4: parseIpv4Prefix("10.79.0.0/24") },
 ]);
 const WEB: PortForward = { protocol: "tcp", address: undefined, firstPort: 8080, lastPort: 8080, guestPort: 80 };
 
@@ -37,7 +38,13 @@ suite("forwards follow their guests", () => {
     firewall = new FakeFirewall();
     refusals = 0;
     const configured = (guest: string) => (guest === "fixed" ? [addressOf("10.77.0.50")] : []);
-    forwards = new Forwards({ firewall, log: silentLogger, configured, onRefused: () => void refusals++ });
+    forwards = new Forwards({
+      firewall,
+      log: silentLogger,
+      configured,
+      home: (guest) => (guest === "homed" ? "home" : undefined),
+      onRefused: () => void refusals++,
+    });
     forwards.open();
   });
 
@@ -85,6 +92,14 @@ suite("forwards follow their guests", () => {
     assert.equal(forwards.targetOf("web1").ipv4, addressOf("10.77.0.10"));
     forwards.remove(port("web1", NAT));
     assert.deepEqual(elements(), []);
+  });
+
+  test("of several networks to the one of the default route", () => {
+    forwards.add(port("homed", NAT, "10.77.0.10"));
+    forwards.add(port("homed", HOME, "10.79.0.10"));
+    assert.equal(forwards.targetOf("homed").ipv4, addressOf("10.79.0.10"));
+    forwards.remove(port("homed", HOME));
+    assert.equal(forwards.targetOf("homed").ipv4, addressOf("10.77.0.10"));
   });
 
   test("a port that goes from one guest to another is taken away before it is given", () => {

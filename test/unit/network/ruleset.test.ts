@@ -4,6 +4,7 @@ import { parseIpv4Prefix, parseIpv6Prefix } from "../../../src/base/prefix.js";
 import { defineNetworks } from "../../../src/network/define.js";
 import type { Network } from "../../../src/network/model.js";
 import { composeRuleset, EMPTY_RULESET } from "../../../src/network/ruleset.js";
+import { NO_TRAFFIC } from "../../../src/network/traffic.js";
 
 const NAT = { name: "default", kind: "nat", ipv4: parseIpv4Prefix("10.77.0.0/24") } as const;
 const ROUTED = { name: "public", kind: "routed", ipv4: parseIpv4Prefix("203.0.113.0/24") } as const;
@@ -50,7 +51,7 @@ suite("the ruleset", () => {
     const text = (networks: readonly Network[]): string => JSON.stringify(composeRuleset(networks, []));
     assert.doesNotMatch(text(defineNetworks([ROUTED, ISOLATED])), /"ct"|"masquerade"/);
     assert.match(text(defineNetworks([ROUTED, NAT])), /"ct".*"masquerade"/);
-    const withForwards = composeRuleset(defineNetworks([ROUTED]), [], { forwards: true, elements: [] });
+    const withForwards = composeRuleset(defineNetworks([ROUTED]), [], { ...NO_TRAFFIC, forwards: true });
     assert.match(JSON.stringify(withForwards), /"ct".*"dnat"/);
   });
 

@@ -1,0 +1,45 @@
+import type { SetKey } from "../kernel.js";
+import type { Traffic } from "../traffic.js";
+import { PRIORITY, TABLE, type TableWriter } from "./table.js";
+import { count, DROP, inSet, is, meta, REJECT, type Word } from "./words.js";
+
+const key = (name: string): SetKey => ({ table: TABLE, name });
+
+/** Links of guests with limits; each element counts for itself, so a packet looks up its own and no other. */
+export const LIMIT_SETS = {
+  packetsFrom: key("packets_from"),
+  packetsTo: key("packets_to"),
+  connectionsFrom: key("connections_from"),
+  connectionsTo: key("connections_to"),
+} as const;
+
+/** Elements bring their own numbers; a set has to be declared with some. */
+const PACKETS: Word = { limit: { rate: 1, burst: 1, per: "second", inv: true } };
+const CONNECTIONS: Word = { "ct count": { val: 1, inv: true } };
+const NEW = is({ ct: { key: "state" } }, "new");
+
+/**
+ * Limits of packets in a second and of connections at a time. Packets are counted after the guard has let them in, and where they
+ * go out to the guest; what the frame socket answers never comes here.
+ */
+export function composeLimits(table: TableWriter, { packetLimits, connectionLimits }: Traffic): void {
+  for (const set of [LIMIT_SETS.packetsFrom, LIMIT_SETS.packetsTo])
+    table.set(set.name, { type: "iface_index", statement: PACKETS });
+  for (const set of [LIMIT_SETS.connectionsFrom, LIMIT_SETS.connectionsTo])
+    table.set(set.name, { type: "iface_index", statement: CONNECTIONS });
+  table.counter("over_limit");
+  if (packetLimits) {
+    table.chain("limit_from", { type: "filter", hook: "prerouting", priority: PRIORITY.raw + 1 });
+    table.rule("limit_from", is(meta("iif"), inSet(LIMIT_SETS.packetsFrom.name)), count("over_limit"), DROP);
+    table.chain("limit_to", { type: "filter", hook: "postrouting", priority: PRIORITY.filter });
+    table.rule("limit_to", is(meta("oif"), inSet(LIMIT_SETS.packetsTo.name)), count("over_limit"), DROP);
+  }
+  if (connectionLimits) {
+    table.chain("limit_connections", { type: "filter", hook: "forward", priority: PRIORITY.filter - 1 });
+    for (const [link, set] of [
+      ["iif", LIMIT_SETS.connectionsFrom],
+      ["oif", LIMIT_SETS.connectionsTo],
+    ] as const)
+      table.rule("limit_connections", NEW, is(meta(link), inSet(set.name)), count("over_limit"), REJECT);
+  }
+}
