@@ -19,10 +19,12 @@ export function formatElapsed(milliseconds: number): string {
   return parts.length === 0 ? "0 s" : parts.join(" ");
 }
 
-/** `in 52 min`, `3 h ago`; null stays null. */
+/** `in 52 min`, `3 h ago`, `just now`; null stays null. */
 export function formatRelative(time: string | null, nowMs: number): string | null {
   if (time === null) return null;
   const difference = Date.parse(time) - nowMs;
+  // The command itself takes a moment: what it has done is not in the future.
+  if (Math.abs(difference) < 1000) return "just now";
   return difference >= 0 ? `in ${formatElapsed(difference)}` : `${formatElapsed(-difference)} ago`;
 }
 

@@ -24,7 +24,7 @@ export async function leaseImport(
   }
   if (options.dryRun === true) {
     if (context.json) printJson(context, leases);
-    else context.terminal.print(`${leases.length} leases read from ${file} (${format}); nothing was taken over`);
+    else context.terminal.print(`${count(leases.length)} read from ${file} (${format}); nothing was taken over`);
     return undefined;
   }
   const result = await (await context.client()).importLeases(leases);
@@ -32,7 +32,7 @@ export async function leaseImport(
     printJson(context, result);
   } else {
     for (const { address, reason } of result.refused) context.terminal.note(`${printable(address)}: ${printable(reason)}`);
-    context.terminal.print(`${result.imported} of ${leases.length} leases taken over from ${file} (${format})`);
+    context.terminal.print(`${result.imported} of ${count(leases.length)} taken over from ${file} (${format})`);
   }
   return result.refused.length > 0 ? EXIT.failed : EXIT.done;
 }
@@ -43,4 +43,8 @@ function readInput(file: string): string {
   } catch (thrown) {
     throw new TapnetError("UNREADABLE", `${file} cannot be read: ${errorMessage(thrown)}`, { cause: thrown });
   }
+}
+
+function count(leases: number): string {
+  return leases === 1 ? "1 lease" : `${leases} leases`;
 }

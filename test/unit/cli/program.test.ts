@@ -150,7 +150,7 @@ describe("tapnet with a daemon", () => {
     const file = join(run, "dnsmasq.leases");
     writeFileSync(file, "1738324800 52:54:00:00:00:01 10.77.0.20 db *\n");
     const ran = await tapnet("lease", "import", file);
-    assert.deepEqual([ran.exitCode, ran.out], [0, `1 of 1 leases taken over from ${file} (dnsmasq)`]);
+    assert.deepEqual([ran.exitCode, ran.out], [0, `1 of 1 lease taken over from ${file} (dnsmasq)`]);
   });
 
   it("takes nothing over from a file that it does not understand", async () => {
