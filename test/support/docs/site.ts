@@ -77,7 +77,7 @@ export class Site {
   /** What `~` means is for the shell: a file below it is alice's. */
   async #write({ path, text }: PageFile): Promise<void> {
     const { status, stderr } = await this.host.run(
-      path.startsWith("~") ? "alice" : "root",
+      path.startsWith("~/") ? "alice" : "root",
       ["sh", "-e", "-c", `mkdir -p "$(dirname ${path})"; cat >${path}`],
       { input: text },
     );
