@@ -12,7 +12,7 @@ import type { Logger } from "../base/log.js";
 import type { SetKey } from "../base/set-element.js";
 import type { Firewall } from "./kernel.js";
 import type { Port } from "./model.js";
-import { LIMIT_SETS } from "./ruleset/limits.js";
+import { LIMIT_SETS, limitSets } from "./ruleset/limits.js";
 import { elementText, type PlacedElement, type Traffic } from "./traffic.js";
 
 /** What is undefined is not limited. */
@@ -121,8 +121,10 @@ export class Limits {
   #carry(guest: string, before: ReadonlyMap<string, PlacedElement>, after: ReadonlyMap<string, PlacedElement>): void {
     if (!this.#open || (before.size === 0 && after.size === 0)) return;
     const batch = this.#options.firewall.batch();
-    for (const [text, { set, element }] of before) if (!after.has(text)) batch.remove(set, element);
-    for (const [text, { set, element }] of after) if (!before.has(text)) batch.put(set, element);
+    // Sets for connections are there while a guest is limited so; with the last limit they went, elements and all.
+    const sets = new Set(limitSets({ connectionLimits: this.#connections }));
+    for (const [text, { set, element }] of before) if (!after.has(text) && sets.has(set)) batch.remove(set, element);
+    for (const [text, { set, element }] of after) if (!before.has(text) && sets.has(set)) batch.put(set, element);
     const refused = batch.send();
     if (refused === undefined) return;
     this.#options.log.error({ guest, error: refused.message }, "a guest's limits could not be changed in the kernel");

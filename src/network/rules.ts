@@ -3,7 +3,7 @@ import type { Logger } from "../base/log.js";
 import { formatMac } from "../base/mac.js";
 import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
-import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, TRAFFIC_SETS } from "./ruleset.js";
+import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, trafficSets } from "./ruleset.js";
 import type { Station } from "./state.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
@@ -68,7 +68,7 @@ export class Rules {
       }
       for (const station of wanted.values()) batch.add(set, station);
     }
-    for (const set of TRAFFIC_SETS) {
+    for (const set of trafficSets(traffic)) {
       batch.fill(
         set,
         traffic.elements.filter((placed) => placed.set.name === set.name).map(({ element }) => element),

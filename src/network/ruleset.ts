@@ -28,7 +28,7 @@ import { ADVERTISED, composeBridge, onBridges } from "./ruleset/bridge.js";
 import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
-import { composeLimits, LIMIT_SETS } from "./ruleset/limits.js";
+import { composeLimits, limitSets } from "./ruleset/limits.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
 import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
@@ -69,7 +69,9 @@ const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ a
 ]);
 
 /** Sets and maps that hold what `Traffic` has of guests. `nft` 1.0.6 reads no limits of elements in JSON: these follow a load. */
-export const TRAFFIC_SETS: readonly SetKey[] = [...FORWARD_KEYS, ...Object.values(LIMIT_SETS)];
+export function trafficSets(traffic: Pick<Traffic, "connectionLimits">): readonly SetKey[] {
+  return [...FORWARD_KEYS, ...limitSets(traffic)];
+}
 
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {

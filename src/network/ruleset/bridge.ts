@@ -65,10 +65,7 @@ export function composeBridge(table: TableWriter, networks: readonly BridgeNetwo
   table.set("macs", { type: ["iface_index", "ether_addr"] });
   table.set("spoofers", { type: "iface_index", dynamic: { size: SPOOFERS, timeoutSeconds: DAY_SECONDS }, counted: true });
   table.chain("prerouting", { type: "filter", hook: "prerouting", priority: PRIORITY.raw });
-  table.rule(
-    "prerouting",
-    dispatch("iifgroup", networks, ({ name }) => `from_${name}`),
-  );
+  table.rule("prerouting", ...dispatch("iifgroup", networks, ({ name }) => `from_${name}`));
   for (const network of networks) composeFrom(table, network);
   composeBound(table);
   composeStationed(table);

@@ -12,14 +12,8 @@ export function composeForward(table: TableWriter, networks: readonly Network[],
   table.counter("refused");
   table.chain("forward", { type: "filter", hook: "forward", priority: PRIORITY.filter });
   if (networks.length > 0) {
-    table.rule(
-      "forward",
-      dispatch("iifgroup", networks, (network) => `from_${network.name}`),
-    );
-    table.rule(
-      "forward",
-      dispatch("oifgroup", networks, (network) => `to_${network.name}`),
-    );
+    table.rule("forward", ...dispatch("iifgroup", networks, (network) => `from_${network.name}`));
+    table.rule("forward", ...dispatch("oifgroup", networks, (network) => `to_${network.name}`));
   }
   for (const network of networks) {
     composeFrom(table, network, networks, forwards);

@@ -9,6 +9,7 @@ const ANY_GUEST = prefix(GROUP_BASE, GROUP_PREFIX_LENGTH);
 
 /** Whether the packet came from, or goes to, a link of any of our networks. */
 export const FROM_GUEST = is(meta("iifgroup"), ANY_GUEST);
+export const NOT_FROM_GUEST = isNot(meta("iifgroup"), ANY_GUEST);
 export const TO_GUEST = is(meta("oifgroup"), ANY_GUEST);
 export const NOT_TO_GUEST = isNot(meta("oifgroup"), ANY_GUEST);
 
@@ -18,16 +19,20 @@ export function fromBridges(networks: readonly Network[]): Word[] {
   return groups.length === 0 ? [] : [is(meta("iifgroup"), anyOf(...groups))];
 }
 
-/** Each network's packets to a chain of the network's own. */
+/** Each network's packets to a chain of the network's own. A single comparison costs less than looking one network up in a map. */
 export function dispatch(
   key: "iifgroup" | "oifgroup",
   networks: readonly Network[],
   chainOf: (network: Network) => string,
-): Word {
-  return byValue(
-    meta(key),
-    networks.map((network) => [network.group, goto(chainOf(network))]),
-  );
+): Word[] {
+  const [only] = networks;
+  if (networks.length === 1) return [is(meta(key), only.group), goto(chainOf(only))];
+  return [
+    byValue(
+      meta(key),
+      networks.map((network) => [network.group, goto(chainOf(network))]),
+    ),
+  ];
 }
 
 export function prefixWord(of: Prefix): Word {

@@ -30,11 +30,7 @@ export function composeInput(table: TableWriter, networks: readonly Network[], f
   table.counter("kept_from_host");
   composeExpected(table);
   table.chain("input", { type: "filter", hook: "input", priority: PRIORITY.filter });
-  if (networks.length > 0)
-    table.rule(
-      "input",
-      dispatch("iifgroup", networks, (network) => `host_${network.name}`),
-    );
+  if (networks.length > 0) table.rule("input", ...dispatch("iifgroup", networks, (network) => `host_${network.name}`));
   closeGatewaysToOthers(table, networks);
   for (const network of networks) composeHost(table, network);
   composeAnswers(table, forwards);

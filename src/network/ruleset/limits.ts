@@ -18,6 +18,12 @@ const PACKETS: Word = { limit: { rate: 1, burst: 1, per: "second", inv: true } }
 const CONNECTIONS: Word = { "ct count": { val: 1, inv: true } };
 const NEW = is({ ct: { key: "state" } }, "new");
 
+/** The limits' sets that a ruleset has: to declare one that counts connections is to have every packet of the host tracked. */
+export function limitSets({ connectionLimits }: Pick<Traffic, "connectionLimits">): readonly SetKey[] {
+  const { packetsFrom, packetsTo, connectionsFrom, connectionsTo } = LIMIT_SETS;
+  return connectionLimits ? [packetsFrom, packetsTo, connectionsFrom, connectionsTo] : [packetsFrom, packetsTo];
+}
+
 /**
  * Limits of packets in a second and of connections at a time. Packets are counted after the guard has let them in, and where they
  * go out to the guest; what the frame socket answers never comes here.
@@ -25,8 +31,6 @@ const NEW = is({ ct: { key: "state" } }, "new");
 export function composeLimits(table: TableWriter, { packetLimits, connectionLimits }: Traffic): void {
   for (const set of [LIMIT_SETS.packetsFrom, LIMIT_SETS.packetsTo])
     table.set(set.name, { type: "iface_index", statement: PACKETS });
-  for (const set of [LIMIT_SETS.connectionsFrom, LIMIT_SETS.connectionsTo])
-    table.set(set.name, { type: "iface_index", statement: CONNECTIONS });
   table.counter("over_limit");
   if (packetLimits) {
     table.chain("limit_from", { type: "filter", hook: "prerouting", priority: PRIORITY.raw + 1 });
@@ -35,6 +39,8 @@ export function composeLimits(table: TableWriter, { packetLimits, connectionLimi
     table.rule("limit_to", is(meta("oif"), inSet(LIMIT_SETS.packetsTo.name)), count("over_limit"), DROP);
   }
   if (connectionLimits) {
+    for (const set of [LIMIT_SETS.connectionsFrom, LIMIT_SETS.connectionsTo])
+      table.set(set.name, { type: "iface_index", statement: CONNECTIONS });
     table.chain("limit_connections", { type: "filter", hook: "forward", priority: PRIORITY.filter - 1 });
     for (const [link, set] of [
       ["iif", LIMIT_SETS.connectionsFrom],

@@ -39,6 +39,7 @@ suite("limits", () => {
       limitOf: (guest) => configured.get(guest),
       onRefused: () => void refusals++,
     });
+    limits.configure([{ ...NONE, packetsPerSecond: 1, connections: 1 }]);
     limits.open();
   });
 
@@ -67,6 +68,16 @@ suite("limits", () => {
     configured.clear();
     limits.add(port("a"));
     assert.deepEqual([shaped.at(-1), elements()], ["1 undefined undefined", 0]);
+  });
+
+  test("whose sets went with the last of them are not asked for", () => {
+    configured.set("a", { ...NONE, connections: 1 });
+    limits.add(port("a"));
+    const { sends } = firewall;
+    limits.configure([]);
+    configured.clear();
+    limits.add(port("a"));
+    assert.deepEqual([firewall.sends - sends, refusals], [0, 0]);
   });
 
   test("ask for rules only where there are any of that sort", () => {
