@@ -23,6 +23,11 @@ struct FramePoller::Scratch {
   std::array<mmsghdr, kFramesMax> headers;
   std::array<iovec, kFramesMax> parts;
   std::array<Control, kFramesMax> controls;
+  // Prepared once for the rows that they were last used for; after that only what the kernel has changed is put right.
+  const uint8_t* place = nullptr;
+  size_t stride = 0;
+  size_t prepared = 0;
+  size_t changed = 0;
 };
 
 FramePoller::FramePoller() = default;
@@ -105,16 +110,8 @@ size_t FramePoller::Receive(const FrameColumns& columns, size_t budget) {
 
 size_t FramePoller::ReceiveFrom(uint32_t slot, const FrameColumns& columns, size_t first, size_t limit) {
   const size_t stride = columns.slab.size() / columns.slot.size();
+  Prepare(columns.slab.data() + first * stride, stride, limit);
   Scratch& scratch = *scratch_;
-  for (size_t row = 0; row < limit; row++) {
-    scratch.parts[row] = {columns.slab.data() + (first + row) * stride, stride};
-    msghdr& header = scratch.headers[row].msg_hdr;
-    header = {};
-    header.msg_iov = &scratch.parts[row];
-    header.msg_iovlen = 1;
-    header.msg_control = scratch.controls[row].bytes.data();
-    header.msg_controllen = scratch.controls[row].bytes.size();
-  }
   const int received = recvmmsg(links_[slot]->fd.get(), scratch.headers.data(), static_cast<unsigned>(limit),
                                 MSG_DONTWAIT, nullptr);
   if (received < 0) {
@@ -123,7 +120,31 @@ size_t FramePoller::ReceiveFrom(uint32_t slot, const FrameColumns& columns, size
     return 0;
   }
   SetDown(slot, false);
+  scratch.changed = static_cast<size_t>(received);
   return Keep(slot, columns, first, static_cast<size_t>(received));
+}
+
+void FramePoller::Prepare(uint8_t* place, size_t stride, size_t count) {
+  Scratch& scratch = *scratch_;
+  const bool same = scratch.place == place && scratch.stride == stride && scratch.prepared >= count;
+  const size_t stale = same ? scratch.changed : count;
+  for (size_t row = 0; row < stale; row++) {
+    msghdr& header = scratch.headers[row].msg_hdr;
+    if (!same) {
+      scratch.parts[row] = {place + row * stride, stride};
+      header = {};
+      header.msg_iov = &scratch.parts[row];
+      header.msg_iovlen = 1;
+    }
+    header.msg_control = scratch.controls[row].bytes.data();
+    header.msg_controllen = scratch.controls[row].bytes.size();
+  }
+  if (!same) {
+    scratch.place = place;
+    scratch.stride = stride;
+    scratch.prepared = count;
+  }
+  scratch.changed = 0;
 }
 
 // Writes the rows of what was received. Where a frame is left out, those behind it move up.

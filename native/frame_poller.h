@@ -81,6 +81,7 @@ class FramePoller {
   };
   struct Scratch;
 
+  void Prepare(uint8_t* place, size_t stride, size_t count);
   size_t ReceiveFrom(uint32_t slot, const FrameColumns& columns, size_t first, size_t limit);
   size_t Keep(uint32_t slot, const FrameColumns& columns, size_t first, size_t received);
   void SetDown(uint32_t slot, bool down);

@@ -41,11 +41,15 @@ void SetControl(msghdr& header, int level, int type, const Info& info) {
   std::memcpy(CMSG_DATA(control), &info, sizeof info);
 }
 
-void AddressIpv4(const UdpColumns& columns, size_t row, msghdr& header, sockaddr_in& remote) {
+void AddressIpv4(const UdpColumns& columns, size_t row, msghdr& header, sockaddr_in& remote, bool from_bound) {
   header.msg_namelen = sizeof remote;
   remote.sin_family = AF_INET;
   remote.sin_port = htons(columns.remote_port[row]);
   remote.sin_addr.s_addr = htonl(columns.remote_ipv4[row]);
+  if (from_bound) {
+    header.msg_control = nullptr;
+    return;
+  }
   in_pktinfo info{};
   info.ipi_ifindex = static_cast<int>(columns.ifindex[row]);
   info.ipi_spec_dst.s_addr = htonl(columns.local_ipv4[row]);
@@ -69,6 +73,12 @@ void AddressIpv6(const UdpColumns& columns, size_t row, msghdr& header, sockaddr
   SetControl(header, SOL_IPV6, IPV6_PKTINFO, info);
 }
 
+// Whether datagrams can come to one address only, and leave from no other: then nobody has to ask the kernel for it.
+bool IsBoundToOne(const UdpOptions& options) {
+  if (options.ipv6 || !options.device.empty()) return false;
+  return std::any_of(options.address.begin(), options.address.begin() + 4, [](uint8_t byte) { return byte != 0; });
+}
+
 std::string Describe(const UdpOptions& options) {
   char text[INET6_ADDRSTRLEN] = "?";
   if (inet_ntop(options.ipv6 ? AF_INET6 : AF_INET, options.address.data(), text, sizeof text) == nullptr) return "udp";
@@ -82,10 +92,19 @@ struct UdpChannel::Scratch {
   struct alignas(cmsghdr) Control {
     std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
   };
-  std::array<mmsghdr, kDatagramsMax> headers;
-  std::array<iovec, kDatagramsMax> parts;
-  std::array<SocketAddress, kDatagramsMax> addresses;
-  std::array<Control, kDatagramsMax> controls;
+  struct Messages {
+    std::array<mmsghdr, kDatagramsMax> headers;
+    std::array<iovec, kDatagramsMax> parts;
+    std::array<SocketAddress, kDatagramsMax> addresses;
+    std::array<Control, kDatagramsMax> controls;
+  };
+  Messages sending;
+  // Prepared once for the rows that they were last used for; after that only what the kernel has changed is put right.
+  Messages receiving;
+  const uint8_t* place = nullptr;
+  size_t stride = 0;
+  size_t prepared = 0;
+  size_t changed = 0;
 };
 
 UdpChannel::UdpChannel() = default;
@@ -116,6 +135,7 @@ SysError UdpChannel::Open(const UdpOptions& options) {
   if (getsockname(fd.get(), &address.any, &length) != 0) return LastError("getsockname", object);
   port_ = ntohs(options.ipv6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
   ipv6_ = options.ipv6;
+  only_ipv4_ = IsBoundToOne(options) ? ntohl(address.ipv4.sin_addr.s_addr) : 0;
   fd_ = std::move(fd);
   scratch_ = std::make_unique<Scratch>();
   return {};
@@ -133,7 +153,7 @@ SysError UdpChannel::SetOptions(int fd, const UdpOptions& options) const {
       {options.free_bind && !options.ipv6, SOL_IP, IP_FREEBIND, 1, "IP_FREEBIND"},
       {options.free_bind && options.ipv6, SOL_IPV6, IPV6_FREEBIND, 1, "IPV6_FREEBIND"},
       {options.ipv6, SOL_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0, "IPV6_V6ONLY"},
-      {!options.ipv6, SOL_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
+      {!options.ipv6 && !IsBoundToOne(options), SOL_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
       {options.ipv6, SOL_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"},
       {options.receive_bytes > 0, SOL_SOCKET, SO_RCVBUF, options.receive_bytes, "SO_RCVBUF"},
   }};
@@ -156,9 +176,10 @@ size_t UdpChannel::Receive(const UdpColumns& columns) {
     const size_t wanted = std::min(capacity - rows, kDatagramsMax);
     PrepareReceive(columns, rows, wanted);
     const int received =
-        recvmmsg(fd_.get(), scratch_->headers.data(), static_cast<unsigned>(wanted), MSG_DONTWAIT, nullptr);
+        recvmmsg(fd_.get(), scratch_->receiving.headers.data(), static_cast<unsigned>(wanted), MSG_DONTWAIT, nullptr);
     // Besides EAGAIN: an ICMP error for something sent earlier, which the call has taken away.
     if (received <= 0) break;
+    scratch_->changed = static_cast<size_t>(received);
     for (size_t index = 0; index < static_cast<size_t>(received); index++) Keep(columns, rows + index, index);
     rows += static_cast<size_t>(received);
     if (static_cast<size_t>(received) < wanted) break;
@@ -168,26 +189,38 @@ size_t UdpChannel::Receive(const UdpColumns& columns) {
 
 void UdpChannel::PrepareReceive(const UdpColumns& columns, size_t first, size_t count) {
   Scratch& scratch = *scratch_;
+  Scratch::Messages& messages = scratch.receiving;
   const size_t stride = columns.slab.size() / columns.offset.size();
-  for (size_t index = 0; index < count; index++) {
-    const size_t offset = (first + index) * stride;
-    columns.offset[first + index] = static_cast<uint32_t>(offset);
-    scratch.parts[index] = {columns.slab.data() + offset, stride};
-    msghdr& header = scratch.headers[index].msg_hdr;
-    header = {};
-    header.msg_name = &scratch.addresses[index];
-    header.msg_namelen = sizeof scratch.addresses[index];
-    header.msg_iov = &scratch.parts[index];
-    header.msg_iovlen = 1;
-    header.msg_control = scratch.controls[index].bytes.data();
-    header.msg_controllen = scratch.controls[index].bytes.size();
+  uint8_t* place = columns.slab.data() + first * stride;
+  const bool same = scratch.place == place && scratch.stride == stride && scratch.prepared >= count;
+  const size_t stale = same ? scratch.changed : count;
+  for (size_t index = 0; index < stale; index++) {
+    msghdr& header = messages.headers[index].msg_hdr;
+    if (!same) {
+      messages.parts[index] = {place + index * stride, stride};
+      header = {};
+      header.msg_name = &messages.addresses[index];
+      header.msg_iov = &messages.parts[index];
+      header.msg_iovlen = 1;
+    }
+    header.msg_namelen = sizeof messages.addresses[index];
+    header.msg_control = only_ipv4_ == 0 ? messages.controls[index].bytes.data() : nullptr;
+    header.msg_controllen = only_ipv4_ == 0 ? messages.controls[index].bytes.size() : 0;
   }
+  if (!same) {
+    scratch.place = place;
+    scratch.stride = stride;
+    scratch.prepared = count;
+  }
+  scratch.changed = 0;
 }
 
 void UdpChannel::Keep(const UdpColumns& columns, size_t row, size_t index) {
-  msghdr& header = scratch_->headers[index].msg_hdr;
-  const SocketAddress& remote = scratch_->addresses[index];
-  columns.length[row] = scratch_->headers[index].msg_len;
+  const Scratch::Messages& messages = scratch_->receiving;
+  msghdr header = messages.headers[index].msg_hdr;
+  const SocketAddress& remote = messages.addresses[index];
+  columns.offset[row] = static_cast<uint32_t>(row * (columns.slab.size() / columns.offset.size()));
+  columns.length[row] = messages.headers[index].msg_len;
   columns.flags[row] = (header.msg_flags & MSG_TRUNC) != 0 ? kUdpTruncated : 0;
   columns.ifindex[row] = 0;
   if (ipv6_) {
@@ -196,6 +229,7 @@ void UdpChannel::Keep(const UdpColumns& columns, size_t row, size_t index) {
   } else {
     columns.remote_port[row] = ntohs(remote.ipv4.sin_port);
     columns.remote_ipv4[row] = ntohl(remote.ipv4.sin_addr.s_addr);
+    columns.local_ipv4[row] = only_ipv4_;
   }
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
     if (!ipv6_ && control->cmsg_level == SOL_IP && control->cmsg_type == IP_PKTINFO) {
@@ -226,23 +260,23 @@ size_t UdpChannel::Send(const UdpColumns& columns, size_t count) {
 
 // False for a row that does not lie in the slab.
 bool UdpChannel::PrepareSend(const UdpColumns& columns, size_t row, size_t index) {
-  Scratch& scratch = *scratch_;
+  Scratch::Messages& messages = scratch_->sending;
   const size_t offset = columns.offset[row];
   const size_t length = columns.length[row];
   if (offset > columns.slab.size() || length > columns.slab.size() - offset) return false;
-  scratch.parts[index] = {columns.slab.data() + offset, length};
-  scratch.addresses[index] = {};
-  scratch.controls[index] = {};
-  msghdr& header = scratch.headers[index].msg_hdr;
+  messages.parts[index] = {columns.slab.data() + offset, length};
+  messages.addresses[index] = {};
+  messages.controls[index] = {};
+  msghdr& header = messages.headers[index].msg_hdr;
   header = {};
-  header.msg_name = &scratch.addresses[index];
-  header.msg_iov = &scratch.parts[index];
+  header.msg_name = &messages.addresses[index];
+  header.msg_iov = &messages.parts[index];
   header.msg_iovlen = 1;
-  header.msg_control = scratch.controls[index].bytes.data();
+  header.msg_control = messages.controls[index].bytes.data();
   if (ipv6_) {
-    AddressIpv6(columns, row, header, scratch.addresses[index].ipv6);
+    AddressIpv6(columns, row, header, messages.addresses[index].ipv6);
   } else {
-    AddressIpv4(columns, row, header, scratch.addresses[index].ipv4);
+    AddressIpv4(columns, row, header, messages.addresses[index].ipv4, only_ipv4_ != 0);
   }
   return true;
 }
@@ -252,7 +286,7 @@ size_t UdpChannel::SendPrepared(size_t count) {
   size_t sent = 0;
   size_t next = 0;
   while (next < count) {
-    const int taken = sendmmsg(fd_.get(), &scratch_->headers[next], static_cast<unsigned>(count - next), MSG_DONTWAIT);
+    const int taken = sendmmsg(fd_.get(), &scratch_->sending.headers[next], static_cast<unsigned>(count - next), MSG_DONTWAIT);
     if (taken > 0) {
       sent += static_cast<size_t>(taken);
       next += static_cast<size_t>(taken);

@@ -73,6 +73,8 @@ class UdpChannel {
   UniqueFd fd_;
   bool ipv6_ = false;
   uint16_t port_ = 0;
+  // The only address that datagrams can come to, in host order; 0 where the kernel has to tell with each one.
+  uint32_t only_ipv4_ = 0;
   std::unique_ptr<Scratch> scratch_;
 };
 

@@ -35,7 +35,7 @@ export class UdpBatch {
   /** 16 bytes a row, network order. */
   readonly remoteIpv6: Uint8Array;
   readonly localIpv6: Uint8Array;
-  /** Interface that it came in on, or leaves by; zero lets the route decide. */
+  /** Interface that it came in on, or leaves by; zero lets the route decide, and is all that a socket with an IPv4 address knows. */
   readonly ifindex: Uint32Array;
   count = 0;
 

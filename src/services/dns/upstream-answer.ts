@@ -82,7 +82,8 @@ export class AnswerReader {
     if ((flags & FLAG.truncated) !== 0) return "truncated";
     if (!this.#scan(bytes, offset, length)) return "malformed";
     const rcode = (this.#extendedRcode << 4) | (flags & FLAG.rcode);
-    if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return refusal(rcode);
+    // YXDOMAIN: a DNAME leads to a name that would be too long (RFC 6672 §2.2). That is an answer.
+    if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && rcode !== RCODE.YXDOMAIN) return refusal(rcode);
     const fault = this.#copyRecords(bytes, offset, length, name, type, allowPrivate);
     if (fault !== undefined) return fault;
     this.#decideCaching(rcode);
@@ -225,7 +226,7 @@ export class AnswerReader {
 
   /** A "no" without SOA is not kept (RFC 2308 §5); neither is an alias that leads nowhere. */
   #decideCaching(rcode: number): void {
-    const worthKeeping = this.#hasSoa || (rcode === RCODE.NOERROR && this.#hasAsked);
+    const worthKeeping = (this.#hasSoa && rcode !== RCODE.YXDOMAIN) || (rcode === RCODE.NOERROR && this.#hasAsked);
     this.cacheable = worthKeeping && this.#ttlSeconds > 0;
   }
 

@@ -13,8 +13,8 @@ const LOCAL_TTL_SECONDS = 60;
 /** RFC 6303 §3. */
 const EMPTY_ZONE_TTL_SECONDS = 10_800;
 
-/** Special-use names that a resolver answers with NXDOMAIN by itself: RFC 6761 §6.4, RFC 7686 §2, RFC 6762 §22.1, RFC 9476. */
-const NONEXISTENT = ["invalid", "onion", "local", "alt"];
+/** Special-use names that a resolver answers with NXDOMAIN by itself: RFC 6761 §6.2, §6.4, RFC 7686 §2, RFC 6762 §22.1, RFC 9476. */
+const NONEXISTENT = ["test", "invalid", "onion", "local", "alt"];
 
 /** Reverse zones of addresses that mean something else, or nothing, elsewhere: RFC 6303 §4, RFC 7793. */
 const LOCAL_REVERSE = [
