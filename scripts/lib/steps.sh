@@ -38,7 +38,10 @@ both_ends() { # FILE
 
 # Only one set-up at a time in a checkout: two scripts started together would build over each other.
 lock_setup() {
-  mkdir -p "$root/.cache"
+  if ! mkdir -p "$root/.cache" 2>/dev/null || ! { : >>"$root/.cache/setup.lock"; } 2>/dev/null; then
+    echo "$0: you may not write in $root, and what is built stays there: clone it where you may." >&2
+    exit 1
+  fi
   exec 9>"$root/.cache/setup.lock"
   flock 9
 }
