@@ -122,7 +122,7 @@ function stationSteps(port: Port, { station, bridgeStation }: StationState): Ste
 
 /** Route, neighbour and guard of one address; also where the host answers for it on the uplink. */
 export function bindingSteps(port: Port, binding: Binding, interfaces: ReadonlyMap<string, number>): Step[] {
-  const { route, neighbour, station, proxy } = bindingState(port, binding, interfaces);
+  const { route, neighbour, station, proxies } = bindingState(port, binding, interfaces);
   const what = `${formatAddress(binding.address)} on ${port.ifname}`;
   const steps: Step[] = [];
   if (route !== undefined) {
@@ -133,7 +133,7 @@ export function bindingSteps(port: Port, binding: Binding, interfaces: ReadonlyM
       undo: (batch) => void batch.deleteRoute(route),
     });
   }
-  for (const entry of [neighbour, proxy]) {
+  for (const entry of [neighbour, ...proxies]) {
     if (entry === undefined) continue;
     steps.push({
       on: "kernel",

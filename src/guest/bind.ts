@@ -122,7 +122,7 @@ function sendRoutes(changes: readonly Change[], kernel: Kernel, outcomes: Outcom
     const moves = replaced === undefined || replaced.port !== port;
     if (moves && state.route !== undefined) batch.addRoute(state.route);
     if (state.neighbour !== undefined) batch.setNeighbour(state.neighbour);
-    if (moves && state.proxy !== undefined) batch.setNeighbour(state.proxy);
+    for (const proxy of moves ? state.proxies : []) batch.setNeighbour(proxy);
     if (isNewStation(port, request.mac, added)) {
       batch.addBridgeStation(stationState(port.ifindex, request.mac).bridgeStation, port.station !== undefined);
     }
@@ -207,10 +207,10 @@ function removeStation(port: AttachedPort, mac: Mac, batch: RouteBatch, stations
   for (const set of setsOf(station)) stations.delete(set, station);
 }
 
-function removeState(batch: RouteBatch, { route, neighbour, proxy }: BindingState): void {
+function removeState(batch: RouteBatch, { route, neighbour, proxies }: BindingState): void {
   if (route !== undefined) batch.deleteRoute(route);
   if (neighbour !== undefined) batch.deleteNeighbour(neighbour);
-  if (proxy !== undefined) batch.deleteNeighbour(proxy);
+  for (const proxy of proxies) batch.deleteNeighbour(proxy);
 }
 
 function noPort({ ifindex, address }: BindRequest): TapnetError {

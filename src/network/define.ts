@@ -28,6 +28,7 @@ export interface NetworkSpecification {
   readonly answerOnUplink?: boolean | undefined;
   readonly mtu?: number | undefined;
   readonly isolateGuests?: boolean | undefined;
+  readonly serve?: readonly string[] | undefined;
 }
 
 /** Link groups of ours are those whose upper half is this ("tn"): one comparison tells a guest's link from any other. */
@@ -63,6 +64,7 @@ export function defineNetworks(specifications: readonly NetworkSpecification[], 
     answerOnUplink: specification.answerOnUplink ?? false,
     mtu: specification.mtu ?? ETHERNET_MTU,
     isolateGuests: specification.isolateGuests ?? false,
+    serve: specification.kind === "bridge" ? [] : (specification.serve ?? []),
   }));
 }
 

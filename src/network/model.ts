@@ -72,6 +72,8 @@ export interface Network {
   readonly mtu: number;
   /** Guests do not reach each other. */
   readonly isolateGuests: boolean;
+  /** Interfaces with many clients behind them, who are on the network as guests are; none on bridges. */
+  readonly serve: readonly string[];
 }
 
 /**

@@ -48,7 +48,7 @@ export function plan(model: Model): KernelState {
     links: [...bridgeLinks(networks, interfaces), ...ports.map((port) => wantedPort(port, interfaces))],
     addresses: [...networks.flatMap((network) => gatewayAddresses(network, interfaces)), ...ports.flatMap(portAddresses)],
     routes: [...networks.flatMap((network) => poolRoutes(network, interfaces)), ...bindings.flatMap(({ route }) => route ?? [])],
-    neighbours: bindings.flatMap(({ neighbour, proxy }) => [neighbour, proxy].filter((entry) => entry !== undefined)),
+    neighbours: bindings.flatMap(({ neighbour, proxies }) => (neighbour === undefined ? proxies : [neighbour, ...proxies])),
     bridgeStations: macs.map(({ bridgeStation }) => bridgeStation),
     stations,
     traffic,
@@ -72,17 +72,28 @@ export function wantedPort(
 
 /** Ports forward by their own setting; what comes back by the uplink's, or by every link's where any may be the uplink. */
 export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
-  const paths = new Set<string>();
+  const wanted = new Map<string, string>();
+  const on = (path: string): void => void wanted.set(path, "1");
+  // Where we answer for others; otherwise the first answer waits for up to 0.8 s.
+  const answerAtOnce = (family: 4 | 6, ifname: string): void =>
+    void wanted.set(`net/ipv${family}/neigh/${ifname}/proxy_delay`, "0");
   for (const network of networks) {
-    const { wayOut, bridge, uplink, ipv4, ipv6 } = network;
-    if (wayOut !== "none" && ipv4 !== undefined)
-      paths.add(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
-    // Guests of a bridge reach each other without us.
-    if (ipv6 !== undefined && (bridge === undefined || wayOut !== "none")) paths.add(IPV6_FORWARDING);
-    if (ipv6 !== undefined && answersOnUplink(network, 6) && uplink !== undefined) {
-      // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
-      for (const which of ["all", uplink]) paths.add(`net/ipv6/conf/${which}/proxy_ndp`);
+    const { wayOut, bridge, uplink, serve, ipv4, ipv6 } = network;
+    for (const ifname of ipv4 === undefined ? [] : serve) {
+      on(`net/ipv4/conf/${ifname}/forwarding`);
+      answerAtOnce(4, ifname);
     }
+    if (wayOut !== "none" && ipv4 !== undefined)
+      on(uplink === undefined ? "net/ipv4/ip_forward" : `net/ipv4/conf/${uplink}/forwarding`);
+    // Guests of a bridge reach each other without us.
+    if (ipv6 !== undefined && (bridge === undefined || wayOut !== "none")) on(IPV6_FORWARDING);
+    if (uplink === undefined) continue;
+    for (const family of [4, 6] as const) {
+      if (network[`ipv${family}`] !== undefined && answersOnUplink(network, family)) answerAtOnce(family, uplink);
+    }
+    if (ipv6 === undefined || !answersOnUplink(network, 6)) continue;
+    // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
+    for (const which of ["all", uplink]) on(`net/ipv6/conf/${which}/proxy_ndp`);
   }
-  return [...paths].toSorted().map((path) => ({ path, value: "1" }));
+  return [...wanted].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([path, value]) => ({ path, value }));
 }

@@ -27,7 +27,7 @@ const LINK_LOCAL_PREFIX: Ipv6Address = 0xfe80n << 112n;
 const LINK_LOCAL_LENGTH = 64;
 /** IPv6 writes its default metric down. */
 const IPV6_METRIC = 1024;
-/** On a bridge of others the host mostly has a route to the prefix already, which is to stay the better one. */
+/** On an interface of others the host mostly has a route to the prefix already, which is to stay the better one. */
 const BESIDE_OTHERS_METRIC = 2048;
 
 /** What a guest may send: this source from this MAC address on this link. An element of the guard's sets. */
@@ -47,8 +47,8 @@ export interface BindingState {
   readonly route: Route | undefined;
   readonly neighbour: Neighbour | undefined;
   readonly station: Station;
-  /** The host answers for the address on the uplink. */
-  readonly proxy: Neighbour | undefined;
+  /** Where the host answers for the address: on the uplink, or for clients of the network behind other interfaces. */
+  readonly proxies: readonly Neighbour[];
 }
 
 /** What one MAC address of a guest on a bridge puts into the kernel, whatever its addresses are. */
@@ -63,13 +63,18 @@ export interface StationState {
  */
 export function gatewayAddresses(network: Network, interfaces: ReadonlyMap<string, number>): InterfaceAddress[] {
   if (network.bridge !== undefined) return bridgeAddresses(network, interfaces.get(network.bridge.name));
-  const addresses = [network.gatewayIpv4, network.gatewayIpv6].filter((address) => address !== undefined);
-  return addresses.map((address) => ({
-    ifindex: LOOPBACK_IFINDEX,
-    address,
-    prefixLength: hostPrefix(address).prefixLength,
-    protocol: PROTOCOL,
-  }));
+  const onLoopback = [network.gatewayIpv4, network.gatewayIpv6].map((address) => [LOOPBACK_IFINDEX, address] as const);
+  // Neighbour discovery asks the interface, and not the host as ARP does.
+  const onServed = served(network, interfaces).map((ifindex) => [ifindex, network.gatewayIpv6] as const);
+  return [...onLoopback, ...onServed].flatMap(([ifindex, address]) => {
+    if (address === undefined) return [];
+    return [{ ifindex, address, prefixLength: hostPrefix(address).prefixLength, protocol: PROTOCOL }];
+  });
+}
+
+/** Interfaces with clients of the network, of those that exist. */
+function served({ serve }: Network, interfaces: ReadonlyMap<string, number>): number[] {
+  return serve.flatMap((name) => interfaces.get(name) ?? []);
 }
 
 function bridgeAddresses(network: Network, ifindex: number | undefined): InterfaceAddress[] {
@@ -101,11 +106,11 @@ export function poolRoutes(network: Network, interfaces: ReadonlyMap<string, num
   const ipv4 = answersOnUplink(network, 4) ? undefined : network.ipv4;
   const ipv6 = answersOnUplink(network, 6) ? undefined : network.ipv6;
   const prefixes: (Prefix | undefined)[] = [ipv4, ipv6, network.delegation?.pool, network.ipv6Aggregate];
-  return prefixes
+  const nowhere = prefixes
     .filter((prefix) => prefix !== undefined)
     .map((prefix) => ({
       prefix,
-      type: "unreachable",
+      type: "unreachable" as const,
       ifindex: 0,
       via: undefined,
       preferredSource: undefined,
@@ -113,6 +118,22 @@ export function poolRoutes(network: Network, interfaces: ReadonlyMap<string, num
       protocol: PROTOCOL,
       metric: LAST_RESORT_METRIC,
     }));
+  return [...servedRoutes(network, interfaces), ...nowhere];
+}
+
+/** Who is no guest may be behind the interface that is served: of several the first, since a prefix leads to one link. */
+function servedRoutes(network: Network, interfaces: ReadonlyMap<string, number>): Route[] {
+  const [ifindex] = served(network, interfaces);
+  if (ifindex === undefined) return [];
+  const families = [
+    [network.ipv4, network.gatewayIpv4],
+    [network.ipv6, network.gatewayIpv6],
+  ] as const;
+  return families.flatMap(([prefix, preferredSource]) => {
+    if (prefix === undefined) return [];
+    const onLink = { type: "unicast", ifindex, via: undefined, table: MAIN_TABLE, protocol: PROTOCOL } as const;
+    return [{ ...onLink, prefix, preferredSource, metric: BESIDE_OTHERS_METRIC }];
+  });
 }
 
 function onLinkRoutes(network: Network, bridge: Bridge, ifindex: number | undefined): Route[] {
@@ -196,18 +217,20 @@ export function bindingState(
 ): BindingState {
   const { ifindex, network } = port;
   if (network.bridge !== undefined) {
-    return { route: undefined, neighbour: undefined, station: { ifindex, mac, address, bridged: true }, proxy: undefined };
+    return { route: undefined, neighbour: undefined, station: { ifindex, mac, address, bridged: true }, proxies: [] };
   }
   const delegated = delegatedPrefix(network, address);
   if (delegated !== undefined) return delegatedState(ifindex, delegated, mac);
   const answers = answersOnUplink(network, familyOf(address));
   const uplinkIndex = answers && network.uplink !== undefined ? interfaces.get(network.uplink) : undefined;
+  const onServed = typeof address === "number" ? served(network, interfaces) : [];
+  const askedOn = uplinkIndex === undefined ? onServed : [uplinkIndex, ...onServed];
   const linkLocal = typeof address === "bigint" && isLinkLocalIpv6(address);
   return {
     route: linkLocal ? linkLocalRoute(ifindex, address) : guestRoute(port, address),
     neighbour: { ifindex, address, mac, permanent: true, proxy: false, protocol: PROTOCOL },
     station: { ifindex, mac, address },
-    proxy: linkLocal || uplinkIndex === undefined ? undefined : proxyOf(uplinkIndex, address),
+    proxies: linkLocal ? [] : askedOn.map((index) => proxyOf(index, address)),
   };
 }
 
@@ -244,7 +267,7 @@ function delegatedState(ifindex: number, prefix: Ipv6Prefix, mac: Mac): BindingS
     },
     neighbour: { ifindex, address: via, mac, permanent: true, proxy: false, protocol: PROTOCOL },
     station: { ifindex, mac, address: prefix.address, delegated: true },
-    proxy: undefined,
+    proxies: [],
   };
 }
 

@@ -178,7 +178,7 @@ export class Upkeep {
     const { kernel, sysctl } = this.#options;
     const [links, addresses] = [kernel.dumpLinks(), kernel.dumpAddresses()];
     this.interfaces.clear();
-    const names = new Set(this.#networks.map(({ uplink }) => uplink));
+    const names = new Set(this.#networks.flatMap(({ uplink, serve }) => [uplink, ...serve]));
     for (const { name, ifindex } of links) if (names.has(name)) this.interfaces.set(name, ifindex);
     const hasBridges = this.#networks.some(({ bridge }) => bridge !== undefined);
     if (hasBridges) this.#findBridges(links, addresses);
@@ -218,9 +218,9 @@ export class Upkeep {
   }
 
   #onLink(link: LinkState, deleted: boolean): void {
-    const isUplink = this.#networks.some(({ uplink }) => uplink === link.name);
+    const isNamed = this.#networks.some(({ uplink, serve }) => uplink === link.name || serve.includes(link.name));
     const known = this.interfaces.get(link.name);
-    if (isUplink && known !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
+    if (isNamed && known !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
     if (this.#isOfBridge(link.name) && (deleted || known !== link.ifindex || this.#differsFromBridge(link))) this.#lookSoon();
     const port = this.#ports.get(link.ifindex);
     if (port === undefined) return;

@@ -1,8 +1,8 @@
 import type { Network } from "../model.js";
-import { dispatch, TO_GUEST } from "./guests.js";
+import { addressField, dispatch, prefixWord, TO_GUEST } from "./guests.js";
 import { FORWARDED } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
-import { ACCEPT, count, goto, hasAny, is, meta, REJECT } from "./words.js";
+import { ACCEPT, anyOf, count, goto, hasAny, is, meta, REJECT } from "./words.js";
 
 /** Belongs to a connection that the other side began. Using it is what makes the kernel track connections. */
 const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
@@ -11,16 +11,30 @@ const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
 export function composeForward(table: TableWriter, networks: readonly Network[], forwards: boolean): void {
   table.counter("refused");
   table.chain("forward", { type: "filter", hook: "forward", priority: PRIORITY.filter });
+  // Before the guests' own: a client is not the world to them.
+  for (const network of networks) composeServed(table, network, "iifname");
   if (networks.length > 0) {
     table.rule("forward", ...dispatch("iifgroup", networks, (network) => `from_${network.name}`));
     table.rule("forward", ...dispatch("oifgroup", networks, (network) => `to_${network.name}`));
   }
+  for (const network of networks) composeServed(table, network, "oifname");
   for (const network of networks) {
     composeFrom(table, network, networks, forwards);
     composeTo(table, network, forwards);
   }
   table.chain("refuse");
   table.rule("refuse", count("refused"), REJECT);
+}
+
+/** Clients behind an interface that the network serves are on it as guests are; who has other addresses there is none of ours. */
+function composeServed(table: TableWriter, { name, serve, ipv4, ipv6 }: Network, way: "iifname" | "oifname"): void {
+  if (serve.length === 0) return;
+  const [field, chain] = way === "iifname" ? (["saddr", `from_${name}`] as const) : (["daddr", `to_${name}`] as const);
+  for (const prefix of [ipv4, ipv6]) {
+    if (prefix === undefined) continue;
+    const own = is(addressField(prefix.family, field), prefixWord(prefix));
+    table.rule("forward", is(meta(way), anyOf(...serve)), own, goto(chain));
+  }
 }
 
 function composeFrom(table: TableWriter, network: Network, networks: readonly Network[], forwards: boolean): void {
@@ -30,6 +44,8 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
   const throughForwards = forwards && leadsOut(network);
   if (throughForwards && network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
   table.rule(chain, is(meta("oifgroup"), network.group), network.isolateGuests ? goto("refuse") : ACCEPT);
+  if (network.serve.length > 0)
+    table.rule(chain, is(meta("oifname"), anyOf(...network.serve)), network.isolateGuests ? goto("refuse") : ACCEPT);
   if (throughForwards && !network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
   if (leadsOut(network)) {
     for (const other of networks) {

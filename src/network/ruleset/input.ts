@@ -119,6 +119,8 @@ function closeGatewaysToOthers(table: TableWriter, networks: readonly Network[])
     if (texts.length === 0) continue;
     const toGateway = is(addressField(family, "daddr"), anyOf(...texts));
     const dns = [is(meta("l4proto"), anyOf("tcp", "udp")), is(payload("th", "dport"), DNS_PORT)];
-    table.rule("input", toGateway, ...dns, isNot(meta("iif"), "lo"), DROP);
+    const served = networks.flatMap(({ serve }) => serve);
+    const others = served.length === 0 ? isNot(meta("iif"), "lo") : isNot(meta("iifname"), anyOf("lo", ...served));
+    table.rule("input", toGateway, ...dns, others, DROP);
   }
 }
