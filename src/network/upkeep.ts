@@ -178,8 +178,7 @@ export class Upkeep {
     const { kernel, sysctl } = this.#options;
     const [links, addresses] = [kernel.dumpLinks(), kernel.dumpAddresses()];
     this.interfaces.clear();
-    const names = new Set(this.#networks.flatMap(({ uplink, serve }) => [uplink, ...serve]));
-    for (const { name, ifindex } of links) if (names.has(name)) this.interfaces.set(name, ifindex);
+    for (const link of links) if (this.#isUsed(link)) this.interfaces.set(link.name, link.ifindex);
     const hasBridges = this.#networks.some(({ bridge }) => bridge !== undefined);
     if (hasBridges) this.#findBridges(links, addresses);
     const sysctls = new Map<string, string>();
@@ -218,9 +217,9 @@ export class Upkeep {
   }
 
   #onLink(link: LinkState, deleted: boolean): void {
-    const isNamed = this.#networks.some(({ uplink, serve }) => uplink === link.name || serve.includes(link.name));
     const known = this.interfaces.get(link.name);
-    if (isNamed && known !== (deleted ? undefined : link.ifindex)) this.#lookSoon();
+    const isNamed = this.#networks.some(({ uplink, serve }) => uplink === link.name || serve.includes(link.name));
+    if (isNamed && known !== (!deleted && this.#isUsed(link) ? link.ifindex : undefined)) this.#lookSoon();
     if (this.#isOfBridge(link.name) && (deleted || known !== link.ifindex || this.#differsFromBridge(link))) this.#lookSoon();
     const port = this.#ports.get(link.ifindex);
     if (port === undefined) return;
@@ -230,6 +229,11 @@ export class Upkeep {
     }
     if (link.name !== port.ifname) this.#ports.linkRenamed(link.ifindex, link.name);
     if (this.#differs(port, link) && this.#differs(port, this.#options.kernel.link(link.ifindex))) this.#lookSoon();
+  }
+
+  /** Uplinks, and interfaces that are served as long as they are up: a link that is down takes no routes. */
+  #isUsed({ name, up }: LinkState): boolean {
+    return this.#networks.some(({ uplink, serve }) => uplink === name || (up && serve.includes(name)));
   }
 
   #isOfBridge(name: string): boolean {

@@ -2,7 +2,7 @@ import type { Network } from "../model.js";
 import { addressField, dispatch, prefixWord, TO_GUEST } from "./guests.js";
 import { FORWARDED } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
-import { ACCEPT, anyOf, count, goto, hasAny, is, meta, REJECT } from "./words.js";
+import { ACCEPT, anyOf, count, goto, hasAny, is, isNot, meta, REJECT } from "./words.js";
 
 /** Belongs to a connection that the other side began. Using it is what makes the kernel track connections. */
 const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
@@ -43,7 +43,10 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
   // A forward is for everybody who reaches the host, so for the guests that may leave their network, too.
   const throughForwards = forwards && leadsOut(network);
   if (throughForwards && network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
-  table.rule(chain, is(meta("oifgroup"), network.group), network.isolateGuests ? goto("refuse") : ACCEPT);
+  // On a bridge it is the bridge that keeps guests apart: with br_netfilter, frames come by here that only cross it.
+  const apart = network.isolateGuests && network.bridge === undefined;
+  table.rule(chain, is(meta("oifgroup"), network.group), apart ? goto("refuse") : ACCEPT);
+  if (network.bridge !== undefined) refuseForeign(table, chain, network);
   if (network.serve.length > 0)
     table.rule(chain, is(meta("oifname"), anyOf(...network.serve)), network.isolateGuests ? goto("refuse") : ACCEPT);
   if (throughForwards && !network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
@@ -58,6 +61,14 @@ function composeFrom(table: TableWriter, network: Network, networks: readonly Ne
     table.rule(chain, ...(network.uplink === undefined ? [] : [is(meta("oifname"), network.uplink)]), ACCEPT);
   }
   if (!leadsOut(network) || network.uplink !== undefined) table.rule(chain, goto("refuse"));
+}
+
+/** Who is on a bridge without being a guest is guarded by nobody: through the host it speaks for itself only, not for the world. */
+function refuseForeign(table: TableWriter, chain: string, { ipv4, ipv6 }: Network): void {
+  for (const [family, prefix] of [["ipv4", ipv4] as const, ["ipv6", ipv6] as const]) {
+    const own = prefix && isNot(addressField(prefix.family, "saddr"), prefixWord(prefix));
+    table.rule(chain, own ?? is(meta("nfproto"), family), goto("refuse"));
+  }
 }
 
 /** From what is no guest of ours. */

@@ -1,7 +1,7 @@
 import { formatIpv6 } from "../../base/ipv6-address.js";
 import { ipv6Netmask } from "../../base/prefix.js";
 import type { Network } from "../model.js";
-import { NOT_FROM_GUEST, prefixWord } from "./guests.js";
+import { fromBridges, NOT_FROM_GUEST } from "./guests.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import {
   ACCEPT,
@@ -37,7 +37,8 @@ export function composeGuard(table: TableWriter, networks: readonly Network[]): 
   table.set("spoofers", { type: "iface_index", dynamic: { size: SPOOFERS, timeoutSeconds: DAY_SECONDS }, counted: true });
 
   table.chain("prerouting", { type: "filter", hook: "prerouting", priority: PRIORITY.raw });
-  composeBridges(table, networks);
+  // Guests on our bridges were guarded there; and with br_netfilter, frames come by here that only cross the bridge.
+  for (const bridged of fromBridges(networks)) table.rule("prerouting", bridged, ACCEPT);
   // What every forwarded packet pays stands here, as short as it can be; the rest is for packets that are not bound.
   table.rule("prerouting", NOT_FROM_GUEST, ACCEPT);
   table.rule("prerouting", OVER_IPV4, bound(payload("ip", "saddr"), "bound4"), ACCEPT);
@@ -55,28 +56,6 @@ export function composeGuard(table: TableWriter, networks: readonly Network[]): 
   table.rule("guard", is(payload("ip6", "saddr"), anyOf("::", prefix("fe80::", 10))), DROP);
   table.rule("guard", remember(meta("iif"), "spoofers"));
   table.rule("guard", count("spoofed"), DROP);
-}
-
-/**
- * Guests on our bridges were guarded there, each by itself. Where the host is their router, nobody on the bridge may speak
- * through it from outside the network's prefixes: that would be another network's guest, or the world.
- */
-function composeBridges(table: TableWriter, networks: readonly Network[]): void {
-  for (const { name, group, wayOut, bridge, ipv4, ipv6 } of networks) {
-    if (bridge === undefined) continue;
-    const fromBridge = is(meta("iifgroup"), group);
-    if (wayOut === "none") {
-      table.rule("prerouting", fromBridge, ACCEPT);
-      continue;
-    }
-    const chain = `bridge_${name}`;
-    table.chain(chain);
-    if (ipv4 !== undefined) table.rule(chain, is(payload("ip", "saddr"), prefixWord(ipv4)), ACCEPT);
-    if (ipv6 !== undefined)
-      table.rule(chain, is(payload("ip6", "saddr"), anyOf(prefixWord(ipv6), "::", prefix("fe80::", 10))), ACCEPT);
-    table.rule(chain, count("spoofed"), DROP);
-    table.rule("prerouting", fromBridge, goto(chain));
-  }
 }
 
 function bound(source: Word, set: string): Word {

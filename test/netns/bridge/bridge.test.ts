@@ -145,6 +145,27 @@ describe(
       await db.ip("link set eth0 arp on");
     });
 
+    test("who is on the bridge without being a guest is a client of it, and speaks to the world for itself only", async () => {
+      const stray = await lab.host("stray");
+      await site.host.ip(`link add vnet7 type veth peer name eth0 netns ${stray.namespace}`);
+      await site.host.ip("link set vnet7 master br-lan up");
+      await stray.ip("link set eth0 up");
+      await udhcpc.start(stray).process.waitFor(/lease of|obtained/i);
+      for (const target of [GATEWAY, WEB.ipv4, LAN.ipv4, WORLD_IPV4]) {
+        await until(`the stray to reach ${target}`, () => reaches(stray, target));
+      }
+      await site.world.ip("route add 203.0.113.0/24 via 198.51.100.2");
+      await stray.ip("address add 203.0.113.5/32 dev eth0");
+      const heard = site.world.start(["tcpdump", "-n", "-l", "-i", "eth0", "icmp and not host 10.80.0.10"]);
+      await heard.waitFor(/listening on/);
+      await stray.run(["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-I", "203.0.113.5", WORLD_IPV4]);
+      assert.equal(await reaches(stray, WORLD_IPV4), true);
+      await until("the honest ping", () => heard.stdout.includes("198.51.100.2 >"));
+      assert.doesNotMatch(heard.stdout, /203\.0\.113\.5/);
+      await heard.stop();
+      await site.host.ip("link delete vnet7");
+    });
+
     test("a guest that asks for a lease with another's MAC address does not get the other's traffic", async () => {
       await db.ip(`link set eth0 down`);
       await db.ip(`link set eth0 address ${WEB.mac}`);
