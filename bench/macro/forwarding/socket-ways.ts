@@ -1,8 +1,8 @@
-/** Ways through a forwarder in user space behind QEMU's unix sockets: the least that one can do, in C, and the naive one. */
+/** Ways through a forwarder in user space behind QEMU's unix sockets: the least that one can do, in C, ours, and the naive one. */
 import { join } from "node:path";
 import type { Host, Lab } from "../../../test/support/lab.js";
-import { script } from "../../../test/support/paths.js";
-import { addressOf, macOf } from "../../frame/guests.js";
+import { packageRoot, script } from "../../../test/support/paths.js";
+import { addressOf, macOf, tapOf } from "../../frame/guests.js";
 import { loadProgram } from "../../frame/load-program.js";
 import { type Ends, type Fits, GUEST, Way } from "./way.js";
 
@@ -31,6 +31,12 @@ export function streamPorts(folder: string): SocketPorts {
   return { forwarder: ports, load: ports };
 }
 
+/** TAPs whose VMM is the load; the forwarder waits until they are there. */
+export function tapPorts(): SocketPorts {
+  const ports = [`tap:${tapOf(GUEST.a)}`, `tap:${tapOf(GUEST.b)}`] as const;
+  return { forwarder: ports, load: ports };
+}
+
 /** Frames over unix sockets have no segments that are left to be cut; one guest more or less is nothing to two sockets. */
 export const plainFrames: Fits = ({ bytes, attached }) => bytes <= ETHERNET_FRAME_BYTES && attached === 2;
 
@@ -40,6 +46,7 @@ export function programWay(
   name: string,
   ports: (folder: string) => SocketPorts,
   command: () => Promise<readonly string[]>,
+  hook?: string,
 ): Way {
   let host: Promise<Host> | undefined;
   const open = async (): Promise<Ends> => {
@@ -49,17 +56,22 @@ export function programWay(
     const words = forwarder.map((port, index) => `${port},${macOf(index + 1)},${addressOf(index + 1)}`);
     const program = (await host).start([...(await command()), ...words]);
     const close = async (): Promise<void> => void (await program.stop());
-    return { host: await host, a: load[GUEST.a - 1], b: load[GUEST.b - 1], hopOfA: GATEWAY_MAC, hopOfB: GATEWAY_MAC, close };
+    const [a, b] = load;
+    return { host: await host, a, b, hopOfA: GATEWAY_MAC, hopOfB: GATEWAY_MAC, close, ...(hook === undefined ? {} : { hook }) };
   };
   return new Way(name, open, plainFrames);
 }
 
 export function socketWays(lab: Lab): Way[] {
   const reference = async (): Promise<string[]> => [await loadProgram("forward-reference")];
+  const ours = async (): Promise<string[]> => script("bench/peers/user-forwarder");
   const naive = async (): Promise<string[]> => script("bench/peers/naive-forwarder");
   return [
     programWay(lab, "C forwarder, dgram", dgramPorts, reference),
     programWay(lab, "C forwarder, stream", streamPorts, reference),
+    programWay(lab, "tapnet user, dgram", dgramPorts, ours),
+    programWay(lab, "tapnet user, stream", streamPorts, ours),
+    programWay(lab, "tapnet user, TAP", tapPorts, ours, join(packageRoot, "bench", "peers", "forward-await.sh")),
     programWay(lab, "naive Node, stream", streamPorts, naive),
   ];
 }

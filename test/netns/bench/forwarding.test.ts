@@ -18,7 +18,8 @@ test(
     assert.deepEqual(report.missing, []);
     const systems = new Set(report.rows.map(({ system }) => system));
     const kernel = ["Linux bridge", "kernel route", "tapnet", "tapnet, network with NAT", "tapnet, through NAT"];
-    for (const system of [...kernel, "C forwarder, dgram", "C forwarder, stream", "naive Node, stream"]) {
+    const user = ["tapnet user, dgram", "tapnet user, stream", "tapnet user, TAP"];
+    for (const system of [...kernel, ...user, "C forwarder, dgram", "C forwarder, stream", "naive Node, stream"]) {
       assert.ok(systems.has(system), system);
     }
     assert.ok(report.rows.some(({ case: name, median }) => name.startsWith("iperf3") && median > 0));
