@@ -27,8 +27,9 @@ constexpr uint8_t kChecksumPartial = 1;
 constexpr uint8_t kTruncated = 2;
 
 constexpr size_t kPrefix = 4;
-// One read of a stream, and the datagrams or frames of one port in one turn.
-constexpr size_t kStreamChunk = 256 * 1024;
+// One read of a stream. More makes who receives wait longer for the first of it than the saved calls are worth: with frames
+// of 1,514 bytes 96 KiB carried 15 Gbit/s where 256 KiB carried 4 and 48 KiB 8.
+constexpr size_t kStreamChunk = 96 * 1024;
 constexpr int kSendBytes = 1024 * 1024;
 
 // Beyond the host's limit only with NET_ADMIN; less room means that frames wait in our own queue earlier.
