@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { bootGuest, type Guest } from "../support/guest.js";
 import { Lab } from "../support/lab.js";
 import { needs, nft, qemu, root, tap } from "../support/needs.js";
+import { script } from "../support/paths.js";
 import { bootScriptGuest, makeSite, type Site, WORLD_IPV4 } from "../support/site.js";
 import { pause, until } from "../support/wait.js";
 
@@ -143,6 +144,19 @@ describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft,
     db = await bootGuest(site.host, { name: "db1", nics: [{ netdev, mac: "52:54:00:00:00:02" }] });
     assert.equal((await db.lease())["ip"], ip);
     assert.match(await web.must("ping -4 -c 3 -i 0.2 -W 3 db1"), / 3 packets received/);
+  });
+
+  test("what cannot be is refused, and leaves nothing", async () => {
+    const refused = async (...words: string[]): Promise<string> => {
+      const { status, stderr } = await site.host.run([...script("src/cli/main"), "guest", "add", ...words]);
+      assert.notEqual(status, 0, words.join(" "));
+      return stderr;
+    };
+    assert.match(await refused("web1", "--socket"), /guest web1 has a socket already/);
+    assert.match(await refused("../../../../tmp/somewhere", "--socket"), /cannot be the name of a socket/);
+    assert.match(await refused("x1", "--socket", "tcp"), /--socket tcp: write stream or dgram/);
+    assert.match(await refused("x1", "--socket", "--queues", "2"), /neither a TAP's owner nor queues/);
+    assert.doesNotMatch(await site.host.ip("-o link show"), /tn-x1|tnp/);
   });
 
   test("a guest that is removed leaves neither TAP nor socket, and the other goes on", async () => {

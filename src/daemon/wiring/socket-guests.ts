@@ -45,6 +45,8 @@ const DIRECTORY = "guests";
 /** Whoever makes a socket there may remove it, nobody else's. */
 const DIRECTORY_MODE = 0o1770;
 const ETHERNET_MTU = 1500;
+/** What may stand in a path, and leads nowhere else. */
+const FILE_NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 
 export class SocketGuests {
   readonly #parts: SocketGuestsParts;
@@ -65,6 +67,10 @@ export class SocketGuests {
     const { guest, network } = request;
     if (request.owner !== undefined || request.queues !== undefined)
       throw new TapnetError("BAD_REQUEST", "a guest on a socket has neither a TAP's owner nor queues: leave them out");
+    if (!FILE_NAME.test(guest))
+      throw new TapnetError("BAD_REQUEST", `${guest} cannot be the name of a socket: take letters and digits`);
+    if (this.has(guest))
+      throw new TapnetError("CONFLICT", `guest ${guest} has a socket already; take it away first: guest remove`);
     const placement = this.#parts.roster().place({ ifname: "", guest, network });
     const tap = create(tapName(placement));
     try {
