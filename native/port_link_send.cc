@@ -136,11 +136,14 @@ uint32_t PortLink::SendMessages(const FrameChain& chain, uint32_t first, LinkScr
     if (taken > 0) {
       done += static_cast<size_t>(taken);
       for (int index = 0; index < taken; index++) row = chain.next[row];
+      if (done == count || kind_ != Kind::kDgram) continue;
+    } else if (errno == EINTR) {
       continue;
     }
-    if (errno == EINTR) continue;
-    const bool full = errno == EAGAIN;
-    const bool gone = kind_ == Kind::kDgram && (errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET ||
+    // A call that stopped half-way was stopped by the next frame: most often because the peer's queue is full, and otherwise
+    // the flush that follows finds it out.
+    const bool full = taken > 0 || errno == EAGAIN;
+    const bool gone = !full && kind_ == Kind::kDgram && (errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET ||
                                                 errno == EDESTADDRREQ || errno == EPERM);
     if (gone) LosePeer();
     // A packet socket's queue is the interface's: what does not fit there is lost, as on any wire.

@@ -131,7 +131,7 @@ export class Daemon implements DaemonParts {
     this.portForwards = this.#makePortForwards();
     this.#limits = this.#makeLimits();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
-    const routes = ({ name }: Network) => this.roster.network(name)?.dataplane === "user";
+    const routes = (guest: string, network: string) => this.#isRoutedHere(guest, network);
     this.plane = new UserPlane({ clock, log, routes });
     this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards, this.#limits, this.plane]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
@@ -238,11 +238,11 @@ export class Daemon implements DaemonParts {
     await this.passage.look();
     for (const { error } of failures)
       this.log.error({ error: error.message }, "part of the new configuration could not be applied");
+    this.plane.configure(this.networks);
     for (const port of this.ports.list()) {
       this.#portFrames.recognise(port);
       this.#names.add(port);
     }
-    this.plane.configure(this.networks);
     this.#serveLinks();
   }
 
@@ -467,6 +467,12 @@ export class Daemon implements DaemonParts {
   #traffic(): Traffic {
     const [forwards, limits] = [this.#forwards.traffic, this.#limits.traffic];
     return { ...forwards, ...limits, elements: [...forwards.elements, ...limits.elements] };
+  }
+
+  /** A guest with limits is the kernel's, which keeps them. */
+  #isRoutedHere(guest: string, name: string): boolean {
+    const network = this.roster.network(name);
+    return network?.dataplane === "user" && (this.roster.guest(guest, name) ?? network).limit === undefined;
   }
 
   #makeLimits(): Limits {

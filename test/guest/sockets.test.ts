@@ -125,6 +125,17 @@ describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft,
     site.daemon.configure(networks("user"));
   });
 
+  test("a guest with limits is the kernel's, which keeps them, also where its network is dataplane: user", async () => {
+    const limited = `${networks("user")}guests:\n  db1: { limit: { packets: 100000 } }\n`;
+    site.daemon.configure(`${limited}dns: { upstreams: [${WORLD_IPV4}] }\n`);
+    site.daemon.process.child.kill("SIGHUP");
+    await until("the configuration to be in effect", () => site.daemon.log.split("is in effect").length > 2);
+    const forwarded = (await counters())["forwarded"];
+    assert.match(await web.must("ping -c 3 -i 0.2 -W 3 db1"), / 3 packets received/);
+    assert.equal((await counters())["forwarded"], forwarded);
+    site.daemon.configure(networks("user"));
+  });
+
   test("the daemon is killed with -9 and started again: the guest on datagrams goes on with its address", async () => {
     const { ip } = await web.lease();
     await site.daemon.kill();

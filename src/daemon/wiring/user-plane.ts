@@ -34,8 +34,8 @@ export type GuestSocket =
 export interface UserPlaneParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Whether guests of a network are routed among each other here. */
-  readonly routes: (network: Network) => boolean;
+  /** Whether packets between this guest and others like it are routed here; else the kernel has all of its packets. */
+  readonly routes: (guest: string, network: string) => boolean;
 }
 
 const ETHERNET_BYTES = 18;
@@ -112,6 +112,9 @@ export class UserPlane implements Names {
 interface Member {
   readonly slot: number;
   readonly guest: string;
+  readonly ifname: string;
+  /** Whether packets to other guests go past the kernel. */
+  routed: boolean;
   readonly bindings: Map<IpAddress, Mac>;
 }
 
@@ -139,7 +142,6 @@ class UserNetwork {
   }
 
   open(port: Port, tap: number, socket: GuestSocket): void {
-    const { gatewayMac: mac, gatewayIpv4, gatewayIpv6, mtu } = port.network;
     const slot = this.#freeSlot();
     if (socket.kind === "stream") this.#socket.addStream(slot, socket.local);
     else this.#socket.addDgram(slot, socket.local, socket.remote);
@@ -149,10 +151,10 @@ class UserNetwork {
       this.#socket.remove(slot);
       throw thrown;
     }
-    const own = { mac, ipv4: gatewayIpv4, ipv6: gatewayIpv6, mtu };
-    this.engine.addPort({ slot, name: port.guest, kind: "guest", ...own, peer: slot + 1 });
-    this.engine.addPort({ slot: slot + 1, name: port.ifname, kind: "relay", mac, mtu, peer: slot });
-    this.#members.set(port.ifindex, { slot, guest: port.guest, bindings: new Map() });
+    const { guest, ifname } = port;
+    const member = { slot, guest, ifname, routed: this.#parts.routes(guest, port.network.name), bindings: new Map() };
+    this.#members.set(port.ifindex, member);
+    this.#addPorts(member);
     this.bind(port);
   }
 
@@ -168,15 +170,31 @@ class UserNetwork {
     return true;
   }
 
+  /** Bindings follow: their owner tells them all after a change of the configuration. */
   configure(network: Network): void {
     this.#network = network;
-    this.engine.isolateGuests(network.isolateGuests || !this.#parts.routes(network));
+    this.engine.isolateGuests(network.isolateGuests);
+    for (const member of this.#members.values()) {
+      const routed = this.#parts.routes(member.guest, network.name);
+      if (routed === member.routed) continue;
+      for (const address of [...member.bindings.keys()]) this.#unbind(member, address);
+      for (const slot of [member.slot, member.slot + 1]) this.engine.removePort(slot);
+      member.routed = routed;
+      this.#addPorts(member);
+    }
+  }
+
+  #addPorts({ slot, guest, ifname, routed }: Member): void {
+    const { gatewayMac: mac, gatewayIpv4: ipv4, gatewayIpv6: ipv6, mtu } = this.#network;
+    this.engine.addPort({ slot, name: guest, kind: routed ? "guest" : "relay", mac, ipv4, ipv6, mtu, peer: slot + 1 });
+    this.engine.addPort({ slot: slot + 1, name: ifname, kind: "relay", mac, mtu, peer: slot });
   }
 
   bind({ ifindex, bindings }: Port): void {
     const member = this.#members.get(ifindex);
     if (member === undefined) return;
-    const wanted = new Map(bindings.filter(({ address }) => !isLinkLocal(address)).map(({ address, mac }) => [address, mac]));
+    const routable = member.routed ? bindings.filter(({ address }) => !isLinkLocal(address)) : [];
+    const wanted = new Map(routable.map(({ address, mac }) => [address, mac]));
     for (const address of [...member.bindings.keys()]) if (!wanted.has(address)) this.#unbind(member, address);
     for (const [address, mac] of wanted) {
       if (member.bindings.get(address) === mac && this.#owners.get(address) === member) continue;
