@@ -28,7 +28,9 @@ export interface GuestOptions {
   readonly dhcp?: readonly string[];
   /** Processors; one where it is not said. */
   readonly processors?: number;
-  /** Another initramfs than the image's own: that one with more programs. */
+  /** 192 where it is not said. */
+  readonly memoryMb?: number;
+  /** Another initramfs than the image's own: that one with more programs (`guest-programs.ts`). */
   readonly initrd?: string;
   /** QEMU runs as this user, with no right of its own. */
   readonly user?: number;
@@ -178,7 +180,7 @@ export function qemuCommand(
   const serial = console === "terminal" ? ["-serial", "mon:stdio"] : ["-serial", `file:${console.log}`, "-serial", "stdio"];
   return [
     "qemu-system-x86_64",
-    ...["-accel", "tcg", "-cpu", "max", "-smp", String(options.processors ?? 1), "-m", "192"],
+    ...["-accel", "tcg", "-cpu", "max", "-smp", String(options.processors ?? 1), "-m", String(options.memoryMb ?? 192)],
     ...["-nodefaults", "-no-user-config", "-display", "none"],
     ...["-kernel", share(join(image, "vmlinuz")), "-initrd", initrd],
     ...["-append", `console=ttyS0 quiet panic=1 guest.name=${options.name} guest.dhcp=${dhcp.join(",")}${shell}`],

@@ -4,9 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Host, Lab } from "../../support/lab.js";
+import { muslResolver } from "../../support/musl-resolver.js";
 import { command, needs, root } from "../../support/needs.js";
 import { script } from "../../support/paths.js";
-import { must } from "../../support/process.js";
 
 const GATEWAY = "10.77.0.1";
 const GUEST = "10.77.0.10";
@@ -167,10 +167,7 @@ describe("resolvers", needs(root), () => {
   });
 
   test("musl", needs(command("musl-gcc", "musl-tools")), async () => {
-    const source = join(site.lab.folder, "resolve.c");
-    const program = join(site.lab.folder, "resolve");
-    writeFileSync(source, MUSL_PROGRAM);
-    await must(["musl-gcc", "-static", "-o", program, source]);
+    const program = await muslResolver(site.lab.folder);
     for (const name of ["web1", "web1.tapnet.internal", "alias"])
       assert.match(await site.resolve(program, name), /^10\.77\.0\.10$/m, name);
     assert.match(await site.resolve(program, "world.example"), /^198\.51\.100\.1$/m);
@@ -179,20 +176,3 @@ describe("resolvers", needs(root), () => {
     assert.ok((await site.resolve(program, "many.example")).trim().split("\n").length >= 20);
   });
 });
-
-/** Prints the addresses of a name, by the resolver of the C library. */
-const MUSL_PROGRAM = `
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <stdio.h>
-int main(int count, char **arguments) {
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-  int status = getaddrinfo(arguments[count - 1], 0, &hints, &found);
-  if (status != 0) return printf("error %d\\n", status), 1;
-  for (; found; found = found->ai_next) {
-    char text[64];
-    getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, 0, 0, NI_NUMERICHOST);
-    puts(text);
-  }
-}
-`;
