@@ -219,7 +219,7 @@ export class ControlClient {
       case "ECONNREFUSED":
         return new TapnetError(
           "ABSENT",
-          `tapnetd is not running: nothing listens at ${this.#socketPath}; start it: systemctl start tapnetd`,
+          `tapnetd is not running: nothing listens at ${this.#socketPath}; start it: ${howToStart()}`,
           options,
         );
       case "EACCES":
@@ -233,4 +233,9 @@ export class ControlClient {
         return new TapnetError("PROTOCOL", `cannot speak with tapnetd at ${this.#socketPath}: ${error.message}`, options);
     }
   }
+}
+
+/** A user without rights may start one of her own. */
+function howToStart(): string {
+  return process.getuid?.() === 0 ? "systemctl start tapnetd" : "systemctl start tapnetd, or one of your own: tapnetd --rootless";
 }

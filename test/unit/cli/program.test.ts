@@ -175,7 +175,7 @@ describe("tapnet without a daemon", () => {
     assert.equal(ran.exitCode, 3);
     assert.match(
       ran.notes,
-      /^tapnet: tapnetd is not running: nothing listens at .*control\.sock; start it: systemctl start tapnetd$/,
+      /^tapnet: tapnetd is not running: nothing listens at .*control\.sock; start it: systemctl start tapnetd(?:, or one of your own: tapnetd --rootless)?$/,
     );
   });
 
