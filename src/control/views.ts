@@ -57,6 +57,14 @@ export interface GuestView {
   /** Fully qualified names in DNS. */
   readonly names: readonly string[];
   readonly attachedAt: string | null;
+  /** What the guest has sent and got since its interface was made; null where it is not here. */
+  readonly sent: TrafficView | null;
+  readonly received: TrafficView | null;
+}
+
+export interface TrafficView {
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 /** A MAC address for a guest. */

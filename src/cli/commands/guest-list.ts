@@ -1,5 +1,6 @@
 import type { GuestView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
+import { formatBytes } from "../sizes.js";
 import { formatTable } from "../table.js";
 import { printable } from "../terminal.js";
 import { formatRelative } from "../times.js";
@@ -28,6 +29,8 @@ function guestTable(context: Context, guests: readonly GuestView[]): string {
       { title: "ADDRESSES", value: (guest) => [...guest.ipv4, ...guest.ipv6].join(" ") },
       { title: "MAC", value: (guest) => guest.mac },
       { title: "INTERFACE", value: (guest) => guest.ifname },
+      { title: "SENT", value: ({ sent }) => (sent === null ? null : formatBytes(sent.bytes)), align: "right" },
+      { title: "RECEIVED", value: ({ received }) => (received === null ? null : formatBytes(received.bytes)), align: "right" },
       { title: "ATTACHED", value: (guest) => formatRelative(guest.attachedAt, context.nowMs) },
     ],
     guests,

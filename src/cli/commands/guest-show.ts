@@ -1,8 +1,9 @@
 import { TapnetError } from "../../base/errors.js";
-import type { GuestView } from "../../control/views.js";
+import type { GuestView, TrafficView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { realHost } from "../doctor/host.js";
 import { describeLink } from "../link-speed.js";
+import { formatBytes } from "../sizes.js";
 import { formatFields } from "../table.js";
 import { holdersOf } from "../tap-holders.js";
 import { formatLocal, formatRelative } from "../times.js";
@@ -38,6 +39,10 @@ export async function guestShow(context: Context, name: string): Promise<undefin
   if (leases.length > 0) context.terminal.print(`\n${leaseTable(context, leases)}`);
 }
 
+function describeTraffic(traffic: TrafficView | null): string | null {
+  return traffic === null ? null : `${formatBytes(traffic.bytes)} in ${traffic.packets} packets`;
+}
+
 /** One guest as names and values; also what attach and detach answer. */
 export function describeGuest(context: Context, guest: GuestView): string {
   const since =
@@ -53,5 +58,7 @@ export function describeGuest(context: Context, guest: GuestView): string {
     ["IPv4", guest.ipv4.join(" ")],
     ["IPv6", guest.ipv6.join(" ")],
     ["names", guest.names.join(" ")],
+    ["sent", describeTraffic(guest.sent)],
+    ["received", describeTraffic(guest.received)],
   ]);
 }

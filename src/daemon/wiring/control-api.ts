@@ -40,6 +40,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseAddress, LeaseRecord } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
+import { linkCounters } from "../../os/link-counters.js";
 import { TTL_SECONDS } from "../../services/dns/guest-names.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
@@ -108,7 +109,8 @@ export class DaemonApi implements ControlApi {
 
   guests({ network }: GuestFilter): GuestView[] {
     const { ports, configuration } = this.#daemon;
-    const attached = ports.list().map((port) => this.#guestView(port));
+    const counters = linkCounters();
+    const attached = ports.list().map((port) => this.#guestView(port, counters));
     const isHere = new Set(ports.list().map((port) => `${port.guest} ${port.network.name}`));
     const absent = configuration.guests
       .filter((guest) => !isHere.has(`${guest.name} ${guest.network}`))
@@ -132,6 +134,8 @@ export class DaemonApi implements ControlApi {
       ipv6: [],
       names: [],
       attachedAt: null,
+      sent: null,
+      received: null,
     };
   }
 
@@ -325,13 +329,21 @@ export class DaemonApi implements ControlApi {
   async #leaving(guest: string, detach: () => Promise<Port>): Promise<GuestView> {
     const view = this.guests({}).find(({ name }) => name === guest);
     const port = await detach();
-    return { ...(view ?? this.#guestView(port)), state: "configured", ifname: null, attachedAt: null };
+    return {
+      ...(view ?? this.#guestView(port)),
+      state: "configured",
+      ifname: null,
+      attachedAt: null,
+      sent: null,
+      received: null,
+    };
   }
 
-  #guestView(port: Port): GuestView {
+  #guestView(port: Port, counters = linkCounters()): GuestView {
     const { roster, guests } = this.#daemon;
     const names = this.#namesOf(port.network.name, port.guest);
-    return attachedView(port, roster.guest(port.guest, port.network.name), names, guests.attachedAtMs(port.ifindex));
+    const configured = roster.guest(port.guest, port.network.name);
+    return attachedView(port, configured, names, guests.attachedAtMs(port.ifindex), counters.get(port.ifname));
   }
 
   #namesOf(network: string, guest: string): readonly string[] {

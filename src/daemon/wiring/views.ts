@@ -10,6 +10,7 @@ import type { LeaseBook } from "../../lease/book.js";
 import { formatLeaseAddress, type LeaseRecord, type LeaseState, type Tenure } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
+import type { LinkCounters } from "../../os/link-counters.js";
 import { isGlobalIpv6 } from "./guest-services.js";
 
 /** ISO 8601; null for "never" and "unknown". */
@@ -93,6 +94,7 @@ export function attachedView(
   configured: GuestConfiguration | undefined,
   names: readonly string[],
   attachedAtMs: number | undefined,
+  counters: LinkCounters | undefined,
 ): GuestView {
   const addresses = port.bindings.map(({ address }) => address);
   const mac = port.bindings[0]?.mac ?? configured?.mac;
@@ -106,6 +108,9 @@ export function attachedView(
     ipv6: addresses.filter((address) => isGlobalIpv6(address, port.network)).map(formatAddress),
     names,
     attachedAt: timeText(attachedAtMs),
+    // What comes in by the link the guest has sent.
+    sent: counters?.received ?? null,
+    received: counters?.sent ?? null,
   };
 }
 
@@ -121,5 +126,7 @@ export function absentView({ name, network, mac, ipv4, ipv6, ifname }: GuestConf
     ipv6: ipv6 === undefined ? [] : [formatIpv6(ipv6)],
     names,
     attachedAt: null,
+    sent: null,
+    received: null,
   };
 }

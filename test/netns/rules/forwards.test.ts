@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import type { ForwardView } from "../../../src/control/views.js";
+import type { ForwardView, GuestView } from "../../../src/control/views.js";
 import type { Host } from "../../support/lab.js";
 import { command, needs, nft, root } from "../../support/needs.js";
 import { script } from "../../support/paths.js";
@@ -164,6 +164,18 @@ suite("port forwards", needs(root, nft, command("ping", "iputils-ping")), () => 
       await site.daemon.tapnet("forward", "add", "web2", text);
     for (const text of ["4000:80/udp", "4001:80/udp", "192.0.2.1:8080:80"])
       await site.daemon.tapnet("forward", "remove", "web2", text);
+  });
+
+  test("counters of a guest, as it sees them", async () => {
+    const [earlier] = (await site.daemon.tapnet("guest", "list")) as GuestView[];
+    assert.equal(earlier.name, "apart1");
+    await apart1.must("ping", "-n", "-q", "-c", "10", "-i", "0.01", "-s", "972", WORLD.ipv4);
+    const [later] = (await site.daemon.tapnet("guest", "list")) as GuestView[];
+    for (const way of ["sent", "received"] as const) {
+      const bytes = (later[way]?.bytes ?? 0) - (earlier[way]?.bytes ?? 0);
+      // Ten packets of 1000 bytes with Ethernet's header; now and then a question of the neighbour's.
+      assert.ok(bytes >= 10 * 1014 && bytes < 10 * 1014 + 1000, `${way}: ${bytes}`);
+    }
   });
 
   test("follows the guest, and comes back with the rules when somebody flushes them", async () => {

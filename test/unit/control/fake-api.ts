@@ -12,6 +12,8 @@ const WEB1: GuestView = {
   ipv6: [],
   names: ["web1.tapnet.internal"],
   attachedAt: "2025-01-31T12:00:00.000Z",
+  sent: { packets: 3, bytes: 1234 },
+  received: { packets: 4, bytes: 5_678_901 },
 };
 
 const WEB1_FORWARD: ForwardView = {
