@@ -19,6 +19,10 @@ export interface SetElement {
   readonly data?: ElementPart | undefined;
   /** What an element of a set counts by itself; its set must be made for that kind. */
   readonly limit?: ElementLimit | undefined;
+  /** The element goes by itself after so long; its set must be made for that. */
+  readonly timeoutMs?: number | undefined;
+  /** The chain that a map's key leads to, in place of data. */
+  readonly chain?: string | undefined;
 }
 
 /** The element matches what goes beyond: packets in a second, with so many at once; or connections at a time. */

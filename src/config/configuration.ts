@@ -4,10 +4,12 @@ import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
 import type { GuestLimit } from "../network/limits.js";
 import type { PortForward } from "../network/model.js";
+import type { TrafficRule } from "../network/policy.js";
 import type { Dhcp6Configuration, FoundPrefix, Ipv6Source, RouterConfiguration } from "./ipv6.js";
 
 export type { GuestLimit } from "../network/limits.js";
 export type { PortForward } from "../network/model.js";
+export type { PortRange, RuleTarget, TrafficRule } from "../network/policy.js";
 export type * from "./ipv6.js";
 
 /** Everything that was configured, with each default filled in. Plain data; lists keep the file's order. */
@@ -68,6 +70,9 @@ export interface NetworkConfiguration {
   readonly answerOnUplink: boolean;
   readonly domain: string;
   readonly mtu: number;
+  /** With whom its guests may begin something, and who with them; undefined: whatever the kind lets. */
+  readonly egress: readonly TrafficRule[] | undefined;
+  readonly ingress: readonly TrafficRule[] | undefined;
   /** What each of its guests may use; undefined: no limits. */
   readonly limit: GuestLimit | undefined;
   /** `open`: whoever attaches gets in. `listed`: only guests that the configuration names. */
@@ -281,6 +286,9 @@ export interface GuestConfiguration {
   readonly clientId: string | undefined;
   readonly leaseSeconds: number | undefined;
   readonly options: readonly DhcpOption[];
+  /** Its own lists, or else its network's. */
+  readonly egress: readonly TrafficRule[] | undefined;
+  readonly ingress: readonly TrafficRule[] | undefined;
   /** What it may use: its network's limits with its own over them. */
   readonly limit: GuestLimit | undefined;
   /** Of a guest with several interfaces all of them, at the one that has its default route. */

@@ -5,6 +5,7 @@ import { checkGuests } from "./check/guests.js";
 import { checkNetwork } from "./check/network.js";
 import { checkNetworksTogether } from "./check/networks.js";
 import type { KnownNetworks } from "./check/nics.js";
+import { checkRules } from "./check/rules.js";
 import type { AccessRule, Configuration, DnsConfiguration, NetworkConfiguration } from "./configuration.js";
 import { ConfigDocument } from "./document.js";
 import { ConfigurationError } from "./problems.js";
@@ -67,6 +68,7 @@ function read(document: ConfigDocument, source: string): Configuration | undefin
   const written = isSection(document.value) ? document.value : {};
   const networks = readNetworks(written.networks, document);
   const guests = checkGuests(readEntries(written.guests, "guests", guest, MOST_GUEST_NAME, document), networks, document);
+  checkRules(networks, guests, isSection(written.guests) ? Object.keys(written.guests) : [], document);
   const access = readAccess(written.access, networks.names, document);
   const dnsInput = readSection(dns, written.dns, ["dns"], document);
   if (general === undefined || dnsInput === undefined) return undefined;

@@ -17,6 +17,7 @@ import type {
   GuestConfiguration,
   GuestLimit,
   NetworkConfiguration,
+  TrafficRule,
 } from "./configuration.js";
 import { formatDuration } from "./duration.js";
 import { formatIpv4Range } from "./schema/addresses.js";
@@ -61,6 +62,8 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     "answer-on-uplink": network.answerOnUplink || undefined,
     domain: network.domain,
     mtu: network.mtu,
+    egress: maybe(network.egress, describeRules),
+    ingress: maybe(network.ingress, describeRules),
     limit: maybe(network.limit, describeLimit),
     guests: network.guests,
     dataplane: network.dataplane,
@@ -190,8 +193,14 @@ function describeNic(guest: GuestConfiguration): Tree {
     "client-id": maybe(guest.clientId, describeIdentifier),
     lease: maybe(guest.leaseSeconds, formatDuration),
     options: describeOptions(guest.options),
+    egress: maybe(guest.egress, describeRules),
+    ingress: maybe(guest.ingress, describeRules),
     limit: maybe(guest.limit, describeLimit),
   });
+}
+
+function describeRules(rules: readonly TrafficRule[]): readonly string[] | "none" {
+  return rules.length === 0 ? "none" : rules.map(({ text }) => text);
 }
 
 function describeLimit(limit: GuestLimit): Tree {

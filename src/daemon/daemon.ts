@@ -21,11 +21,8 @@ import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
 import type { LeaseRecord } from "../lease/lease.js";
-import { Forwards } from "../network/forwards.js";
-import { Limits } from "../network/limits.js";
 import type { Network } from "../network/model.js";
 import { BRIDGED_IPV6, BRIDGED_MACS } from "../network/ruleset.js";
-import type { Traffic } from "../network/traffic.js";
 import { Upkeep } from "../network/upkeep.js";
 import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
@@ -58,6 +55,7 @@ import { rehearse } from "./wiring/rehearsal.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
 import { SocketGuests } from "./wiring/socket-guests.js";
+import { GuestTraffic } from "./wiring/traffic.js";
 import { UplinkMemory } from "./wiring/uplink-memory.js";
 import { UplinkPrefixes } from "./wiring/uplink-prefixes.js";
 import { UserPlane } from "./wiring/user-plane.js";
@@ -88,8 +86,7 @@ export class Daemon implements DaemonParts {
   readonly #upkeep: Upkeep;
   readonly portForwards: PortForwards;
   readonly passage: Passage;
-  readonly #forwards: Forwards;
-  readonly #limits: Limits;
+  readonly traffic: GuestTraffic;
   readonly #names: AddressFollowers;
   readonly #portFrames: PortFrames;
   readonly #addresses: GuestAddresses;
@@ -127,13 +124,13 @@ export class Daemon implements DaemonParts {
         onLinkGone: (link) => this.guests.linkGone(link),
       },
     });
-    this.#forwards = this.#makeForwards();
+    const onRefused = (): void => this.#upkeep.suspectRules();
+    this.traffic = new GuestTraffic({ kernel: this.#kernel, clock, log, roster: () => this.roster, onRefused });
     this.portForwards = this.#makePortForwards();
-    this.#limits = this.#makeLimits();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
     const routes = (guest: string, network: string) => this.#isRoutedHere(guest, network);
     this.plane = new UserPlane({ clock, log, routes });
-    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.#forwards, this.#limits, this.plane]);
+    this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.traffic, this.plane]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
       clock,
@@ -148,7 +145,7 @@ export class Daemon implements DaemonParts {
     this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel, () => this.roster);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
-    const traffic = () => this.#traffic();
+    const traffic = () => this.traffic.traffic;
     const processId = process.pid;
     this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, traffic, processId }, this.ports);
     this.guests = new Guests({
@@ -233,7 +230,7 @@ export class Daemon implements DaemonParts {
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     configureDns(this.dns, configuration, this.networks);
     this.portForwards.configure();
-    this.#configureLimits();
+    this.traffic.configure(configuration, this.dns);
     const failures = await this.#upkeep.setNetworks(this.networks);
     await this.passage.look();
     for (const { error } of failures)
@@ -299,14 +296,13 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.ipv6.close());
     this.portForwards.load(configuration);
     this.portForwards.configure();
-    this.#configureLimits();
+    this.traffic.configure(configuration, this.dns);
     await this.#takeOver();
     this.#kernel.shaper.removeOthers(new Set(this.ports.list().map(({ ifindex }) => ifindex)));
     this.#undo.push(() => this.#upkeep.stop());
     for (const { error } of await this.#upkeep.start(this.networks))
       log.error({ error: error.message }, "part of the plan could not be applied");
-    this.#forwards.open();
-    this.#limits.open();
+    this.traffic.open();
     this.#undo.push(() => this.passage.close());
     await this.passage.start();
     this.#undo.push(() => this.sockets.close());
@@ -451,47 +447,17 @@ export class Daemon implements DaemonParts {
     return new SocketGuests({ guests, plane, roster: () => this.roster, runDirectory, stateDirectory, gid, log });
   }
 
-  #makeForwards(): Forwards {
-    return new Forwards({
-      firewall: this.#kernel.firewall,
-      log: this.log,
-      configured: (name) => {
-        const guest = this.roster.guest(name);
-        return [guest?.ipv4, guest?.ipv6].filter((address) => address !== undefined);
-      },
-      home: (name) => this.roster.guest(name)?.network,
-      onRefused: () => this.#upkeep.suspectRules(),
-    });
-  }
-
-  #traffic(): Traffic {
-    const [forwards, limits] = [this.#forwards.traffic, this.#limits.traffic];
-    return { ...forwards, ...limits, elements: [...forwards.elements, ...limits.elements] };
-  }
-
-  /** A guest with limits is the kernel's, which keeps them. */
+  /** A guest with limits or lists is the kernel's, which keeps them. */
   #isRoutedHere(guest: string, name: string): boolean {
     const network = this.roster.network(name);
-    return network?.dataplane === "user" && (this.roster.guest(guest, name) ?? network).limit === undefined;
-  }
-
-  #makeLimits(): Limits {
-    return new Limits({
-      ...this.#kernel,
-      log: this.log,
-      limitOf: (guest, network) => (this.roster.guest(guest, network) ?? this.roster.network(network))?.limit,
-      onRefused: () => this.#upkeep.suspectRules(),
-    });
-  }
-
-  #configureLimits(): void {
-    const { networks, guests } = this.configuration;
-    this.#limits.configure([...networks, ...guests].map(({ limit }) => limit));
+    if (network?.dataplane !== "user") return false;
+    const { limit, egress, ingress } = this.roster.guest(guest, name) ?? network;
+    return limit === undefined && egress === undefined && ingress === undefined;
   }
 
   #makePortForwards(): PortForwards {
     return new PortForwards({
-      forwards: this.#forwards,
+      forwards: this.traffic.forwards,
       configuration: () => this.configuration,
       networkOf: (name) =>
         this.roster.guest(name)?.network ?? this.ports.list().find(({ guest }) => guest === name)?.network.name,

@@ -94,6 +94,8 @@ export interface StationBatch {
   /** As `add`, for what is no station. An element of a map whose key is there already, leading elsewhere, fails. */
   put(set: SetKey, element: SetElement): void;
   remove(set: SetKey, element: SetElement): void;
+  /** As `put`; an element with an end that is there already has its whole time again. */
+  renew(set: SetKey, element: SetElement): void;
   /** Makes the set hold these elements and no others. */
   fill(set: SetKey, elements: readonly SetElement[]): void;
   /** Undefined when it was carried out. */

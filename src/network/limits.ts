@@ -69,7 +69,7 @@ export class Limits {
     this.#options = options;
   }
 
-  get traffic(): Omit<Traffic, "forwards"> {
+  get traffic(): Pick<Traffic, "packetLimits" | "connectionLimits" | "elements"> {
     const elements = [...this.#ports.values()].flatMap((limited) => [...limited.elements.values()]);
     return { packetLimits: this.#packets, connectionLimits: this.#connections, elements };
   }

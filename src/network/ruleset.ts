@@ -30,6 +30,7 @@ import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
 import { composeLimits, limitSets } from "./ruleset/limits.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
+import { composePolicies, POLICY_MAPS, policySets } from "./ruleset/policies.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
 import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
 import { concat, type Word } from "./ruleset/words.js";
@@ -69,8 +70,8 @@ const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ a
 ]);
 
 /** Sets and maps that hold what `Traffic` has of guests. `nft` 1.0.6 reads no limits of elements in JSON: these follow a load. */
-export function trafficSets(traffic: Pick<Traffic, "connectionLimits">): readonly SetKey[] {
-  return [...FORWARD_KEYS, ...limitSets(traffic)];
+export function trafficSets(traffic: Pick<Traffic, "connectionLimits" | "policies">): readonly SetKey[] {
+  return [...FORWARD_KEYS, ...limitSets(traffic), ...Object.values(POLICY_MAPS), ...policySets(traffic.policies)];
 }
 
 /** The sets that a station is an element of. */
@@ -100,6 +101,7 @@ export function composeRuleset(
   composeMasquerade(table, ours);
   composePortForwards(table, ours, traffic.forwards);
   composeLimits(table, traffic);
+  composePolicies(table, ours, traffic.policies);
   for (const { name } of FORWARD_KEYS) {
     const placed = traffic.elements.filter(({ set }) => set.name === name);
     table.elements(

@@ -1,4 +1,5 @@
 import type { SetElement, SetKey } from "../base/set-element.js";
+import type { Policy } from "./policy.js";
 
 /** An element and the set that it belongs to. */
 export interface PlacedElement {
@@ -13,16 +14,18 @@ export interface Traffic {
   /** Whether any guest may send or get so many packets in a second only, or have so many connections. */
   readonly packetLimits: boolean;
   readonly connectionLimits: boolean;
+  /** Lists of who may be spoken to; each is a chain. */
+  readonly policies: readonly Policy[];
   /** What guests add to sets and maps, besides what they may send. */
   readonly elements: readonly PlacedElement[];
 }
 
-export const NO_TRAFFIC: Traffic = { forwards: false, packetLimits: false, connectionLimits: false, elements: [] };
+export const NO_TRAFFIC: Traffic = { forwards: false, packetLimits: false, connectionLimits: false, policies: [], elements: [] };
 
 /** One text for equal elements, and for those only. */
 export function elementText({ set, element }: PlacedElement): string {
   const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;
   const data = element.data === undefined ? "" : ` : ${part(element.data)}`;
   const limit = element.limit === undefined ? "" : ` ${JSON.stringify(element.limit)}`;
-  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit}`;
+  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit} ${element.chain ?? ""}`;
 }

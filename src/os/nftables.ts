@@ -19,9 +19,11 @@ import {
   beginMessage,
   GENERIC_HEADER_BYTES,
   NFT_MESSAGE,
+  NFTA_DATA_VERDICT,
   NFTA_ELEMENT,
   NFTA_ELEMENT_LIST,
   NFTA_TABLE,
+  NFTA_VERDICT,
   type SetKey,
   TABLE_FAMILY,
   type TableKey,
@@ -53,6 +55,8 @@ export interface SetElement {
   /** What a map's key leads to. */
   readonly data: Uint8Array | undefined;
   readonly limit: ElementLimit | undefined;
+  /** The chain that a map's key leads to. */
+  readonly chain: string | undefined;
   readonly count: Count | undefined;
 }
 
@@ -116,7 +120,8 @@ export class Nftables {
         const expression = element.nested(NFTA_ELEMENT.expression);
         const counter = expression?.nested(NFTA_EXPRESSION_DATA);
         const data = element.nested(NFTA_ELEMENT.data)?.value(NFTA_DATA_VALUE);
-        if (key !== undefined) elements.push({ key, data, limit: parseElementLimit(expression), count: countOf(counter) });
+        const chain = element.nested(NFTA_ELEMENT.data)?.nested(NFTA_DATA_VERDICT)?.string(NFTA_VERDICT.chain);
+        if (key !== undefined) elements.push({ key, data, chain, limit: parseElementLimit(expression), count: countOf(counter) });
       });
     });
     return elements;

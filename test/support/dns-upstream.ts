@@ -14,6 +14,7 @@ const UDP_LIMIT_BYTES = 512;
 /** Every name that exists out there. All others do not: NXDOMAIN. */
 export const WORLD_NAMES = {
   "world.example": { A: ["198.51.100.1"], AAAA: ["2001:db8::1"], TXT: ["the rest of the world"] },
+  "www.world.example": { A: ["198.51.100.1"] },
   "many.example": { A: Array.from({ length: 60 }, (_, index) => `203.0.113.${index + 1}`) },
   "1.100.51.198.in-addr.arpa": { PTR: ["world.example"] },
 } as const satisfies Record<string, Record<string, readonly string[]>>;

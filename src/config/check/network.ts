@@ -60,6 +60,8 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
     mtu: Math.min(input.mtu, MOST_TAP_MTU),
+    egress: input.egress,
+    ingress: input.ingress,
     limit: completeLimit(input.limit),
     guests: input.guests,
     isolateGuests: input.isolate === "guests",

@@ -90,6 +90,8 @@ function completeNic(name: string, input: NicInput | GuestInput, place: Place): 
     clientId: input["client-id"],
     leaseSeconds: input.lease,
     options: input.options,
+    egress: input.egress ?? place.networks.sound.get(network)?.egress,
+    ingress: input.ingress ?? place.networks.sound.get(network)?.ingress,
     limit: completeLimit(input.limit, place.networks.sound.get(network)?.limit),
   };
 }

@@ -6,6 +6,7 @@ import { guestDns } from "./dns.js";
 import { forward } from "./forward.js";
 import { limit } from "./limit.js";
 import { account, guestName, identifier, ifname, label } from "./names.js";
+import { rules } from "./rule.js";
 import { flag, list, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** What a network interface of a guest has. */
@@ -20,6 +21,8 @@ const nicShape = {
   "client-id": identifier.optional().describe("the client identifier that it shows in DHCP"),
   lease: leaseDuration.optional(),
   options: dhcpOptions.default([]),
+  egress: rules.optional().describe("whom guests may begin something with; all unless said"),
+  ingress: rules.optional().describe("who may begin something with guests; all unless said"),
   limit: limit.optional().describe("what it may use there, over what the network says"),
 };
 

@@ -6,6 +6,7 @@ import { networkDns } from "./dns.js";
 import { limit } from "./limit.js";
 import { boundedDuration, domain, ifname } from "./names.js";
 import { ra } from "./ra.js";
+import { rules } from "./rule.js";
 import { choice, flag, oneOrMore, section, wholeNumber } from "./scalars.js";
 
 /** One entry of `networks:`. */
@@ -58,6 +59,8 @@ export const network = section({
   "answer-on-uplink": flag("answers on the uplink for each guest: for addresses of the uplink's own subnet").default(false),
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),
+  egress: rules.optional().describe("whom guests may begin something with; all unless said"),
+  ingress: rules.optional().describe("who may begin something with guests; all unless said"),
   limit: limit.optional().describe("what each of its guests may use"),
   guests: choice("who gets in", ["open", "listed"]).default("open"),
   dataplane: choice("who forwards between guests on sockets", DATAPLANES).default("kernel"),

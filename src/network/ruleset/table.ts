@@ -19,6 +19,8 @@ export interface SetOptions {
   /** Elements are made by packets, up to this many; each goes after so long without one. */
   readonly dynamic?: { readonly size: number; readonly timeoutSeconds: number };
   readonly counted?: boolean;
+  /** Elements may have an end. */
+  readonly expires?: boolean;
   /** What each element has besides its key; elements may have it with other numbers. */
   readonly statement?: Word;
 }
@@ -41,11 +43,12 @@ export class TableWriter {
     this.#objects.push({ counter: { ...this.#where(), name } });
   }
 
-  set(name: string, { type, dynamic, counted, statement }: SetOptions): void {
+  set(name: string, { type, dynamic, counted, expires, statement }: SetOptions): void {
     const made = dynamic && { flags: ["timeout"], size: dynamic.size, timeout: dynamic.timeoutSeconds };
+    const flags = expires === true ? { flags: ["timeout"] } : {};
     const each = counted === true ? { counter: null } : statement;
     const stmt = each === undefined ? {} : { stmt: [each] };
-    this.#objects.push({ set: { ...this.#where(), name, type, ...made, ...stmt } });
+    this.#objects.push({ set: { ...this.#where(), name, type, ...flags, ...made, ...stmt } });
   }
 
   map(name: string, { type, data }: { readonly type: Word; readonly data: string }): void {

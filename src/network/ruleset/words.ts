@@ -19,6 +19,9 @@ export const hasAny = (left: Word, ...flags: string[]): Word => ({ match: { op: 
 /** An IPv6 packet with this extension header. */
 export const hasExtension = (name: string): Word => ({ match: { op: "==", left: { exthdr: { name } }, right: true } });
 
+export const RETURN: Word = { return: null };
+/** Does what a map of the table has for this key; goes on where it has nothing. */
+export const mappedVerdict = (key: Word, map: string): Word => ({ vmap: { key, data: inSet(map) } });
 export const ACCEPT: Word = { accept: null };
 export const DROP: Word = { drop: null };
 export const goto = (chain: string): Word => ({ goto: { target: chain } });

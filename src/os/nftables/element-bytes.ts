@@ -11,13 +11,16 @@ export interface ElementBytes {
   readonly data: Uint8Array | undefined;
   /** Undefined where the element counts nothing, or not what we know. */
   readonly limit: ElementLimit | undefined;
+  /** The chain that a map's key leads to. */
+  readonly chain: string | undefined;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Each part of a concatenation starts on a multiple of this (`NFT_REG32_SIZE`). */
 const REGISTER_BYTES = 4;
 
-export function elementBytes({ key, data, limit }: SetElement): ElementBytes {
-  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]), limit };
+export function elementBytes({ key, data, limit, chain, timeoutMs }: SetElement): ElementBytes {
+  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]), limit, chain, timeoutMs };
 }
 
 /** A key of one part has that part's own length, a concatenation is made of whole registers. */

@@ -1,5 +1,5 @@
-import type { ElementLimit } from "../../base/set-element.js";
 import { type MessageWriter, NESTED } from "../rtnetlink/message.js";
+import type { ElementBytes } from "./element-bytes.js";
 import { writeElementLimit } from "./element-limit.js";
 
 /** Families of tables (`NFPROTO_*`). */
@@ -37,9 +37,13 @@ const BATCH = { begin: 0x10, end: 0x11 } as const;
 /** Nearly all messages name their table in this attribute: `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`, `NFTA_RULE_TABLE`, … */
 export const NFTA_TABLE = 1;
 export const NFTA_ELEMENT_LIST = { table: 1, set: 2, elements: 3 } as const;
-export const NFTA_ELEMENT = { key: 1, data: 2, expression: 7 } as const;
+export const NFTA_ELEMENT = { key: 1, data: 2, timeout: 4, expression: 7 } as const;
 const NFTA_LIST_ELEMENT = 1;
 const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VERDICT = 2;
+export const NFTA_VERDICT = { code: 1, chain: 2 } as const;
+/** `NFT_JUMP`, as the unsigned number that it is on the wire. */
+const VERDICT_JUMP = 0xffff_fffd;
 
 export function beginMessage(writer: MessageWriter, type: number, flags: number, family: TableFamily): void {
   writer.begin(type, flags);
@@ -60,9 +64,7 @@ export function writeElement(
   type: number,
   flags: number,
   set: SetKey,
-  key: Uint8Array,
-  data?: Uint8Array,
-  limit?: ElementLimit,
+  { key, data, limit, chain, timeoutMs }: ElementBytes,
 ): void {
   beginMessage(writer, type, flags, set.table.family);
   writer.putString(NFTA_ELEMENT_LIST.table, set.table.name);
@@ -71,6 +73,8 @@ export function writeElement(
   const element = writer.beginNested(NFTA_LIST_ELEMENT | NESTED);
   writeValue(writer, NFTA_ELEMENT.key, key);
   if (data !== undefined) writeValue(writer, NFTA_ELEMENT.data, data);
+  if (chain !== undefined) writeVerdict(writer, chain);
+  if (timeoutMs !== undefined) writer.putU64NetworkOrder(NFTA_ELEMENT.timeout, BigInt(timeoutMs));
   if (limit !== undefined) writeElementLimit(writer, NFTA_ELEMENT.expression, limit);
   writer.endNested(element);
   writer.endNested(elements);
@@ -81,4 +85,13 @@ function writeValue(writer: MessageWriter, type: number, value: Uint8Array): voi
   const nested = writer.beginNested(type | NESTED);
   writer.putValue(NFTA_DATA_VALUE, value);
   writer.endNested(nested);
+}
+
+function writeVerdict(writer: MessageWriter, chain: string): void {
+  const data = writer.beginNested(NFTA_ELEMENT.data | NESTED);
+  const verdict = writer.beginNested(NFTA_DATA_VERDICT | NESTED);
+  writer.putU32NetworkOrder(NFTA_VERDICT.code, VERDICT_JUMP);
+  writer.putString(NFTA_VERDICT.chain, chain);
+  writer.endNested(verdict);
+  writer.endNested(data);
 }

@@ -36,18 +36,26 @@ export class SetBatch {
   }
 
   add(set: SetKey, station: StationKey): void {
-    const key = { key: stationKeyBytes(station), data: undefined, limit: undefined };
+    const key = { key: stationKeyBytes(station), data: undefined, limit: undefined, chain: undefined };
     this.#put(NFT_MESSAGE.newSetElement, key, { verb: "add", set, what: () => describeStationKey(station) });
   }
 
   delete(set: SetKey, station: StationKey): void {
-    this.#delete({ key: stationKeyBytes(station), data: undefined, limit: undefined }, set, () => describeStationKey(station));
+    this.#delete({ key: stationKeyBytes(station), data: undefined, limit: undefined, chain: undefined }, set, () =>
+      describeStationKey(station),
+    );
   }
 
   /** As `add`, for an element of any set or map. A key of a map that leads elsewhere already is refused with `EEXIST`. */
   put(set: SetKey, element: SetElement): void {
     const what = (): string => describeElement(element);
     this.#put(NFT_MESSAGE.newSetElement, elementBytes(element), { verb: "add", set, what });
+  }
+
+  /** As `put`; an element that is there already has its whole time again. */
+  renew(set: SetKey, element: SetElement): void {
+    this.remove(set, element);
+    this.put(set, element);
   }
 
   remove(set: SetKey, element: SetElement): void {
@@ -84,13 +92,17 @@ export class SetBatch {
 
   #delete(bytes: ElementBytes, set: SetKey, what: () => string): void {
     this.#put(NFT_MESSAGE.newSetElement, bytes, { verb: "delete", set, what });
-    this.#put(NFT_MESSAGE.deleteSetElement, { ...bytes, data: undefined, limit: undefined }, { verb: "delete", set, what });
+    this.#put(
+      NFT_MESSAGE.deleteSetElement,
+      { ...bytes, data: undefined, limit: undefined, chain: undefined },
+      { verb: "delete", set, what },
+    );
   }
 
-  #put(type: number, { key, data, limit }: ElementBytes, request: Request): void {
+  #put(type: number, bytes: ElementBytes, request: Request): void {
     if (this.#requests.length === 0) writeBatchEdge(this.#writer, "begin");
     const flags = type === NFT_MESSAGE.newSetElement ? NETLINK_FLAG.create : 0;
-    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, key, data, limit);
+    writeElement(this.#writer, type, flags | NETLINK_FLAG.ack, request.set, bytes);
     this.#requests.push(request);
   }
 }
@@ -110,7 +122,7 @@ function describe(request: Request | undefined): string {
   return `${verb} element ${what()} ${verb === "add" ? "to" : "from"} ${where}`;
 }
 
-function bytesText({ key, data, limit }: ElementBytes): string {
-  const counts = limit === undefined ? "" : JSON.stringify(limit);
+function bytesText({ key, data, limit, chain = "" }: ElementBytes): string {
+  const counts = limit === undefined ? chain : JSON.stringify(limit);
   return `${counts} ${Buffer.from(key).toString("hex")} ${data === undefined ? "" : Buffer.from(data).toString("hex")}`;
 }

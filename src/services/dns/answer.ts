@@ -85,6 +85,8 @@ export class Answerer implements Completer {
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
   /** Who knew the last answer that was written. */
   lastSource: AnswerSource = "local";
+  /** Told of each reply before it leaves; the bytes are valid as long as the call. */
+  told: ((reply: Uint8Array) => void) | undefined;
   /** Told of a name in our zones, or a bare one, that nobody has, in lower case; puts it into the tree, or hands back false. */
   late: ((name: string) => boolean) | undefined;
 
@@ -352,7 +354,9 @@ export class Answerer implements Completer {
     this.#counters.count(SOURCE_COUNTER[source]);
     if ((this.#reply.flags & FLAG.truncated) !== 0) this.#counters.count(COUNTER.truncated);
     if (limits.logsQueries) this.#queryLog.record(limits.name, this.#query, bytes, this.#reply.rcode, source);
-    return this.#reply.finish(view.policy !== undefined);
+    const length = this.#reply.finish(view.policy !== undefined);
+    if (this.told !== undefined) this.told(this.#reply.written(length));
+    return length;
   }
 
   #want(name: FoldedName, policy: ForwardPolicy): Wanted {

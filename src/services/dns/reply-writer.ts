@@ -306,6 +306,12 @@ export class ReplyWriter {
     return writer.position - writer.start;
   }
 
+  /** The message that `finish` has just ended. */
+  written(length: number): Uint8Array {
+    const { out, start } = this.#writer;
+    return out.subarray(start, start + length);
+  }
+
   #writeOpt(): void {
     const writer = this.#writer;
     const query = this.#query;

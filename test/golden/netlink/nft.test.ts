@@ -20,6 +20,7 @@ const captured = JSON.parse(readFileSync(join(packageRoot, "test/golden/netlink/
 
 const IPV4 = { ifindex: 2, mac: 0x5254_0012_3456, address: 0x0a4d_0005 } as const;
 const IPV6 = { ...IPV4, address: (0x2001_0db8n << 96n) | 5n } as const;
+const NOTHING = { data: undefined, limit: undefined, chain: undefined } as const;
 const NLM_F_CREATE = 0x400;
 
 const rows: readonly (readonly [command: string, type: number, set: SetKey, key: typeof IPV4 | typeof IPV6])[] = [
@@ -41,7 +42,10 @@ suite("elements go to the kernel as nft sends them", () => {
       assert.ok(found, "not captured");
       const writer = new MessageWriter();
       writeBatchEdge(writer, "begin");
-      writeElement(writer, type, type === NFT_MESSAGE.newSetElement ? NLM_F_CREATE : 0, set, stationKeyBytes(key));
+      writeElement(writer, type, type === NFT_MESSAGE.newSetElement ? NLM_F_CREATE : 0, set, {
+        ...NOTHING,
+        key: stationKeyBytes(key),
+      });
       writeBatchEdge(writer, "end");
       assert.deepEqual(comparable(writer.bytes), comparable(Buffer.from(found.hex, "hex")));
     });
@@ -78,9 +82,8 @@ suite("elements go to the kernel as nft sends them", () => {
       const found = captured.requests.find((request) => request.command === `nft ${command}`);
       assert.ok(found, "not captured");
       const writer = new MessageWriter();
-      const { key, data } = elementBytes(element);
       writeBatchEdge(writer, "begin");
-      writeElement(writer, type, type === NFT_MESSAGE.newSetElement ? NLM_F_CREATE : 0, set, key, data);
+      writeElement(writer, type, type === NFT_MESSAGE.newSetElement ? NLM_F_CREATE : 0, set, elementBytes(element));
       writeBatchEdge(writer, "end");
       assert.deepEqual(comparable(writer.bytes), comparable(Buffer.from(found.hex, "hex")));
     });

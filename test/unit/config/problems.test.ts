@@ -367,59 +367,6 @@ const ROWS: readonly Row[] = [
     problems: [["3:3", /b in network default is a name of guest a already/]],
   },
   {
-    name: "a port twice",
-    yaml: 'guests:\n  a: { forwards: ["8080-8090:80"] }\n  b: { forwards: ["8085:80"] }\n',
-    problems: [["3:19", /8085\/tcp is the forwarded port of guest a/]],
-  },
-  {
-    name: "a forward without sense",
-    yaml: "guests:\n  a: { forwards: [http] }\n",
-    problems: [["2:19", /write one like 8080:80/]],
-  },
-  {
-    name: "a forward from an address that is none",
-    yaml: 'guests:\n  a: { forwards: ["192.0.2.300:80:80", "[fe80::x]:80:80", "127.0.0.1:80:80", "0.0.0.0:80:80"] }\n',
-    problems: [
-      ["2:19", /192\.0\.2\.300 is not an IPv4 address/],
-      ["2:40", /fe80::x is not an IPv6 address/],
-      ["2:59", /the loopback/],
-      ["2:78", /leave 0\.0\.0\.0 out/],
-    ],
-  },
-  {
-    name: "forwards with ports that do not fit",
-    yaml: 'guests:\n  a: { forwards: ["0:80", "65536:80", "65530-65535:65531", "9-8:1", "1-3:1-4"] }\n',
-    problems: [
-      ["2:19", /1 to 65535/],
-      ["2:27", /1 to 65535/],
-      ["2:39", /1 to 65535/],
-      ["2:60", /backwards; write 8-9/],
-      ["2:69", /different lengths; write 1-3:1/],
-    ],
-  },
-  {
-    name: "limits without sense",
-    yaml: "guests:\n  a: { limit: { up: fast, down: 1bit, burst: 10, packets: 0, connections: -1 } }\n  b: { limit: { upp: 1mbit } }\n",
-    problems: [
-      ["2:21", /write one like 100mbit/],
-      ["2:33", /from 8kbit to 400gbit/],
-      ["2:46", /the number 10, where/],
-      ["2:59", /from 1 to/],
-      ["2:75", /from 1 to/],
-      ["3:17", /did you mean up\?/],
-    ],
-  },
-  {
-    name: "a forward into a network that nothing enters",
-    yaml: "networks: { lab: { kind: isolated, ipv4: 10.1.0.0/24 } }\nguests:\n  a: { forwards: [80:80] }\n",
-    problems: [["3:8", /network lab of kind isolated, which nothing enters/]],
-  },
-  {
-    name: "a forward from an IPv6 address where the network has none",
-    yaml: 'guests:\n  a: { forwards: ["[2001:db8::1]:80:80"] }\n',
-    problems: [["2:19", /network default has no IPv6/]],
-  },
-  {
     name: "an option unknown by name",
     yaml: `${LAN}    ipv4: 10.1.0.0/24\n    dhcp: { options: { ntpp: 10.0.0.1 } }\n`,
     problems: [["4:30", /did you mean ntp\?/]],

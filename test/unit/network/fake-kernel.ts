@@ -365,6 +365,7 @@ export class FakeFirewall implements Firewall {
         changes.push(() => void elements(set).add(stationText(station)));
       },
       put: (set, element) => void changes.push(() => void elements(set).add(elementText({ set, element }))),
+      renew: (set, element) => void changes.push(() => void elements(set).add(elementText({ set, element }))),
       remove: (set, element) => void changes.push(() => void elements(set).delete(elementText({ set, element }))),
       fill: (set, wanted) =>
         void changes.push(

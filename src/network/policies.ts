@@ -1,0 +1,165 @@
+/**
+ * Theory of operation
+ *
+ * Which guests have lists of whom they may speak to, and where whom those name is now. A guest's link is one element that leads
+ * to its list's chain; guests with the same list share it, and the lists are in the rules from the start, so a guest that comes
+ * adds an element and no rule. A guest that lists name is known by its links, which come and go with it.
+ *
+ * A name is known by what our own DNS has told guests of it: each address lets through as long as the answer holds, and a little
+ * longer, since programs ask before they speak. It is in the packet filter before the answer leaves. Connections stay when an
+ * address goes. Learnt addresses are kept here as well, so that they are there again after the rules are loaded.
+ */
+import type { Clock } from "../base/clock.js";
+import type { IpAddress } from "../base/kernel-objects.js";
+import type { Logger } from "../base/log.js";
+import type { Firewall } from "./kernel.js";
+import type { Port } from "./model.js";
+import { guestSet, nameMatches, nameSet, type Policy } from "./policy.js";
+import { POLICY_MAPS } from "./ruleset/policies.js";
+import { TABLE } from "./ruleset/table.js";
+import { elementText, type PlacedElement, type Traffic } from "./traffic.js";
+
+/** The lists of a guest; undefined: whatever its network lets. */
+export interface GuestPolicies {
+  readonly egress: Policy | undefined;
+  readonly ingress: Policy | undefined;
+}
+
+export interface PoliciesOptions {
+  readonly firewall: Firewall;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly policiesOf: (guest: string, network: string) => GuestPolicies;
+  /** The packet filter refused a change. */
+  onRefused(): void;
+}
+
+/** An address of a name that a guest was told. */
+export interface LearntAddress {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly ttlSeconds: number;
+}
+
+interface Learnt extends PlacedElement {
+  readonly untilMs: number;
+}
+
+/** How long an address serves at least, and beyond what its answer says. */
+const LEAST_SECONDS = 30;
+const GRACE_SECONDS = 30;
+const MOST_SECONDS = 86_400;
+/** Addresses that are remembered; with more, those that end soonest are forgotten first. */
+const LEARNT_MOST = 65_536;
+
+export class Policies {
+  readonly #options: PoliciesOptions;
+  readonly #ports = new Map<number, ReadonlyMap<string, PlacedElement>>();
+  readonly #learnt = new Map<string, Learnt>();
+  #policies: readonly Policy[] = [];
+  #named = new Set<string>();
+  #patterns: readonly string[] = [];
+  #open = false;
+
+  constructor(options: PoliciesOptions) {
+    this.#options = options;
+  }
+
+  get traffic(): Pick<Traffic, "policies" | "elements"> {
+    this.#forgetExpired();
+    const nowMs = this.#options.clock.monotonicMs();
+    const learnt = [...this.#learnt.values()].map(({ set, element, untilMs }) => ({
+      set,
+      element: { ...element, timeoutMs: Math.ceil(untilMs - nowMs) },
+    }));
+    const placed = [...this.#ports.values()].flatMap((elements) => [...elements.values()]);
+    return { policies: this.#policies, elements: [...placed, ...learnt] };
+  }
+
+  /** Whether answers of DNS have to be told at all. */
+  get learns(): boolean {
+    return this.#patterns.length > 0;
+  }
+
+  /** All lists that there are from now on; the rules are loaded after it. */
+  configure(policies: readonly Policy[]): void {
+    this.#policies = [...new Map(policies.map((policy) => [policy.chain, policy])).values()];
+    const targets = this.#policies.flatMap(({ rules }) => rules.map(({ target }) => target));
+    this.#named = new Set(targets.flatMap((target) => (target.kind === "guest" ? [target.name] : [])));
+    this.#patterns = [...new Set(targets.flatMap((target) => (target.kind === "name" ? [target.name] : [])))];
+    for (const [text, { set }] of this.#learnt) {
+      if (!this.#patterns.some((pattern) => [4, 6].some((family) => nameSet(pattern, family as 4 | 6) === set.name)))
+        this.#learnt.delete(text);
+    }
+  }
+
+  open(): void {
+    this.#open = true;
+  }
+
+  /** A port is there, or its lists may have changed. */
+  add({ ifindex, guest, network }: Pick<Port, "ifindex" | "guest" | "network">): void {
+    const { egress, ingress } = this.#options.policiesOf(guest, network.name);
+    const key = [{ kind: "ifindex", value: ifindex } as const];
+    const wanted: PlacedElement[] = [];
+    for (const policy of [egress, ingress]) {
+      if (policy !== undefined) wanted.push({ set: POLICY_MAPS[policy.direction], element: { key, chain: policy.chain } });
+    }
+    if (this.#named.has(guest)) wanted.push({ set: { table: TABLE, name: guestSet(guest) }, element: { key } });
+    this.#carry(ifindex, new Map(wanted.map((placed) => [elementText(placed), placed])));
+  }
+
+  remove({ ifindex }: Pick<Port, "ifindex">): void {
+    this.#carry(ifindex, new Map());
+  }
+
+  /** A guest was told these addresses, all of one name, as it asked for it. */
+  learn(asked: string, addresses: readonly LearntAddress[]): void {
+    const patterns = this.#patterns.filter((pattern) => nameMatches(pattern, asked));
+    if (patterns.length === 0 || addresses.length === 0) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const batch = this.#options.firewall.batch();
+    for (const { address, ttlSeconds } of addresses) {
+      const seconds = Math.min(Math.max(ttlSeconds, LEAST_SECONDS) + GRACE_SECONDS, MOST_SECONDS);
+      for (const pattern of patterns) {
+        const set = { table: TABLE, name: nameSet(pattern, typeof address === "number" ? 4 : 6) };
+        const element = { key: [{ kind: "address", value: address } as const] };
+        const text = elementText({ set, element });
+        const untilMs = nowMs + seconds * 1000;
+        if ((this.#learnt.get(text)?.untilMs ?? 0) >= untilMs) continue;
+        this.#learnt.delete(text);
+        this.#learnt.set(text, { set, element, untilMs });
+        batch.renew(set, { ...element, timeoutMs: seconds * 1000 });
+      }
+    }
+    if (this.#learnt.size > LEARNT_MOST) this.#forgetExpired();
+    this.#send(batch, asked);
+  }
+
+  #forgetExpired(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [text, { untilMs }] of this.#learnt) if (untilMs <= nowMs) this.#learnt.delete(text);
+    for (const text of this.#learnt.keys()) {
+      if (this.#learnt.size <= LEARNT_MOST) break;
+      this.#learnt.delete(text);
+    }
+  }
+
+  #carry(ifindex: number, after: ReadonlyMap<string, PlacedElement>): void {
+    const before = this.#ports.get(ifindex) ?? new Map<string, PlacedElement>();
+    if (after.size === 0) this.#ports.delete(ifindex);
+    else this.#ports.set(ifindex, after);
+    const batch = this.#options.firewall.batch();
+    for (const [text, { set, element }] of before) if (!after.has(text)) batch.remove(set, element);
+    for (const [text, { set, element }] of after) if (!before.has(text)) batch.put(set, element);
+    this.#send(batch, `link ${ifindex}`);
+  }
+
+  #send(batch: ReturnType<Firewall["batch"]>, what: string): void {
+    if (!this.#open || batch.count === 0) return;
+    const refused = batch.send();
+    if (refused === undefined) return;
+    this.#options.log.error({ what, error: refused.message }, "rules of guests could not be changed in the kernel");
+    this.#options.onRefused();
+  }
+}
