@@ -73,6 +73,12 @@
       "cflags": ["<@(bench_cflags)"]
     },
     {
+      "target_name": "bench-dhcp6-load",
+      "type": "executable",
+      "sources": ["native/bench/dhcp6-load.c"],
+      "cflags": ["<@(bench_cflags)"]
+    },
+    {
       "target_name": "bench-dns-load",
       "type": "executable",
       "sources": ["native/bench/dns-load.c"],

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [--smoke] [--case TEXT] [--json FILE] [--svg FOLDER] [--rounds N]`: one benchmark, its table on stdout, its progress on stderr. */
+/** `npm run bench -- NAME [options]`: one benchmark, its table on stdout, its progress on stderr. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { parseArgs } from "node:util";
@@ -34,6 +34,7 @@ async function main(): Promise<number> {
       svg: { type: "string" },
       case: { type: "string" },
       rounds: { type: "string" },
+      ipv6: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
     (values.help ? console.log : console.error)(usage());
     return values.help ? 0 : 2;
   }
-  const name = positionals[0];
+  const name = values.ipv6 ? `${positionals[0]}-ipv6` : positionals[0];
   if (!names().includes(name)) throw new Error(`there is no benchmark ${name}; there are ${names().join(", ")}`);
   const rounds = values.rounds === undefined ? undefined : parseRounds(values.rounds);
   const bench = await load(name);
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
 }
 
 function usage(): string {
-  return `Usage: npm run bench -- NAME [--smoke] [--case TEXT] [--json FILE] [--svg FOLDER] [--rounds N]
+  return `Usage: npm run bench -- NAME [--smoke] [--case TEXT] [--json FILE] [--svg FOLDER] [--rounds N] [--ipv6]
 
 Measures us beside the rivals in one call. NAME is one of ${names().join(", ")}.
 
@@ -65,7 +66,8 @@ Measures us beside the rivals in one call. NAME is one of ${names().join(", ")}.
   --json FILE  writes the report for programs
   --svg FOLDER writes one plot a case and metric
   --case TEXT  only cases whose name has this text in it
-  --rounds N   how often each system has its turn`;
+  --rounds N   how often each system has its turn
+  --ipv6       the same in IPv6, where there is such a one: leases --ipv6 is leases-ipv6`;
 }
 
 function names(): string[] {

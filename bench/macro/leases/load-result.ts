@@ -10,6 +10,7 @@ export interface LoadResult {
   readonly retries: number;
   readonly wrong: number;
   readonly duplicates: number;
+  readonly naks: number;
   readonly offerP50Us: number;
   readonly offerP99Us: number;
   readonly ackP50Us: number;
