@@ -1,7 +1,7 @@
 /**
  * The DHCPv6 servers that tapnetd is measured against, from Debian's packages. All give addresses of one pool for an hour, and
- * each Reply is a stored lease: where a server would answer a client that comes back soon without storing its lease again, that is
- * switched off. None of them is told to flush more or less than it does by default.
+ * each Reply is a stored lease: where a server would answer a client that comes back soon without storing its lease again, that
+ * is switched off. None of them is told to flush more or less than it does by default.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -4,9 +4,9 @@
  * Theory of operation. It plays many clients and keeps a fixed number of exchanges open, as dhcp-load does for IPv4: when one
  * ends, the next client's begins. All clients speak from the interface's own link-local address and port 546, as those of
  * perfdhcp do, and differ in their DUIDs; so the kernel answers neighbour discovery, and a server of any make can reply. An
- * exchange is SOLICIT, ADVERTISE, REQUEST, REPLY; a renewal is RENEW, REPLY. What comes back is checked: client identifier, server
- * identifier, message type, one IA_NA with one address that is valid for a while, and that no two clients hold one. A reply that
- * is wrong is counted, never taken. Lost messages are sent again after a while, and counted.
+ * exchange is SOLICIT, ADVERTISE, REQUEST, REPLY; a renewal is RENEW, REPLY. What comes back is checked: client identifier,
+ * server identifier, message type, one IA_NA with one address that is valid for a while, and that no two clients hold one. A
+ * reply that is wrong is counted, never taken. Lost messages are sent again after a while, and counted.
  *
  * A client's number is the low half of the MAC address in its DUID (DUID-LL), so that a later run can be the same clients or
  * others (--first). The transaction id carries the client's index and a generation, so a late reply is told from a wrong one.
@@ -297,8 +297,9 @@ static void make_clients(void) {
   if (clients == NULL) fail("calloc", "clients");
   for (int i = 0; i < options.clients; i++) {
     int number = options.first + i;
-    const uint8_t duid[DUID_BYTES] = {0, 3, 0, 1, 0x52, 0x54, 0, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
-    memcpy(clients[i].duid, duid, DUID_BYTES);
+    const uint8_t duid_ll[7] = {0, 3, 0, 1, 0x52, 0x54, 0};
+    memcpy(clients[i].duid, duid_ll, sizeof duid_ll);
+    for (int octet = 0; octet < 3; octet++) clients[i].duid[7 + octet] = (uint8_t)(number >> (16 - 8 * octet));
     clients[i].xid = (uint32_t)i;
   }
 }

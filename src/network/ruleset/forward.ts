@@ -2,10 +2,20 @@ import type { Network } from "../model.js";
 import { addressField, dispatch, prefixWord, TO_GUEST } from "./guests.js";
 import { FORWARDED } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
-import { ACCEPT, anyOf, count, goto, hasAny, is, isNot, meta, REJECT } from "./words.js";
+import { ACCEPT, anyOf, count, DROP, goto, hasAny, is, isNot, meta, payload, REJECT } from "./words.js";
 
 /** Belongs to a connection that the other side began. Using it is what makes the kernel track connections. */
 const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
+
+/** As nft(8) calls them. */
+const NEIGHBOUR_DISCOVERY = [
+  "nd-router-solicit",
+  "nd-router-advert",
+  "nd-neighbor-solicit",
+  "nd-neighbor-advert",
+  "nd-redirect",
+] as const;
+const DHCP6_CLIENT_PORT = 546;
 
 /** Who reaches whom. A packet between guests meets only the chain of its sender's network. */
 export function composeForward(table: TableWriter, networks: readonly Network[], forwards: boolean): void {
@@ -40,6 +50,7 @@ function composeServed(table: TableWriter, { name, serve, ipv4, ipv6 }: Network,
 function composeFrom(table: TableWriter, network: Network, networks: readonly Network[], forwards: boolean): void {
   const chain = `from_${network.name}`;
   table.chain(chain);
+  if (network.ipv6 !== undefined) composeLinkOnly(table, chain);
   // A forward is for everybody who reaches the host, so for the guests that may leave their network, too.
   const throughForwards = forwards && leadsOut(network);
   if (throughForwards && network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
@@ -69,6 +80,12 @@ function refuseForeign(table: TableWriter, chain: string, { ipv4, ipv6 }: Networ
     const own = prefix && isNot(addressField(prefix.family, "saddr"), prefixWord(prefix));
     table.rule(chain, own ?? is(meta("nfproto"), family), goto("refuse"));
   }
+}
+
+/** What is for one link alone and to be believed there is nobody's who is behind a router: also sent to a global address. */
+function composeLinkOnly(table: TableWriter, chain: string): void {
+  table.rule(chain, is(payload("icmpv6", "type"), anyOf(...NEIGHBOUR_DISCOVERY)), count("refused"), DROP);
+  table.rule(chain, is(meta("nfproto"), "ipv6"), is(payload("udp", "dport"), DHCP6_CLIENT_PORT), count("refused"), DROP);
 }
 
 /** From what is no guest of ours. */

@@ -8,6 +8,9 @@ import { anyOf, is, isNot, MASQUERADE, masqueradeToPorts, meta, prefix } from ".
 const FIRST_PORT = 1024;
 const LAST_PORT = 65_535;
 
+/** fc00::/7. */
+const UNIQUE_LOCAL = 0x7en;
+
 /** What is for many is not translated: its answers would not find back. */
 const FOR_MANY = { 4: anyOf(prefix("224.0.0.0", 4), "255.255.255.255"), 6: prefix("ff00::", 8) } as const;
 
@@ -17,12 +20,15 @@ export function composeMasquerade(table: TableWriter, networks: readonly Network
   if (natted.length === 0) return;
   table.chain("postrouting", { type: "nat", hook: "postrouting", priority: PRIORITY.sourceNat });
   for (const network of natted) {
-    // What the uplink has given us is the world's address already.
-    const ipv6 = network.ipv6Source === "own" ? [network.ipv6, network.delegation?.pool] : [];
-    for (const prefixOf of [network.ipv4, ...ipv6]) {
-      if (prefixOf !== undefined) composePrefix(table, network, prefixOf);
+    for (const prefixOf of [network.ipv4, network.ipv6, network.delegation?.pool]) {
+      if (prefixOf !== undefined && !isOfTheWorld(prefixOf)) composePrefix(table, network, prefixOf);
     }
   }
+}
+
+/** In IPv6 only a site's own addresses (RFC 4193) are translated: the world's find back by themselves. */
+function isOfTheWorld(of: Prefix): boolean {
+  return of.family === 6 && of.address >> 121n !== UNIQUE_LOCAL;
 }
 
 function composePrefix(table: TableWriter, network: Network, of: Prefix): void {

@@ -68,6 +68,20 @@ suite("the ruleset", () => {
     assert.match(rulesOf(defineNetworks([NAT]), "from_default")[0], /accept/);
   });
 
+  test("translates a site's own IPv6 addresses and never the world's", () => {
+    const rules = (ipv6: string): string =>
+      rulesOf(defineNetworks([{ ...NAT, ipv6: parseIpv6Prefix(ipv6) }]), "postrouting").join("\n");
+    assert.match(rules("fd00:77::/64"), /fd00:77::/);
+    assert.doesNotMatch(rules("2001:db8:77::/64"), /ip6/);
+  });
+
+  test("forwards no neighbour discovery and nothing to DHCPv6 clients from guests, before anything else", () => {
+    const [discovery, dhcp] = rulesOf(defineNetworks([ISOLATED]), "from_lab");
+    assert.match(discovery, /nd-router-advert.*nd-redirect.*drop/);
+    assert.match(dhcp, /nfproto.*546.*drop/);
+    assert.doesNotMatch(rulesOf(defineNetworks([NAT]), "from_default").join("\n"), /nd-/);
+  });
+
   test("does not masquerade what is for many", () => {
     for (const rule of rulesOf(defineNetworks([NAT]), "postrouting"))
       assert.match(rule, /"op":"!=".*224\.0\.0\.0.*255\.255\.255\.255/);
