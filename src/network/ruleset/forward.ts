@@ -50,7 +50,8 @@ function composeServed(table: TableWriter, { name, serve, ipv4, ipv6 }: Network,
 function composeFrom(table: TableWriter, network: Network, networks: readonly Network[], forwards: boolean): void {
   const chain = `from_${network.name}`;
   table.chain(chain);
-  if (network.ipv6 !== undefined) composeLinkOnly(table, chain);
+  // On a bridge guests share the link: there the bridge's own guard tells whose word is good.
+  if (network.ipv6 !== undefined && network.bridge === undefined) composeLinkOnly(table, chain);
   // A forward is for everybody who reaches the host, so for the guests that may leave their network, too.
   const throughForwards = forwards && leadsOut(network);
   if (throughForwards && network.isolateGuests) table.rule(chain, FORWARDED, ACCEPT);
