@@ -27,6 +27,8 @@ export interface CaptureRun {
   /** Ends it. */
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
+  /** Called when every frame from now on is seen. */
+  readonly onSeeing?: () => void;
 }
 
 export interface CaptureOutcome {
@@ -78,7 +80,10 @@ class Loop {
         socket.setFilter(filter);
         socket.watch(() => this.#guarded(() => this.#read(port)));
       }
+      this.#run.onSeeing?.();
       const reason = await ended;
+      // What had come before it was told to end waits in the sockets.
+      if (reason === "told") for (const port of sockets.keys()) this.#read(port);
       return { captured: this.#captured, counts: this.#readCounts(), reason };
     } finally {
       clearInterval(tick);

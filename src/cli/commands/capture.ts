@@ -58,12 +58,22 @@ export async function capture(
           Date.now(),
         );
   const sink = file === undefined ? textSink(context, names) : fileSink(file);
-  if (file !== undefined) context.terminal.note(`capturing ${printable(names.join(", "))}; Ctrl-C ends it`);
   const stop = new AbortController();
   const told = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, told);
   try {
-    const outcome = await runCapture({ sockets, filter: program, snapBytes, frames, sink, signal: stop.signal, nowMs: Date.now });
+    const outcome = await runCapture({
+      sockets,
+      filter: program,
+      snapBytes,
+      frames,
+      sink,
+      signal: stop.signal,
+      nowMs: Date.now,
+      onSeeing() {
+        if (file !== undefined) context.terminal.note(`capturing ${printable(names.join(", "))}; Ctrl-C ends it`);
+      },
+    });
     context.terminal.note(describeOutcome(outcome, names, file));
     return undefined;
   } catch (thrown) {

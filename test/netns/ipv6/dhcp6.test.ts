@@ -7,7 +7,7 @@ import { dhclient, dhcp6c, dhcpcd, dibbler, networkd } from "./dhcp6-clients.js"
 import { bringUp, site } from "./site.js";
 
 /** Short enough that the lease would be gone before the test ends, had the client not renewed it. */
-const LEASE_SECONDS = 6;
+const LEASE_SECONDS = 12;
 
 /** Takes an address from neighbour discovery out of the way of the one that DHCPv6 gives. */
 const WITHOUT_SLAAC = { "ipv6/conf/eth0/autoconf": 0 } as const;
