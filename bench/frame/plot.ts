@@ -41,7 +41,8 @@ export function drawBars(title: string, rows: readonly Row[]): string {
   const bars = rows.map((row, index) => drawBar(row, TOP + index * (BAR + GAP), scale));
   const note = "bar: median; line: smallest to largest round";
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13" role="img" aria-label="${escaped(title)}">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     `<text x="16" y="24" font-size="16" font-weight="bold">${escaped(title)}</text>`,
     `<text x="16" y="42" fill="#555">${escaped(rows[0].unit)}</text>`,
@@ -64,5 +65,5 @@ function drawBar({ system, median, min, max }: Row, y: number, scale: number): s
 }
 
 function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll(`"`, "&quot;");
 }

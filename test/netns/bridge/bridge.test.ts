@@ -91,7 +91,7 @@ describe(
       for (const target of [
         other.ipv4,
         other.ipv6,
-        linkLocalText(DB_MAC) + "%eth0",
+        `${linkLocalText(DB_MAC)}%eth0`,
         GATEWAY,
         "fd00:80::1",
         LAN.ipv4,
