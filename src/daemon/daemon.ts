@@ -64,6 +64,7 @@ export class Daemon implements DaemonParts {
   readonly clock: Clock = systemClock;
   readonly startedAtMs = this.clock.nowMs();
   readonly log: Logger;
+  readonly rootless: boolean;
   readonly events: EventLog;
   readonly dns: DnsService;
   readonly clients: ClientNames;
@@ -99,9 +100,10 @@ export class Daemon implements DaemonParts {
   /** Changes of the configuration are carried out one after another. */
   #changing: Promise<void> = Promise.resolve();
 
-  private constructor(configuration: Configuration, log: Logger) {
+  private constructor(configuration: Configuration, log: Logger, rootless = false) {
     const { clock } = this;
     this.log = log;
+    this.rootless = rootless;
     this.#written = configuration;
     this.#kernel = openKernel();
     this.#uplinks = this.#makeUplinks();
@@ -164,11 +166,11 @@ export class Daemon implements DaemonParts {
     this.#hostLookups = new HostLookups({ ...this.#kernel, clock, random: systemRandom(), log });
   }
 
-  /** Starts to serve. Throws what makes that impossible, with nothing left running. */
-  static async start(configuration: Configuration, log: Logger): Promise<Daemon> {
+  /** Starts to serve; `rootless` in a namespace that nobody reaches from outside. Throws what makes that impossible, with nothing left running. */
+  static async start(configuration: Configuration, log: Logger, rootless = false): Promise<Daemon> {
     checkHost();
     await awaitPredecessor(configuration.runDirectory, log);
-    const daemon = new Daemon(configuration, log);
+    const daemon = new Daemon(configuration, log, rootless);
     try {
       // What uplinks have to say meanwhile waits until everything is there.
       await daemon.#inTurn(() => daemon.#rise());
@@ -462,6 +464,7 @@ export class Daemon implements DaemonParts {
       networkOf: (name) =>
         this.roster.guest(name)?.network ?? this.ports.list().find(({ guest }) => guest === name)?.network.name,
       restoreRules: () => this.#upkeep.restoreRules(),
+      rootless: this.rootless,
       log: this.log,
     });
   }

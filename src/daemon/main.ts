@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (isInside) openLoopback();
   if (options.cleanup) return Daemon.cleanup(configuration, log);
-  const daemon = await Daemon.start(configuration, log);
+  const daemon = await Daemon.start(configuration, log, isInside);
   tellOutside({ kind: "serving" });
   process.on("SIGHUP", () => void reload(daemon, options, folders));
   const stop = async (signal: string): Promise<void> => {

@@ -62,14 +62,15 @@ export class DaemonApi implements ControlApi {
   }
 
   status(): StatusView {
-    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards, passage, plane } = this.#daemon;
+    const { configuration, guests, ports, startedAtMs, leases, dns, frames, ipv6, portForwards, passage, plane, rootless } =
+      this.#daemon;
     const counts = [...leases.books()].map((book) => book.counts());
     return {
       version: packageVersion(),
       pid: process.pid,
       startedAt: new Date(startedAtMs).toISOString(),
       configuration: configuration.source,
-      rootless: false,
+      rootless,
       networks: configuration.networks.length,
       guests: { attached: ports.list().length, configured: new Set(configuration.guests.map(({ name }) => name)).size },
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },

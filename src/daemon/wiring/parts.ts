@@ -21,6 +21,8 @@ import type { UserPlane } from "./user-plane.js";
 /** The daemon as those see it who answer questions about it. What is configured changes with a reload: read it each time. */
 export interface DaemonParts {
   readonly startedAtMs: number;
+  /** Whether it serves in a namespace that only its user has. */
+  readonly rootless: boolean;
   readonly configuration: Configuration;
   readonly roster: Roster;
   readonly networks: readonly Network[];

@@ -8,6 +8,9 @@
  * A port of the host leads to one place. Whoever asks for one that another forward or a server of this host has is refused; where
  * the configuration does that to a server, which may have come later, the forward stands and a warning says so. A configuration
  * that takes what had been added wins: the other is kept in its file and does nothing.
+ *
+ * A rootless daemon has the ports of its namespace, which no other machine reaches: there it refuses what people ask for, and of
+ * what the configuration has it warns. Guests reach each other by them all the same.
  */
 import { TapnetError } from "../../base/errors.js";
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
@@ -25,6 +28,8 @@ export interface PortForwardsParts {
   readonly networkOf: (guest: string) => string | undefined;
   /** Loads the packet filter's rules again, now that there are forwards. */
   readonly restoreRules: () => Promise<void>;
+  /** Whether the ports are those of a namespace that nobody outside reaches. */
+  readonly rootless: boolean;
   readonly log: Logger;
 }
 
@@ -66,7 +71,11 @@ export class PortForwards {
       else list.push(forward);
     }
     forwards.setAll(byGuest);
-    this.#warnings = [...overruled.map(describeOverruled), ...this.#servedWarnings(inForce)];
+    this.#warnings = [
+      ...(this.#parts.rootless ? describeUnreached(inForce) : []),
+      ...overruled.map(describeOverruled),
+      ...this.#servedWarnings(inForce),
+    ];
     for (const warning of this.#warnings) log.warn({}, warning);
   }
 
@@ -79,6 +88,7 @@ export class PortForwards {
   async add({ guest, forward: text, permanent }: ForwardRequest): Promise<ForwardView> {
     const forward = readForward(text);
     this.#mustLeadIn(guest);
+    if (this.#parts.rootless) throw new TapnetError("NOT_ALLOWED", NOT_REACHED);
     this.#refuseTaken(forward);
     const kind = permanent === true ? "permanent" : "live";
     const before = this.#added[kind];
@@ -213,6 +223,20 @@ export class PortForwards {
       ipv6: ipv6 === undefined || !serves("bigint") ? null : formatAddress(ipv6),
     };
   }
+}
+
+const NOT_REACHED =
+  "this tapnetd runs without root, in a namespace whose ports nobody outside reaches, so the forward would do nothing: " +
+  "forwards need a tapnetd that root starts; guests of this one reach each other without";
+
+function describeUnreached(entries: readonly Entry[]): string[] {
+  if (entries.length === 0) return [];
+  const [{ guest, forward }] = entries;
+  const more = entries.length === 1 ? "" : ` and ${entries.length - 1} more`;
+  return [
+    `forward ${formatForward(forward)} of guest ${guest}${more}: tapnetd runs without root, so only its guests come in there, ` +
+      "not this host and no other machine; forwards need a tapnetd that root starts",
+  ];
 }
 
 /** Ports of the host that lead somewhere, one by one: with ten thousand forwards each is looked up once. */

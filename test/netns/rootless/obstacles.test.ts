@@ -75,6 +75,25 @@ describe("tapnetd --rootless", needs(root, tap, nft), () => {
     assert.match(daemon.output, /there is no pasta, so guests reach each other but not the world: install the package passt/);
   });
 
+  test("forwards that nobody outside reaches: those of the configuration are warned of, more are refused", async (t) => {
+    const host = await makeHost(t);
+    const write = "mkdir -p ~/.config/tapnet; cat >~/.config/tapnet/tapnet.yaml";
+    const input = "guests: { web1: { forwards: [8080:80, 8443:443] } }\n";
+    await host.run("alice", ["sh", "-c", write], { input });
+    const daemon = host.start("alice", ROOTLESS);
+    await daemon.waitFor(SERVING, START_MS);
+    const warning = /forward 8080:80\/tcp of guest web1 and 1 more: tapnetd runs without root, so only its guests come in there/;
+    assert.match(daemon.output, warning);
+    const { stdout } = await host.run("alice", ["tapnet", "status"]);
+    assert.match(stdout, /^tapnetd .*, rootless$/m);
+    assert.match(stdout, warning);
+    const refused = await host.run("alice", ["tapnet", "forward", "add", "web1", "8081:81"]);
+    assert.equal(refused.status, 4);
+    assert.match(refused.stderr, /^tapnet: this tapnetd runs without root, .*: forwards need a tapnetd that root starts/);
+    const list = await host.run("alice", ["tapnet", "forward", "list"]);
+    assert.doesNotMatch(list.stdout, /8081/);
+  });
+
   test(
     "on a host without a way out it serves, and has one as soon as the host does",
     needs(command("pasta", "passt")),
