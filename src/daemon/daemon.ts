@@ -336,7 +336,7 @@ export class Daemon implements DaemonParts {
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
     this.#undo.push(() => this.leases.close());
     this.clients.recall();
-    this.dns.onUnknownName = (name) => this.clients.place(name);
+    this.dns.lateNames = this.clients;
   }
 
   #takeBack(record: LeaseRecord | undefined): void {

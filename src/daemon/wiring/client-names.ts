@@ -33,11 +33,15 @@ export class ClientNames {
   readonly #hostnames = new Map<string, Map<string, LeaseAddress>>();
   /** Whose names are in the DNS, the oldest first. */
   readonly #placed = new Set<string>();
-  /** Whether there ever was one: without, there is nothing to look for. */
   #hasClients = false;
 
   constructor(parts: ClientNamesParts) {
     this.#parts = parts;
+  }
+
+  /** Whether there ever was a client: without, there is nothing to look for. */
+  get hasAny(): boolean {
+    return this.#hasClients;
   }
 
   /** All that the books hold, after a start. */
@@ -72,7 +76,6 @@ export class ClientNames {
    * single label is looked for in every network.
    */
   place(name: string): boolean {
-    if (!this.#hasClients) return false;
     const address = reverseAddress(name);
     let isFound = false;
     for (const { name: network, domain } of this.#parts.networks()) {

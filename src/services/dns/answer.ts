@@ -57,6 +57,14 @@ const PREFETCH = { share: 0.1, hits: 3, ttlSeconds: 20 } as const;
 const ANY_DATA = Uint8Array.of(7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0);
 const ANY_TTL_SECONDS = 3600;
 
+/** Names that come into the tree only when somebody asks. */
+export interface LateNames {
+  /** Whether there is any at all. */
+  readonly hasAny: boolean;
+  /** Puts a name, as text in lower case without the final dot, into the tree; false where nobody has it. */
+  place(name: string): boolean;
+}
+
 export interface AnswererOptions {
   readonly tree: NameTree;
   readonly cache: AnswerCache;
@@ -87,8 +95,8 @@ export class Answerer implements Completer {
   lastSource: AnswerSource = "local";
   /** Told of each reply before it leaves; the bytes are valid as long as the call. */
   told: ((reply: Uint8Array) => void) | undefined;
-  /** Told of a name in our zones, or a bare one, that nobody has, in lower case; puts it into the tree, or hands back false. */
-  late: ((name: string) => boolean) | undefined;
+  /** Asked for a name in our zones, or a bare one, that nobody has. */
+  late: LateNames | undefined;
 
   constructor(options: AnswererOptions) {
     this.#cache = options.cache;
@@ -160,10 +168,10 @@ export class Answerer implements Completer {
     return this.#forward(this.#want(query.name, view.policy), bytes, offset, length, limit, asker, false);
   }
 
-  /** Whether the name was unknown, and is known now. */
+  /** Whether the name was unknown, and is known now. Making its text costs as much as the whole denial, so it is made last. */
   #isKnownLate(): boolean {
     const { late } = this;
-    return late?.(formatName(this.#query.name.copy())) === true;
+    return late?.hasAny === true && late.place(formatName(this.#query.name.bytes));
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Counters } from "../../base/counters.js";
 import type { Logger } from "../../base/log.js";
 import type { Random } from "../../base/random.js";
 import type { DatagramSender, DatagramService } from "../../frame/datagram.js";
-import { Answerer } from "./answer.js";
+import { Answerer, type LateNames } from "./answer.js";
 import { AnswerCache } from "./cache.js";
 import { type CachedAnswer, describeCache, flushCache } from "./cache-view.js";
 import { ClientCookies, CookieJar } from "./cookies.js";
@@ -188,12 +188,9 @@ export class DnsService {
     this.#records.replace(records);
   }
 
-  /**
-   * Names that come into `names` only when somebody asks: called with a name of ours that nobody has, as text in lower case without
-   * the final dot; hands back whether somebody has it now.
-   */
-  set onUnknownName(find: ((name: string) => boolean) | undefined) {
-    this.answerer.late = find;
+  /** Names that come into `names` only when somebody asks. */
+  set lateNames(late: LateNames | undefined) {
+    this.answerer.late = late;
   }
 
   /** The service for questions in frames; later answers leave through `sender`. */

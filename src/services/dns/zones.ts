@@ -159,9 +159,9 @@ export function reverseIpv6(address: Ipv6Address): Uint8Array {
 
 /** The address that such a name (as text, in lower case) stands for; undefined for every other name. */
 export function reverseAddress(name: string): Ipv4Address | Ipv6Address | undefined {
-  const labels = name.split(".");
-  const [top, kind] = [labels.pop(), labels.pop()];
-  if (top !== "arpa") return undefined;
+  if (!name.endsWith(".arpa")) return undefined;
+  const labels = name.split(".").slice(0, -1);
+  const kind = labels.pop();
   if (kind === "in-addr") return parseIpv4(labels.reverse().join("."));
   const digits = labels.reverse().join("");
   return kind === "ip6" && labels.length === 32 && /^[0-9a-f]{32}$/.test(digits) ? BigInt(`0x${digits}`) : undefined;

@@ -22,7 +22,7 @@ class NamesLab {
       books: () => [this.leases.book],
     });
     this.names.recall();
-    this.dns.dns.onUnknownName = (name) => this.names.place(name);
+    this.dns.dns.lateNames = this.names;
   }
 
   /** The address or the name that a name leads to. */

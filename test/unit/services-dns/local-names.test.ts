@@ -71,12 +71,15 @@ describe("guests", () => {
   test("a name may come with the question for it; only names of ours and bare ones are told, in lower case", () => {
     const own = new Laboratory();
     const told: string[] = [];
-    own.dns.onUnknownName = (name) => {
+    const place = (name: string) => {
       told.push(name);
       if (!name.startsWith("late") && name !== "5.0.77.10.in-addr.arpa") return false;
       own.dns.names.set("default", "late", { ipv4: [ipv4("10.77.0.5")] });
       return true;
     };
+    own.dns.lateNames = { hasAny: false, place };
+    assert.equal(own.words("late.tapnet.internal")[0], "NXDOMAIN");
+    own.dns.lateNames = { hasAny: true, place };
     assert.deepEqual(own.words("5.0.77.10.in-addr.arpa", "PTR"), [
       "NOERROR",
       "5.0.77.10.in-addr.arpa. 60 PTR late.tapnet.internal.",
