@@ -8,27 +8,50 @@ function __tapnet_networks
     tapnet net list --quiet 2>/dev/null
 end
 
-# Whether the words so far are exactly these commands, options left aside.
-function __tapnet_at
-    set -l words (commandline -opc)[2..-1]
-    set -l commands
+# Options that have a value behind them; -q has one only with `guest add`.
+set -g __tapnet_valued --run -n --network -g --guest -s --state -f --format -w --write -c --count -o --owner --queues --socket \
+    --at --snap --rotate-size --rotate-time --keep
+
+# The words so far without options and their values, and without other names of commands.
+function __tapnet_words
+    set -l words
     set -l skip 0
-    for word in $words
+    for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
             set skip 0
-        else if test "$word" = --run
+        else if contains -- $word $__tapnet_valued; or begin; test "$word" = -q; and test "$words[1..2]" = 'guest add'; end
             set skip 1
         else if not string match -q -- '-*' $word
-            set -a commands $word
+            switch (count $words)" $word"
+                case '0 network'
+                    set word net
+                case '1 ls'
+                    set word list
+                case '1 rm'
+                    set word remove
+            end
+            set -a words $word
         end
     end
-    test "$commands" = "$argv"
+    printf '%s\n' $words
 end
 
-# Whether this command and subcommand stand at the beginning.
+# Whether the words so far are exactly these commands.
+function __tapnet_at
+    set -l words (__tapnet_words)
+    test "$words" = "$argv"
+end
+
+# Whether these commands stand at the beginning.
 function __tapnet_in
-    set -l words (string match -v -- '-*' (commandline -opc)[2..-1])
+    set -l words (__tapnet_words)
     test "$words[1..2]" = "$argv"
+end
+
+# Whether these commands and one word more stand there.
+function __tapnet_after
+    set -l words (__tapnet_words)
+    test (count $words) -eq 3; and test "$words[1..2]" = "$argv"
 end
 
 complete -c tapnet -f
@@ -74,7 +97,8 @@ complete -c tapnet -n '__tapnet_at guest attach' -a '(command ls /sys/class/net)
 complete -c tapnet -n '__tapnet_in guest add' -s n -l network -x -a '(__tapnet_networks)' -d 'Its network'
 complete -c tapnet -n '__tapnet_in guest add' -s o -l owner -x -a '(__fish_complete_users)' -d 'Who may open the TAP'
 complete -c tapnet -n '__tapnet_in guest add' -s q -l queues -x -d 'How many queues it has'
-complete -c tapnet -n '__tapnet_in guest add' -s s -l socket -f -a 'dgram stream' -d 'A unix socket for QEMU instead of a TAP'
+complete -c tapnet -n '__tapnet_in guest add' -s s -l socket -x -a 'dgram stream' -d 'A unix socket for QEMU instead of a TAP'
+complete -c tapnet -n '__tapnet_in guest mac' -s n -l network -x -a '(__tapnet_networks)' -d 'For which of its interfaces'
 complete -c tapnet -n '__tapnet_in guest attach' -s g -l guest -x -d 'Its name'
 complete -c tapnet -n '__tapnet_in guest attach' -s n -l network -x -a '(__tapnet_networks)' -d 'Its network'
 
@@ -104,10 +128,10 @@ complete -c tapnet -n '__tapnet_in lease import' -s f -l format -x -a 'auto json
 complete -c tapnet -n '__tapnet_in lease import' -l dry-run -d 'Only say what was read'
 complete -c tapnet -n '__tapnet_at lease import' -F
 
-complete -c tapnet -n '__tapnet_at net; or __tapnet_at network' -a list -d 'Networks and how full they are'
-complete -c tapnet -n '__tapnet_at net; or __tapnet_at network' -a show -d 'One network in full'
+complete -c tapnet -n '__tapnet_at net' -a list -d 'Networks and how full they are'
+complete -c tapnet -n '__tapnet_at net' -a show -d 'One network in full'
 complete -c tapnet -n '__tapnet_in net list' -s q -l quiet -d 'Names only'
-complete -c tapnet -n '__tapnet_at net show; or __tapnet_at network show' -a '(__tapnet_networks)'
+complete -c tapnet -n '__tapnet_at net show' -a '(__tapnet_networks)'
 
 complete -c tapnet -n '__tapnet_at dns' -a list -d 'Names that are answered here'
 complete -c tapnet -n '__tapnet_at dns' -a query -d 'Ask the daemon\'s DNS'
@@ -116,6 +140,8 @@ complete -c tapnet -n '__tapnet_at dns' -a stats -d 'Questions, hits, failures'
 complete -c tapnet -n '__tapnet_at dns' -a log -d 'Write a guest\'s questions to the log'
 complete -c tapnet -n '__tapnet_in dns log' -s n -l network -x -a '(__tapnet_networks)' -d 'Of all guests of this network'
 complete -c tapnet -n '__tapnet_at dns log' -a '(__tapnet_guests)'
+complete -c tapnet -n '__tapnet_at dns log; or __tapnet_after dns log' -a 'on off'
+complete -c tapnet -n '__tapnet_after dns query' -a 'A AAAA PTR CNAME TXT SRV MX'
 for command in list query
     complete -c tapnet -n "__tapnet_in dns $command" -s n -l network -x -a '(__tapnet_networks)' -d 'As seen from this network'
 end

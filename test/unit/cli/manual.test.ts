@@ -1,34 +1,16 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Command } from "commander";
-import { buildProgram } from "../../../src/cli/program.js";
-import type { Terminal } from "../../../src/cli/terminal.js";
 import { configurationSchema, parseConfiguration } from "../../../src/config/index.js";
+import { command, needs } from "../../support/needs.js";
 import { packageRoot } from "../../support/paths.js";
-
-const TERMINAL: Terminal = { print: () => undefined, note: () => undefined, paint: (_, text) => text, colours: false };
+import { run } from "../../support/process.js";
+import { LEAVES } from "./commands.js";
 
 function packaged(path: string): string {
   return readFileSync(join(packageRoot, "packaging", path), "utf8");
 }
-
-interface Leaf {
-  /** `guest list` */
-  readonly words: string;
-  readonly options: readonly string[];
-}
-
-function leaves(command: Command, before: readonly string[] = []): Leaf[] {
-  return command.commands.flatMap((child) => {
-    if (child.commands.length > 0) return leaves(child, [...before, child.name()]);
-    const options = child.options.map((option) => (option.long ?? "").slice("--".length));
-    return [{ words: [...before, child.name()].join(" "), options }];
-  });
-}
-
-const LEAVES = leaves(buildProgram(TERMINAL, {}));
 
 /** Every key of the JSON Schema, at whatever depth. */
 function keysOf(schema: unknown): Set<string> {
@@ -53,6 +35,13 @@ describe("the manual", () => {
       assert(start >= 0, "the command is missing");
       const entry = page.slice(start, page.indexOf("\n", start));
       for (const option of options) assert.match(entry, new RegExp(`(?:Fl|\\|) -${option}\\b`));
+    });
+  }
+
+  for (const file of readdirSync(join(packageRoot, "packaging/man"))) {
+    it(`${file} has nothing that mandoc warns of`, needs(command("mandoc")), async () => {
+      const { stdout, stderr } = await run(["mandoc", "-Tlint", "-Wwarning", join(packageRoot, "packaging/man", file)]);
+      assert.equal(stdout + stderr, "");
     });
   }
 
@@ -86,18 +75,6 @@ function dhcpOptionNames(properties: Record<string, unknown>): string[] {
   const { guests } = properties as { guests: { additionalProperties: { properties: { options: { properties: object } } } } };
   return Object.keys(guests.additionalProperties.properties.options.properties);
 }
-
-describe("the completions", () => {
-  for (const file of ["tapnet.bash", "_tapnet", "tapnet.fish"]) {
-    const text = packaged(`completions/${file}`);
-    it(`${file} know every command and option`, () => {
-      for (const { words, options } of LEAVES) {
-        for (const word of words.split(" ")) assert.match(text, new RegExp(`\\b${word}\\b`), word);
-        for (const option of options) assert.match(text, new RegExp(`(?:--|-l )${option}\\b`), `${words} --${option}`);
-      }
-    });
-  }
-});
 
 describe("the example configuration", () => {
   it("is good", () => {
