@@ -79,6 +79,13 @@ bool IsBoundToOne(const UdpOptions& options) {
   return std::any_of(options.address.begin(), options.address.begin() + 4, [](uint8_t byte) { return byte != 0; });
 }
 
+// One datagram; the address alone costs the kernel less than a message header with vectors and control messages.
+bool SendOne(int fd, const msghdr& header) {
+  if (header.msg_control != nullptr) return sendmsg(fd, &header, MSG_DONTWAIT) >= 0;
+  const auto* remote = static_cast<const sockaddr*>(header.msg_name);
+  return sendto(fd, header.msg_iov->iov_base, header.msg_iov->iov_len, MSG_DONTWAIT, remote, header.msg_namelen) >= 0;
+}
+
 std::string Describe(const UdpOptions& options) {
   char text[INET6_ADDRSTRLEN] = "?";
   if (inet_ntop(options.ipv6 ? AF_INET6 : AF_INET, options.address.data(), text, sizeof text) == nullptr) return "udp";
@@ -286,7 +293,9 @@ size_t UdpChannel::SendPrepared(size_t count) {
   size_t sent = 0;
   size_t next = 0;
   while (next < count) {
-    const int taken = sendmmsg(fd_.get(), &scratch_->sending.headers[next], static_cast<unsigned>(count - next), MSG_DONTWAIT);
+    mmsghdr* first = &scratch_->sending.headers[next];
+    const int taken = count - next > 1 ? sendmmsg(fd_.get(), first, static_cast<unsigned>(count - next), MSG_DONTWAIT)
+                      : SendOne(fd_.get(), first->msg_hdr) ? 1 : -1;
     if (taken > 0) {
       sent += static_cast<size_t>(taken);
       next += static_cast<size_t>(taken);

@@ -23,7 +23,6 @@ class UdpSocket : public Napi::ObjectWrap<UdpSocket> {
   bool ReadColumns(Arguments& arguments, UdpColumns& columns);
   void OnReadable() { readable_.Call({}); }
 
-  bool ipv6_ = false;
   UdpChannel channel_;
   ReadableEvent<UdpSocket> readable_{this};
 };

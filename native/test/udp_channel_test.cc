@@ -33,12 +33,15 @@ struct Batch {
 };
 
 const std::vector<uint8_t> kIpv4Loopback = {127, 0, 0, 1};
+const std::vector<uint8_t> kIpv4Any = {0, 0, 0, 0};
 
-SysError OpenOnLoopback(UdpChannel& channel) {
+SysError OpenOn(UdpChannel& channel, const std::vector<uint8_t>& address) {
   UdpOptions options;
-  options.address = kIpv4Loopback;
+  options.address = address;
   return channel.Open(options);
 }
+
+SysError OpenOnLoopback(UdpChannel& channel) { return OpenOn(channel, kIpv4Loopback); }
 
 size_t ReceiveSoon(UdpChannel& channel, Batch& batch) {
   pollfd waiting{channel.fd(), POLLIN, 0};
@@ -66,9 +69,43 @@ const Register batches("a batch of datagrams comes with both addresses of each",
     CHECK(received.length[row] == row % kStride);
     CHECK(row % kStride == 0 || received.slab[received.offset[row]] == row);
     CHECK(received.remote_ipv4[row] == kLoopback && received.remote_port[row] == one.port());
-    CHECK(received.local_ipv4[row] == kLoopback && received.ifindex[row] == 1);
+    // A socket with an address of its own is not told the link.
+    CHECK(received.local_ipv4[row] == kLoopback && received.ifindex[row] == 0);
   }
   CHECK(other.Receive(received.columns()) == 0);
+  return std::string();
+});
+
+const Register alone("one datagram alone comes to any address with its own address and link, and is answered from there", [] {
+  UdpChannel client;
+  UdpChannel server;
+  CHECK(!OpenOnLoopback(client).failed());
+  CHECK(!OpenOn(server, kIpv4Any).failed());
+  constexpr uint32_t other_loopback = kLoopback + 1;
+  Batch batch;
+  batch.length[0] = 5;
+  batch.slab[4] = 42;
+  batch.remote_ipv4[0] = other_loopback;
+  batch.remote_port[0] = server.port();
+  CHECK(client.Send(batch.columns(), 1) == 1);
+  Batch received;
+  CHECK(ReceiveSoon(server, received) == 1);
+  CHECK(received.length[0] == 5 && received.slab[4] == 42);
+  CHECK(received.remote_ipv4[0] == kLoopback && received.remote_port[0] == client.port());
+  CHECK(received.local_ipv4[0] == other_loopback && received.ifindex[0] == 1);
+  CHECK(server.Send(received.columns(), 1) == 1);
+  Batch answer;
+  CHECK(ReceiveSoon(client, answer) == 1);
+  CHECK(answer.length[0] == 5 && answer.slab[4] == 42);
+  CHECK(answer.remote_ipv4[0] == other_loopback && answer.remote_port[0] == server.port());
+  received.remote_port[0] = 0;
+  CHECK(server.Send(received.columns(), 1) == 0);
+  batch.remote_port[0] = 0;
+  CHECK(client.Send(batch.columns(), 1) == 0);
+  batch.length[0] = 0;
+  batch.remote_port[0] = server.port();
+  CHECK(client.Send(batch.columns(), 1) == 1);
+  CHECK(ReceiveSoon(server, received) == 1 && received.length[0] == 0);
   return std::string();
 });
 

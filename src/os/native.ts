@@ -140,23 +140,10 @@ export interface NativeCaptureSocket extends NativeWatched {
   watch(onReadable: () => void): void;
 }
 
-type UdpColumns = readonly [
-  bytes: Uint8Array,
-  offset: Uint32Array,
-  length: Uint32Array,
-  flags: Uint8Array,
-  remotePort: Uint16Array,
-  remoteIpv4: Uint32Array,
-  localIpv4: Uint32Array,
-  remoteIpv6: Uint8Array,
-  localIpv6: Uint8Array,
-  ifindex: Uint32Array,
-];
-
 export interface NativeUdpSocket extends NativeWatched {
   port(): number;
-  receive(...columns: UdpColumns): number;
-  send(...columnsAndCount: readonly [...UdpColumns, count: number]): number;
+  receive(memory: Uint8Array, rows: number): number;
+  send(memory: Uint8Array, rows: number, count: number): number;
   watch(onReadable: () => void): void;
 }
 

@@ -31,7 +31,7 @@ function listen(t: TestContext, options: UdpSocketOptions): { socket: UdpSocket;
       const remote =
         options.family === 4
           ? batch.remoteIpv4[row].toString(16)
-          : readIpv6(new DataView(batch.remoteIpv6.buffer), row * 16).toString(16);
+          : readIpv6(new DataView(batch.remoteIpv6.buffer, batch.remoteIpv6.byteOffset), row * 16).toString(16);
       lines.push(`${remote}:${batch.remotePort[row]} ${batch.bytes[batch.offset[row]]} of ${batch.length[row]}`);
     }
   });
