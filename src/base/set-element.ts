@@ -11,7 +11,9 @@ export type ElementPart =
   | { readonly kind: "address"; readonly value: IpAddress }
   /** IP protocol number. */
   | { readonly kind: "protocol"; readonly value: number }
-  | { readonly kind: "port"; readonly value: number };
+  | { readonly kind: "port"; readonly value: number }
+  /** A number that rules go on with; the packet filter's type `classid`. */
+  | { readonly kind: "class"; readonly value: number };
 
 export interface SetElement {
   readonly key: readonly ElementPart[];
@@ -21,8 +23,6 @@ export interface SetElement {
   readonly limit?: ElementLimit | undefined;
   /** The element goes by itself after so long; its set must be made for that. */
   readonly timeoutMs?: number | undefined;
-  /** The chain that a map's key leads to, in place of data. */
-  readonly chain?: string | undefined;
 }
 
 /** The element matches what goes beyond: packets in a second, with so many at once; or connections at a time. */

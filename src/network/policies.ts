@@ -1,8 +1,8 @@
 /**
  * Theory of operation
  *
- * Which guests have lists of whom they may speak to, and where whom those name is now. A guest's link is one element that leads
- * to its list's chain; guests with the same list share it, and the lists are in the rules from the start, so a guest that comes
+ * Which guests have lists of whom they may speak to, and where whom those name is now. A guest's link is one element that has
+ * its list's number; guests with the same list share it, and the lists are in the rules from the start, so a guest that comes
  * adds an element and no rule. A guest that lists name is known by its links, which come and go with it.
  *
  * A name is known by what our own DNS has told guests of it: each address lets through as long as the answer holds, and a little
@@ -14,7 +14,7 @@ import type { IpAddress } from "../base/kernel-objects.js";
 import type { Logger } from "../base/log.js";
 import type { Firewall } from "./kernel.js";
 import type { Port } from "./model.js";
-import { guestSet, nameMatches, nameSet, type Policy } from "./policy.js";
+import { guestSet, type NumberedPolicy, nameMatches, nameSet, type Policy } from "./policy.js";
 import { POLICY_MAPS } from "./ruleset/policies.js";
 import { TABLE } from "./ruleset/table.js";
 import { elementText, type PlacedElement, type Traffic } from "./traffic.js";
@@ -45,6 +45,13 @@ interface Learnt extends PlacedElement {
   readonly untilMs: number;
 }
 
+/** A port, with its elements. */
+interface Listed {
+  readonly guest: string;
+  readonly network: string;
+  readonly elements: ReadonlyMap<string, PlacedElement>;
+}
+
 /** How long an address serves at least, and beyond what its answer says. */
 const LEAST_SECONDS = 30;
 const GRACE_SECONDS = 30;
@@ -52,11 +59,15 @@ const MOST_SECONDS = 86_400;
 /** Addresses that are remembered; with more, those that end soonest are forgotten first. */
 const LEARNT_MOST = 65_536;
 
+const NO_ELEMENTS: ReadonlyMap<string, PlacedElement> = new Map();
+
 export class Policies {
   readonly #options: PoliciesOptions;
-  readonly #ports = new Map<number, ReadonlyMap<string, PlacedElement>>();
+  readonly #ports = new Map<number, Listed>();
   readonly #learnt = new Map<string, Learnt>();
-  #policies: readonly Policy[] = [];
+  #policies: readonly NumberedPolicy[] = [];
+  /** By chain. A number is never given to another list: elements of the old one may still be about. */
+  readonly #numbers = new Map<string, number>();
   #named = new Set<string>();
   #patterns: readonly string[] = [];
   #open = false;
@@ -72,7 +83,7 @@ export class Policies {
       set,
       element: { ...element, timeoutMs: Math.ceil(untilMs - nowMs) },
     }));
-    const placed = [...this.#ports.values()].flatMap((elements) => [...elements.values()]);
+    const placed = [...this.#ports.values()].flatMap(({ elements }) => [...elements.values()]);
     return { policies: this.#policies, elements: [...placed, ...learnt] };
   }
 
@@ -81,12 +92,15 @@ export class Policies {
     return this.#patterns.length > 0;
   }
 
-  /** All lists that there are from now on; the rules are loaded after it. */
+  /** All lists that there are from now on. The rules are loaded after it, so that ports are in them with the lists they have now. */
   configure(policies: readonly Policy[]): void {
-    this.#policies = [...new Map(policies.map((policy) => [policy.chain, policy])).values()];
+    const distinct = [...new Map(policies.map((policy) => [policy.chain, policy])).values()];
+    this.#policies = distinct.map((policy) => ({ ...policy, number: this.#numberOf(policy) }));
     const targets = this.#policies.flatMap(({ rules }) => rules.map(({ target }) => target));
     this.#named = new Set(targets.flatMap((target) => (target.kind === "guest" ? [target.name] : [])));
     this.#patterns = [...new Set(targets.flatMap((target) => (target.kind === "name" ? [target.name] : [])))];
+    for (const [ifindex, { guest, network }] of this.#ports)
+      this.#keep(ifindex, guest, network, this.#elementsOf(ifindex, guest, network));
     for (const [text, { set }] of this.#learnt) {
       if (!this.#patterns.some((pattern) => [4, 6].some((family) => nameSet(pattern, family as 4 | 6) === set.name)))
         this.#learnt.delete(text);
@@ -99,18 +113,16 @@ export class Policies {
 
   /** A port is there, or its lists may have changed. */
   add({ ifindex, guest, network }: Pick<Port, "ifindex" | "guest" | "network">): void {
-    const { egress, ingress } = this.#options.policiesOf(guest, network.name);
-    const key = [{ kind: "ifindex", value: ifindex } as const];
-    const wanted: PlacedElement[] = [];
-    for (const policy of [egress, ingress]) {
-      if (policy !== undefined) wanted.push({ set: POLICY_MAPS[policy.direction], element: { key, chain: policy.chain } });
-    }
-    if (this.#named.has(guest)) wanted.push({ set: { table: TABLE, name: guestSet(guest) }, element: { key } });
-    this.#carry(ifindex, new Map(wanted.map((placed) => [elementText(placed), placed])));
+    const before = this.#ports.get(ifindex)?.elements;
+    const after = this.#elementsOf(ifindex, guest, network.name);
+    this.#keep(ifindex, guest, network.name, after);
+    this.#carry(ifindex, before, after);
   }
 
   remove({ ifindex }: Pick<Port, "ifindex">): void {
-    this.#carry(ifindex, new Map());
+    const before = this.#ports.get(ifindex)?.elements;
+    this.#ports.delete(ifindex);
+    this.#carry(ifindex, before, NO_ELEMENTS);
   }
 
   /** A guest was told these addresses, all of one name, as it asked for it. */
@@ -136,6 +148,30 @@ export class Policies {
     this.#send(batch, asked);
   }
 
+  #elementsOf(ifindex: number, guest: string, network: string): ReadonlyMap<string, PlacedElement> {
+    const { egress, ingress } = this.#options.policiesOf(guest, network);
+    const key = [{ kind: "ifindex", value: ifindex } as const];
+    const wanted: PlacedElement[] = [];
+    for (const policy of [egress, ingress]) {
+      if (policy === undefined) continue;
+      const data = { kind: "class", value: this.#numberOf(policy) } as const;
+      wanted.push({ set: POLICY_MAPS[policy.direction], element: { key, data } });
+    }
+    if (this.#named.has(guest)) wanted.push({ set: { table: TABLE, name: guestSet(guest) }, element: { key } });
+    return new Map(wanted.map((placed) => [elementText(placed), placed]));
+  }
+
+  #keep(ifindex: number, guest: string, network: string, elements: ReadonlyMap<string, PlacedElement>): void {
+    if (elements.size === 0) this.#ports.delete(ifindex);
+    else this.#ports.set(ifindex, { guest, network, elements });
+  }
+
+  #numberOf({ chain }: Policy): number {
+    const number = this.#numbers.get(chain) ?? this.#numbers.size + 1;
+    this.#numbers.set(chain, number);
+    return number;
+  }
+
   #forgetExpired(): void {
     const nowMs = this.#options.clock.monotonicMs();
     for (const [text, { untilMs }] of this.#learnt) if (untilMs <= nowMs) this.#learnt.delete(text);
@@ -145,10 +181,7 @@ export class Policies {
     }
   }
 
-  #carry(ifindex: number, after: ReadonlyMap<string, PlacedElement>): void {
-    const before = this.#ports.get(ifindex) ?? new Map<string, PlacedElement>();
-    if (after.size === 0) this.#ports.delete(ifindex);
-    else this.#ports.set(ifindex, after);
+  #carry(ifindex: number, before = NO_ELEMENTS, after = NO_ELEMENTS): void {
     const batch = this.#options.firewall.batch();
     for (const [text, { set, element }] of before) if (!after.has(text)) batch.remove(set, element);
     for (const [text, { set, element }] of after) if (!before.has(text)) batch.put(set, element);

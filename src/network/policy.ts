@@ -33,6 +33,11 @@ export interface Policy {
   readonly rules: readonly TrafficRule[];
 }
 
+/** A list that the rules have; the number is its own for as long as the daemon runs. */
+export interface NumberedPolicy extends Policy {
+  readonly number: number;
+}
+
 export function policyOf(direction: Policy["direction"], rules: readonly TrafficRule[]): Policy {
   return { chain: `${direction}_${digest(rules.map(({ text }) => text).join("\n"))}`, direction, rules };
 }

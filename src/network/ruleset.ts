@@ -30,7 +30,7 @@ import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
 import { composeLimits, limitSets } from "./ruleset/limits.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
-import { composePolicies, POLICY_MAPS, policySets } from "./ruleset/policies.js";
+import { composePolicies, loadedPolicySets, POLICY_MAPS, policySets } from "./ruleset/policies.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
 import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
 import { concat, type Word } from "./ruleset/words.js";
@@ -102,7 +102,8 @@ export function composeRuleset(
   composePortForwards(table, ours, traffic.forwards);
   composeLimits(table, traffic);
   composePolicies(table, ours, traffic.policies);
-  for (const { name } of FORWARD_KEYS) {
+  // In the same transaction: a guest is not without its list for as long as it takes to load its elements.
+  for (const { name } of [...FORWARD_KEYS, ...loadedPolicySets(traffic.policies)]) {
     const placed = traffic.elements.filter(({ set }) => set.name === name);
     table.elements(
       name,

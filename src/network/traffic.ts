@@ -1,5 +1,5 @@
 import type { SetElement, SetKey } from "../base/set-element.js";
-import type { Policy } from "./policy.js";
+import type { NumberedPolicy } from "./policy.js";
 
 /** An element and the set that it belongs to. */
 export interface PlacedElement {
@@ -15,7 +15,7 @@ export interface Traffic {
   readonly packetLimits: boolean;
   readonly connectionLimits: boolean;
   /** Lists of who may be spoken to; each is a chain. */
-  readonly policies: readonly Policy[];
+  readonly policies: readonly NumberedPolicy[];
   /** What guests add to sets and maps, besides what they may send. */
   readonly elements: readonly PlacedElement[];
 }
@@ -27,5 +27,5 @@ export function elementText({ set, element }: PlacedElement): string {
   const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;
   const data = element.data === undefined ? "" : ` : ${part(element.data)}`;
   const limit = element.limit === undefined ? "" : ` ${JSON.stringify(element.limit)}`;
-  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit} ${element.chain ?? ""}`;
+  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit}`;
 }

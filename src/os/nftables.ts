@@ -19,11 +19,9 @@ import {
   beginMessage,
   GENERIC_HEADER_BYTES,
   NFT_MESSAGE,
-  NFTA_DATA_VERDICT,
   NFTA_ELEMENT,
   NFTA_ELEMENT_LIST,
   NFTA_TABLE,
-  NFTA_VERDICT,
   type SetKey,
   TABLE_FAMILY,
   type TableKey,
@@ -55,8 +53,6 @@ export interface SetElement {
   /** What a map's key leads to. */
   readonly data: Uint8Array | undefined;
   readonly limit: ElementLimit | undefined;
-  /** The chain that a map's key leads to. */
-  readonly chain: string | undefined;
   readonly count: Count | undefined;
 }
 
@@ -120,8 +116,7 @@ export class Nftables {
         const expression = element.nested(NFTA_ELEMENT.expression);
         const counter = expression?.nested(NFTA_EXPRESSION_DATA);
         const data = element.nested(NFTA_ELEMENT.data)?.value(NFTA_DATA_VALUE);
-        const chain = element.nested(NFTA_ELEMENT.data)?.nested(NFTA_DATA_VERDICT)?.string(NFTA_VERDICT.chain);
-        if (key !== undefined) elements.push({ key, data, chain, limit: parseElementLimit(expression), count: countOf(counter) });
+        if (key !== undefined) elements.push({ key, data, limit: parseElementLimit(expression), count: countOf(counter) });
       });
     });
     return elements;

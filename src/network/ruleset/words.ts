@@ -20,8 +20,6 @@ export const hasAny = (left: Word, ...flags: string[]): Word => ({ match: { op: 
 export const hasExtension = (name: string): Word => ({ match: { op: "==", left: { exthdr: { name } }, right: true } });
 
 export const RETURN: Word = { return: null };
-/** Does what a map of the table has for this key; goes on where it has nothing. */
-export const mappedVerdict = (key: Word, map: string): Word => ({ vmap: { key, data: inSet(map) } });
 export const ACCEPT: Word = { accept: null };
 export const DROP: Word = { drop: null };
 export const goto = (chain: string): Word => ({ goto: { target: chain } });
@@ -41,6 +39,7 @@ export const remember = (element: Word, set: string): Word => ({ set: { op: "upd
 export const FIB_TYPE: Word = { fib: { result: "type", flags: ["daddr"] } };
 /** What a map of the table has for this key. */
 export const mapped = (key: Word, map: string): Word => ({ map: { key, data: inSet(map) } });
+export const setMeta = (key: string, value: Word): Word => ({ mangle: { key: meta(key), value } });
 /** Where a map has nothing for the packet, the rule does not match. */
 export const destinationNat = (family: 4 | 6, address: Word, port: Word): Word => ({
   dnat: { family: family === 4 ? "ip" : "ip6", addr: address, port },

@@ -11,16 +11,14 @@ export interface ElementBytes {
   readonly data: Uint8Array | undefined;
   /** Undefined where the element counts nothing, or not what we know. */
   readonly limit: ElementLimit | undefined;
-  /** The chain that a map's key leads to. */
-  readonly chain: string | undefined;
   readonly timeoutMs?: number | undefined;
 }
 
 /** Each part of a concatenation starts on a multiple of this (`NFT_REG32_SIZE`). */
 const REGISTER_BYTES = 4;
 
-export function elementBytes({ key, data, limit, chain, timeoutMs }: SetElement): ElementBytes {
-  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]), limit, chain, timeoutMs };
+export function elementBytes({ key, data, limit, timeoutMs }: SetElement): ElementBytes {
+  return { key: concatenated(key), data: data === undefined ? undefined : concatenated([data]), limit, timeoutMs };
 }
 
 /** A key of one part has that part's own length, a concatenation is made of whole registers. */
@@ -40,6 +38,7 @@ function concatenated(parts: readonly ElementPart[]): Uint8Array {
 function lengthOf(part: ElementPart): number {
   switch (part.kind) {
     case "ifindex":
+    case "class":
       return 4;
     case "mac":
       return 6;
@@ -55,6 +54,7 @@ function lengthOf(part: ElementPart): number {
 function writePart(view: DataView, offset: number, part: ElementPart): void {
   switch (part.kind) {
     case "ifindex":
+    case "class":
       view.setUint32(offset, part.value, HOST_LITTLE_ENDIAN);
       break;
     case "mac":

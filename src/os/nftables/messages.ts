@@ -40,10 +40,6 @@ export const NFTA_ELEMENT_LIST = { table: 1, set: 2, elements: 3 } as const;
 export const NFTA_ELEMENT = { key: 1, data: 2, timeout: 4, expression: 7 } as const;
 const NFTA_LIST_ELEMENT = 1;
 const NFTA_DATA_VALUE = 1;
-export const NFTA_DATA_VERDICT = 2;
-export const NFTA_VERDICT = { code: 1, chain: 2 } as const;
-/** `NFT_JUMP`, as the unsigned number that it is on the wire. */
-const VERDICT_JUMP = 0xffff_fffd;
 
 export function beginMessage(writer: MessageWriter, type: number, flags: number, family: TableFamily): void {
   writer.begin(type, flags);
@@ -64,7 +60,7 @@ export function writeElement(
   type: number,
   flags: number,
   set: SetKey,
-  { key, data, limit, chain, timeoutMs }: ElementBytes,
+  { key, data, limit, timeoutMs }: ElementBytes,
 ): void {
   beginMessage(writer, type, flags, set.table.family);
   writer.putString(NFTA_ELEMENT_LIST.table, set.table.name);
@@ -73,7 +69,6 @@ export function writeElement(
   const element = writer.beginNested(NFTA_LIST_ELEMENT | NESTED);
   writeValue(writer, NFTA_ELEMENT.key, key);
   if (data !== undefined) writeValue(writer, NFTA_ELEMENT.data, data);
-  if (chain !== undefined) writeVerdict(writer, chain);
   if (timeoutMs !== undefined) writer.putU64NetworkOrder(NFTA_ELEMENT.timeout, BigInt(timeoutMs));
   if (limit !== undefined) writeElementLimit(writer, NFTA_ELEMENT.expression, limit);
   writer.endNested(element);
@@ -85,13 +80,4 @@ function writeValue(writer: MessageWriter, type: number, value: Uint8Array): voi
   const nested = writer.beginNested(type | NESTED);
   writer.putValue(NFTA_DATA_VALUE, value);
   writer.endNested(nested);
-}
-
-function writeVerdict(writer: MessageWriter, chain: string): void {
-  const data = writer.beginNested(NFTA_ELEMENT.data | NESTED);
-  const verdict = writer.beginNested(NFTA_DATA_VERDICT | NESTED);
-  writer.putU32NetworkOrder(NFTA_VERDICT.code, VERDICT_JUMP);
-  writer.putString(NFTA_VERDICT.chain, chain);
-  writer.endNested(verdict);
-  writer.endNested(data);
 }

@@ -36,14 +36,12 @@ export class SetBatch {
   }
 
   add(set: SetKey, station: StationKey): void {
-    const key = { key: stationKeyBytes(station), data: undefined, limit: undefined, chain: undefined };
+    const key = { key: stationKeyBytes(station), data: undefined, limit: undefined };
     this.#put(NFT_MESSAGE.newSetElement, key, { verb: "add", set, what: () => describeStationKey(station) });
   }
 
   delete(set: SetKey, station: StationKey): void {
-    this.#delete({ key: stationKeyBytes(station), data: undefined, limit: undefined, chain: undefined }, set, () =>
-      describeStationKey(station),
-    );
+    this.#delete({ key: stationKeyBytes(station), data: undefined, limit: undefined }, set, () => describeStationKey(station));
   }
 
   /** As `add`, for an element of any set or map. A key of a map that leads elsewhere already is refused with `EEXIST`. */
@@ -92,11 +90,7 @@ export class SetBatch {
 
   #delete(bytes: ElementBytes, set: SetKey, what: () => string): void {
     this.#put(NFT_MESSAGE.newSetElement, bytes, { verb: "delete", set, what });
-    this.#put(
-      NFT_MESSAGE.deleteSetElement,
-      { ...bytes, data: undefined, limit: undefined, chain: undefined },
-      { verb: "delete", set, what },
-    );
+    this.#put(NFT_MESSAGE.deleteSetElement, { ...bytes, data: undefined, limit: undefined }, { verb: "delete", set, what });
   }
 
   #put(type: number, bytes: ElementBytes, request: Request): void {
@@ -122,7 +116,7 @@ function describe(request: Request | undefined): string {
   return `${verb} element ${what()} ${verb === "add" ? "to" : "from"} ${where}`;
 }
 
-function bytesText({ key, data, limit, chain = "" }: ElementBytes): string {
-  const counts = limit === undefined ? chain : JSON.stringify(limit);
+function bytesText({ key, data, limit }: ElementBytes): string {
+  const counts = limit === undefined ? "" : JSON.stringify(limit);
   return `${counts} ${Buffer.from(key).toString("hex")} ${data === undefined ? "" : Buffer.from(data).toString("hex")}`;
 }

@@ -20,7 +20,7 @@ const captured = JSON.parse(readFileSync(join(packageRoot, "test/golden/netlink/
 
 const IPV4 = { ifindex: 2, mac: 0x5254_0012_3456, address: 0x0a4d_0005 } as const;
 const IPV6 = { ...IPV4, address: (0x2001_0db8n << 96n) | 5n } as const;
-const NOTHING = { data: undefined, limit: undefined, chain: undefined } as const;
+const NOTHING = { data: undefined, limit: undefined } as const;
 const NLM_F_CREATE = 0x400;
 
 const rows: readonly (readonly [command: string, type: number, set: SetKey, key: typeof IPV4 | typeof IPV6])[] = [

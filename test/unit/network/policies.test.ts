@@ -17,6 +17,7 @@ suite("lists of guests", () => {
   let firewall: FakeFirewall;
   let clock: ManualClock;
   let policies: Policies;
+  let listed = NAMES;
   const elements = (): string[] =>
     [...firewall.sets].flatMap(([set, members]) => [...members].map((member) => `${set} ${member}`));
   const port = (guest: string, ifindex: number) => ({ ifindex, guest, network: NETWORK });
@@ -24,11 +25,12 @@ suite("lists of guests", () => {
   beforeEach(() => {
     firewall = new FakeFirewall();
     clock = new ManualClock();
+    listed = NAMES;
     policies = new Policies({
       firewall,
       clock,
       log: silentLogger,
-      policiesOf: (guest) => ({ egress: guest === "a" ? NAMES : undefined, ingress: guest === "a" ? GUEST : undefined }),
+      policiesOf: (guest) => ({ egress: guest === "a" ? listed : undefined, ingress: guest === "a" ? GUEST : undefined }),
       onRefused: () => assert.fail("refused"),
     });
     policies.configure([NAMES, GUEST, GUEST]);
@@ -46,6 +48,20 @@ suite("lists of guests", () => {
     assert.equal(firewall.sends, sends);
     for (const ifindex of [7, 8, 9]) policies.remove({ ifindex });
     assert.deepEqual([elements(), policies.traffic.elements], [[], []]);
+  });
+
+  test("a list that a guest gets by a new configuration is what the rules are loaded with, by another number", () => {
+    policies.add(port("b", 8));
+    policies.add(port("a", 7));
+    const numberOf = (): unknown[] =>
+      policies.traffic.elements.filter(({ set }) => set.name === "policy_egress").map(({ element }) => element.data?.value);
+    const [before] = numberOf();
+    const other = policyOf("egress", [rule("any", { kind: "any" })]);
+    listed = other;
+    policies.configure([other, GUEST]);
+    const [after] = numberOf();
+    assert.notEqual(after, before);
+    assert.equal(policies.traffic.policies.find(({ number }) => number === after)?.chain, other.chain);
   });
 
   test("addresses of names serve as long as their answers, and are renewed", () => {
