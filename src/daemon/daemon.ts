@@ -105,7 +105,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
-    this.#kernel = openKernel();
+    this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
     this.roster = new Roster(this.configuration);
@@ -192,6 +192,7 @@ export class Daemon implements DaemonParts {
       await daemon.#upkeep.cleanup();
       await daemon.passage.cleanup();
       daemon.#kernel.shaper.removeOthers(new Set());
+      daemon.#kernel.sysctl.putBack();
     } finally {
       await daemon.stop();
     }
@@ -270,6 +271,7 @@ export class Daemon implements DaemonParts {
     if (this.ports.list().length === 0) {
       await this.#upkeep
         .cleanup()
+        .then(() => this.#kernel.sysctl.putBack())
         .catch((thrown: unknown) => this.log.debug({ error: errorMessage(thrown) }, "clean-up after a failed start"));
     }
     await this.stop();

@@ -130,7 +130,7 @@ export class Upkeep {
     for (const subscription of this.#subscriptions.splice(0)) subscription.close();
   }
 
-  /** Removes every trace of ours; links stay, down and unmarked. Settings of the whole host stay: others may rely on them. */
+  /** Removes every trace of ours; links stay, down and unmarked. Settings of the whole host are whoever's who knows what they were. */
   async cleanup(): Promise<void> {
     this.stop();
     const { kernel, sysctl, firewall } = this.#options;

@@ -1,22 +1,25 @@
 import { existsSync, readFileSync } from "node:fs";
 import { SystemError, TapnetError } from "../../base/errors.js";
-import type { Firewall, Kernel, Sysctl } from "../../network/kernel.js";
+import type { Logger } from "../../base/log.js";
+import type { Firewall, Kernel } from "../../network/kernel.js";
 import { Nftables } from "../../os/nftables.js";
 import { Rtnetlink } from "../../os/rtnetlink.js";
 import { Shaper } from "../../os/shaper.js";
 import { readSysctl, writeSysctl } from "../../os/sysctl.js";
 import { createTap } from "../../os/tap.js";
+import { SysctlMemory } from "./sysctl-memory.js";
 
 /** The kernel of this network namespace, as `network` and `guest` want it. */
 export interface KernelParts {
   readonly kernel: Kernel;
   readonly firewall: Firewall;
-  readonly sysctl: Sysctl;
+  readonly sysctl: SysctlMemory;
   readonly shaper: Shaper;
   close(): void;
 }
 
-export function openKernel(): KernelParts {
+/** What the host's settings were is kept in the run directory. */
+export function openKernel(runDirectory: string, log: Logger): KernelParts {
   const firewall = openNftables();
   const kernel = new Rtnetlink();
   const shaper = new Shaper();
@@ -24,7 +27,7 @@ export function openKernel(): KernelParts {
     kernel,
     firewall,
     shaper,
-    sysctl: { read: readIfPresent, write: (path, value) => writeSysctl(path, value) },
+    sysctl: new SysctlMemory(runDirectory, { read: readIfPresent, write: writeSysctl }, log),
     close() {
       kernel.close();
       firewall.close();
