@@ -1,5 +1,6 @@
 import type { Ipv4Address } from "../base/ipv4-address.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
+import type { IpAddress } from "../base/kernel-objects.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
 import type { GuestLimit } from "../network/limits.js";
@@ -293,6 +294,8 @@ export interface GuestConfiguration {
   readonly limit: GuestLimit | undefined;
   /** Of a guest with several interfaces all of them, at the one that has its default route. */
   readonly forwards: readonly PortForward[];
+  /** Addresses of the host's side that are the guest's as a whole; where it has several interfaces, as `forwards`. */
+  readonly publics: readonly IpAddress[];
   /** Users who may take its TAPs through `qemu-helper`; undefined: all who may use the network. */
   readonly users: readonly string[] | undefined;
   /** Whether its DNS questions are written to the log. */

@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { formatIpv4 } from "../base/ipv4-address.js";
 import { formatIpv6 } from "../base/ipv6-address.js";
+import { formatAddress } from "../base/kernel-objects.js";
 import { formatMac } from "../base/mac.js";
 import { formatPrefix } from "../base/prefix.js";
 import type {
@@ -175,6 +176,7 @@ function describeGuest(nics: readonly GuestConfiguration[]): Tree {
     names: first.names,
     users: first.users,
     forwards: nics.flatMap(({ forwards }) => forwards.map(formatForward)),
+    public: nics.flatMap(({ publics }) => publics.map(formatAddress)),
     dns: first.logQueries ? { log: true } : undefined,
   });
 }

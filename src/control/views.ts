@@ -54,6 +54,8 @@ export interface GuestView {
   /** Addresses that are bound to it, else those that are reserved for it. */
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
+  /** Addresses of the host's side that lead to it as a whole. */
+  readonly public: readonly string[];
   /** Fully qualified names in DNS. */
   readonly names: readonly string[];
   readonly attachedAt: string | null;

@@ -7,7 +7,7 @@ import type { Operation } from "../network/operation.js";
 import { wantedPort } from "../network/plan.js";
 import { linkOperations } from "../network/reconcile.js";
 import { setsOf } from "../network/ruleset.js";
-import { bindingState, portAddresses, type Station, type StationState, stationStates } from "../network/state.js";
+import { bindingState, portAddresses, publicStates, type Station, type StationState, stationStates } from "../network/state.js";
 import type { Frames, Names } from "./services.js";
 import type { Step } from "./steps.js";
 
@@ -42,6 +42,7 @@ export function attachSteps(
       operations.filter((operation) => operation.do !== "writeSysctl"),
     ),
     ...portAddresses(port).map((address) => addressStep(port, address)),
+    ...publicSteps(port, interfaces),
     ...bindings.filter(({ on }) => on === "kernel"),
     ...bindings.filter(({ on }) => on === "guard"),
     {
@@ -118,6 +119,22 @@ function stationSteps(port: Port, { station, bridgeStation }: StationState): Ste
     },
     guardStep(station, what),
   ];
+}
+
+/** Where the guest's public addresses lead to; what is translated follows its own addresses (`Forwards`). */
+function publicSteps(port: Port, interfaces: ReadonlyMap<string, number>): Step[] {
+  return publicStates(port, interfaces).map(({ address, route, proxies }) => ({
+    on: "kernel",
+    describe: `lead ${formatAddress(address)} to ${port.ifname}`,
+    do(batch) {
+      if (route !== undefined) batch.addRoute(route);
+      for (const proxy of proxies) batch.setNeighbour(proxy);
+    },
+    undo(batch) {
+      if (route !== undefined) batch.deleteRoute(route);
+      for (const proxy of proxies) batch.deleteNeighbour(proxy);
+    },
+  }));
 }
 
 /** Route, neighbour and guard of one address; also where the host answers for it on the uplink. */

@@ -29,6 +29,7 @@ export interface NetworkSpecification {
   readonly mtu?: number | undefined;
   readonly isolateGuests?: boolean | undefined;
   readonly serve?: readonly string[] | undefined;
+  readonly publics?: Network["publics"] | undefined;
 }
 
 /** Link groups of ours are those whose upper half is this ("tn"): one comparison tells a guest's link from any other. */
@@ -65,6 +66,7 @@ export function defineNetworks(specifications: readonly NetworkSpecification[], 
     mtu: specification.mtu ?? ETHERNET_MTU,
     isolateGuests: specification.isolateGuests ?? false,
     serve: specification.kind === "bridge" ? [] : (specification.serve ?? []),
+    publics: specification.publics ?? new Map(),
   }));
 }
 

@@ -12,18 +12,41 @@ export interface ForwardTarget {
 
 const PROTOCOL_NUMBER = { tcp: 6, udp: 17 } as const;
 
-/** What a guest's forwards put into the packet filter: for each port and family where they lead, and what hairpin takes. */
-export function forwardElements(forwards: readonly PortForward[], target: ForwardTarget): PlacedElement[] {
+/**
+ * What a guest's forwards and public addresses put into the packet filter: for each port and family where they lead, and what
+ * hairpin takes.
+ */
+export function forwardElements(
+  forwards: readonly PortForward[],
+  publics: readonly IpAddress[],
+  target: ForwardTarget,
+): PlacedElement[] {
   const elements: PlacedElement[] = [];
   for (const address of [target.ipv4, target.ipv6]) {
     if (address === undefined) continue;
     const ofFamily = forwards.filter((forward) => leadsTo(forward, address));
-    if (ofFamily.length === 0) continue;
+    const whole = publics.filter((each) => typeof each === typeof address);
+    if (ofFamily.length === 0 && whole.length === 0) continue;
     const { hairpin } = FORWARD_SETS[typeof address === "number" ? 4 : 6];
     elements.push({ set: hairpin, element: { key: [addressPart(address), addressPart(address)] } });
     for (const forward of ofFamily) elements.push(...portElements(forward, address));
+    elements.push(...publicElements(whole, address));
   }
   return elements;
+}
+
+/** All of them lead to the guest; it speaks to the world from the first. */
+function publicElements(publics: readonly IpAddress[], target: IpAddress): PlacedElement[] {
+  const { publicIn, publicOut } = FORWARD_SETS[typeof target === "number" ? 4 : 6];
+  const inward = publics.map((address) => ({
+    set: publicIn,
+    element: { key: [addressPart(address)], data: addressPart(target) },
+  }));
+  const outward = publics.slice(0, 1).map((address) => ({
+    set: publicOut,
+    element: { key: [addressPart(target)], data: addressPart(address) },
+  }));
+  return [...inward, ...outward];
 }
 
 /** A forward from an address of the host goes to the guest's address of the same family, one from all of them to both. */

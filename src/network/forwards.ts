@@ -1,7 +1,7 @@
 /**
  * Theory of operation
  *
- * Which ports of the host lead to which guest, and where that guest is now. A forward is a guest's, not an address's: it is told
+ * Which ports and addresses of the host lead to which guest, and where that guest is now. A forward is a guest's, not an address's: it is told
  * each time a port's addresses change (`add`, `remove`, as DNS is for names) and carries only the difference to the kernel, so
  * a guest without forwards costs one look-up, and one with forwards as much as it has of them, whatever the others have.
  *
@@ -22,6 +22,8 @@ export interface ForwardsOptions {
   readonly log: Logger;
   /** Addresses that a guest has by configuration: they go before others. */
   readonly configured: (guest: string) => readonly IpAddress[];
+  /** Addresses of the host's side that are the guest's as a whole. */
+  readonly publics: (guest: string) => readonly IpAddress[];
   /** The network of the interface that its default route leads to, which forwards lead to first. */
   readonly home: (guest: string) => string | undefined;
   /** The packet filter refused a change. */
@@ -78,7 +80,7 @@ export class Forwards {
     this.#carry([this.#give(name, forwards)]);
   }
 
-  /** All forwards of all guests from now on. */
+  /** All forwards of all guests from now on; guests with public addresses are among them. */
   setAll(byGuest: ReadonlyMap<string, readonly PortForward[]>): void {
     const names = new Set([...this.#guests.keys(), ...byGuest.keys()]);
     this.#carry([...names].map((name) => this.#give(name, byGuest.get(name) ?? [])));
@@ -103,7 +105,7 @@ export class Forwards {
   #give(name: string, forwards: readonly PortForward[]): Guest {
     const guest = this.#guest(name);
     guest.forwards = forwards;
-    if (forwards.length > 0) this.#used = true;
+    if (forwards.length > 0 || this.#options.publics(name).length > 0) this.#used = true;
     return guest;
   }
 
@@ -131,7 +133,7 @@ export class Forwards {
     const missing: PlacedElement[] = [];
     for (const guest of guests) {
       const before = guest.carried;
-      const wanted = forwardElements(guest.forwards, this.targetOf(guest.name));
+      const wanted = forwardElements(guest.forwards, this.#options.publics(guest.name), this.targetOf(guest.name));
       guest.carried = new Map(wanted.map((placed) => [elementText(placed), placed]));
       for (const [text, placed] of before) if (!guest.carried.has(text)) surplus.push(placed);
       for (const [text, placed] of guest.carried) if (!before.has(text)) missing.push(placed);

@@ -74,6 +74,8 @@ export interface Network {
   readonly isolateGuests: boolean;
   /** Interfaces with many clients behind them, who are on the network as guests are; none on bridges. */
   readonly serve: readonly string[];
+  /** Addresses of the host's side that are a guest's as a whole (1:1 NAT), by the guest's name. */
+  readonly publics: ReadonlyMap<string, readonly IpAddress[]>;
 }
 
 /**

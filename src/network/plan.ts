@@ -1,4 +1,4 @@
-import type { BridgeStation, InterfaceAddress, Neighbour, Route } from "../base/kernel-objects.js";
+import { type BridgeStation, familyOf, type InterfaceAddress, type Neighbour, type Route } from "../base/kernel-objects.js";
 import { bridgeLinks, wantedBridges } from "./bridge.js";
 import type { Ruleset } from "./kernel.js";
 import { answersOnUplink, type Model, type Network, type Port } from "./model.js";
@@ -11,6 +11,7 @@ import {
   poolRoutes,
   portAddresses,
   portSettings,
+  publicStates,
   type Station,
   stationStates,
 } from "./state.js";
@@ -40,6 +41,7 @@ export function plan(model: Model): KernelState {
   const { networks, ports, interfaces, traffic = NO_TRAFFIC } = model;
   const bindings = ports.flatMap((port) => port.bindings.map((binding) => bindingState(port, binding, interfaces)));
   const macs = ports.flatMap(stationStates);
+  const publics = ports.flatMap((port) => publicStates(port, interfaces));
   const stations = [...bindings, ...macs].map(({ station }) => station);
   return {
     networks,
@@ -47,8 +49,14 @@ export function plan(model: Model): KernelState {
     bridges: wantedBridges(networks),
     links: [...bridgeLinks(networks, interfaces), ...ports.map((port) => wantedPort(port, interfaces))],
     addresses: [...networks.flatMap((network) => gatewayAddresses(network, interfaces)), ...ports.flatMap(portAddresses)],
-    routes: [...networks.flatMap((network) => poolRoutes(network, interfaces)), ...bindings.flatMap(({ route }) => route ?? [])],
-    neighbours: bindings.flatMap(({ neighbour, proxies }) => (neighbour === undefined ? proxies : [neighbour, ...proxies])),
+    routes: [
+      ...networks.flatMap((network) => poolRoutes(network, interfaces)),
+      ...[...bindings, ...publics].flatMap(({ route }) => route ?? []),
+    ],
+    neighbours: [
+      ...bindings.flatMap(({ neighbour, proxies }) => (neighbour === undefined ? proxies : [neighbour, ...proxies])),
+      ...publics.flatMap(({ proxies }) => proxies),
+    ],
     bridgeStations: macs.map(({ bridgeStation }) => bridgeStation),
     stations,
     traffic,
@@ -89,11 +97,17 @@ export function hostSysctls(networks: readonly Network[]): WantedSysctl[] {
     if (ipv6 !== undefined && (bridge === undefined || wayOut !== "none")) on(IPV6_FORWARDING);
     if (uplink === undefined) continue;
     for (const family of [4, 6] as const) {
-      if (network[`ipv${family}`] !== undefined && answersOnUplink(network, family)) answerAtOnce(family, uplink);
+      if (answersThere(network, family)) answerAtOnce(family, uplink);
     }
-    if (ipv6 === undefined || !answersOnUplink(network, 6)) continue;
+    if (!answersThere(network, 6)) continue;
     // Both: with one of them the host answers, but late each time its neighbours ask whether we are still there.
     for (const which of ["all", uplink]) on(`net/ipv6/conf/${which}/proxy_ndp`);
   }
   return [...wanted].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([path, value]) => ({ path, value }));
+}
+
+/** Whether the host answers on the uplink for any address of a family: guests' own, or their public ones. */
+function answersThere(network: Network, family: 4 | 6): boolean {
+  if (network[`ipv${family}`] === undefined) return false;
+  return answersOnUplink(network, family) || [...network.publics.values()].flat().some((address) => familyOf(address) === family);
 }

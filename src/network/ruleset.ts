@@ -63,10 +63,10 @@ export const STATION_SETS: readonly SetKey[] = [
 ];
 
 /** Sets and maps of port forwards, which are loaded with their elements. */
-const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin }) => [
+const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ at, any, hairpin, publicIn, publicOut }) => [
   ...Object.values(at),
   ...Object.values(any),
-  hairpin,
+  ...[hairpin, publicIn, publicOut],
 ]);
 
 /** Sets and maps that hold what `Traffic` has of guests. `nft` 1.0.6 reads no limits of elements in JSON: these follow a load. */

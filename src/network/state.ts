@@ -101,24 +101,28 @@ export function linkLocalOf(mac: Mac): Ipv6Address {
  * it is on that link.
  */
 export function poolRoutes(network: Network, interfaces: ReadonlyMap<string, number>): Route[] {
-  if (network.bridge !== undefined) return onLinkRoutes(network, network.bridge, interfaces.get(network.bridge.name));
+  const publics = [...network.publics.values()].flat().map((address) => nowhereRoute(hostPrefix(address)));
+  if (network.bridge !== undefined)
+    return [...onLinkRoutes(network, network.bridge, interfaces.get(network.bridge.name)), ...publics];
   // What is of the uplink's own subnet leads there.
   const ipv4 = answersOnUplink(network, 4) ? undefined : network.ipv4;
   const ipv6 = answersOnUplink(network, 6) ? undefined : network.ipv6;
   const prefixes: (Prefix | undefined)[] = [ipv4, ipv6, network.delegation?.pool, network.ipv6Aggregate];
-  const nowhere = prefixes
-    .filter((prefix) => prefix !== undefined)
-    .map((prefix) => ({
-      prefix,
-      type: "unreachable" as const,
-      ifindex: 0,
-      via: undefined,
-      preferredSource: undefined,
-      table: MAIN_TABLE,
-      protocol: PROTOCOL,
-      metric: LAST_RESORT_METRIC,
-    }));
-  return [...servedRoutes(network, interfaces), ...nowhere];
+  const nowhere = prefixes.filter((prefix) => prefix !== undefined).map(nowhereRoute);
+  return [...servedRoutes(network, interfaces), ...nowhere, ...publics];
+}
+
+function nowhereRoute(prefix: Prefix): Route {
+  return {
+    prefix,
+    type: "unreachable",
+    ifindex: 0,
+    via: undefined,
+    preferredSource: undefined,
+    table: MAIN_TABLE,
+    protocol: PROTOCOL,
+    metric: LAST_RESORT_METRIC,
+  };
 }
 
 /** Who is no guest may be behind the interface that is served: of several the first, since a prefix leads to one link. */
@@ -232,6 +236,33 @@ export function bindingState(
     station: { ifindex, mac, address },
     proxies: linkLocal ? [] : askedOn.map((index) => proxyOf(index, address)),
   };
+}
+
+/** What a guest's public address puts into the kernel while its port is there. */
+export interface PublicState {
+  readonly address: IpAddress;
+  /** Undefined while the network's bridge is not there. */
+  readonly route: Route | undefined;
+  /** Where the host answers for the address. */
+  readonly proxies: readonly Neighbour[];
+}
+
+/**
+ * A guest's public addresses lead to its link, though the packet filter has put its own in their place before any packet takes
+ * that route: the host needs one to send anything there at all, and its ARP answers for what leads away from the asking link.
+ */
+export function publicStates(
+  { ifindex, guest, network }: Pick<Port, "ifindex" | "guest" | "network">,
+  interfaces: ReadonlyMap<string, number>,
+): PublicState[] {
+  const addresses = network.publics.get(guest) ?? [];
+  const link = network.bridge === undefined ? ifindex : interfaces.get(network.bridge.name);
+  const uplink = network.uplink === undefined ? undefined : interfaces.get(network.uplink);
+  return addresses.map((address) => ({
+    address,
+    route: link === undefined ? undefined : guestRoute({ ifindex: link, network }, address),
+    proxies: uplink === undefined ? [] : [proxyOf(uplink, address)],
+  }));
 }
 
 /** Whether an address can be a guest's of this network at all; of IPv4 all are, whatever else the network has. */

@@ -264,7 +264,8 @@ export class Upkeep {
     const wanted =
       port === undefined
         ? this.#networks.flatMap(poolsOf).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
-        : port.bindings.some(({ address }) => address === route.prefix.address);
+        : port.bindings.some(({ address }) => address === route.prefix.address) ||
+          port.network.publics.get(port.guest)?.includes(route.prefix.address) === true;
     if (wanted) this.#lookSoon();
   }
 

@@ -57,6 +57,7 @@ export function describeGuest(context: Context, guest: GuestView): string {
     ["MAC", guest.mac],
     ["IPv4", guest.ipv4.join(" ")],
     ["IPv6", guest.ipv6.join(" ")],
+    ["public", guest.public.join(" ")],
     ["names", guest.names.join(" ")],
     ["sent", describeTraffic(guest.sent)],
     ["received", describeTraffic(guest.received)],

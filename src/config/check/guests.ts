@@ -8,6 +8,7 @@ import type { ConfigDocument } from "../document.js";
 import type { KeyPath } from "../problems.js";
 import type { GuestInput } from "../schema/guest.js";
 import { checkReservedAddress } from "./dhcp.js";
+import { checkForwards, checkPublics } from "./forwards.js";
 import { checkDelegated } from "./ipv6.js";
 import { type Completed, completeGuest, giveMacs, type KnownNetworks } from "./nics.js";
 
@@ -28,6 +29,7 @@ export function checkGuests(
     checkForwards(guest, network, document);
     noteGuest(guest, completed[index].path, taken);
   }
+  checkPublics(guests, networks, document);
   return guests;
 }
 
@@ -63,32 +65,6 @@ function checkIpv6Address(address: Ipv6Address, network: NetworkConfiguration, p
   } else if (!ipv6InPrefix(address, ipv6)) {
     document.problem(path, `${formatIpv6(address)} is outside the network's ${formatPrefix(ipv6)}; take one inside it`);
   }
-}
-
-/** Where nothing enters from outside, a forward would be a way in. */
-function checkForwards(guest: GuestConfiguration, network: NetworkConfiguration | undefined, document: ConfigDocument): void {
-  const path = ["guests", guest.name, "forwards"];
-  if (network === undefined || guest.forwards.length === 0) return;
-  const refusal = explainNoForwards(network);
-  if (refusal !== undefined) document.problem(path, refusal, "key");
-  for (const [index, { address }] of guest.forwards.entries()) {
-    if (address === undefined || network[typeof address === "number" ? "ipv4" : "ipv6"] !== undefined) continue;
-    const family = typeof address === "number" ? "IPv4" : "IPv6";
-    document.problem([...path, index], `network ${network.name} has no ${family}, which ${formatAddress(address)} would need`);
-  }
-}
-
-/** Why guests of a network cannot have forwards; undefined where they can. */
-export function explainNoForwards({
-  name,
-  kind,
-  wayOut,
-}: Pick<NetworkConfiguration, "name" | "kind" | "wayOut">): string | undefined {
-  if (kind === "bridge" && wayOut === "none")
-    return `lead into network ${name}, whose guests the host is not the router of; remove them, or give it way-out: nat`;
-  if (kind === "isolated" || kind === "private")
-    return `lead into network ${name} of kind ${kind}, which nothing enters; remove them, or take kind: nat`;
-  return undefined;
 }
 
 /** What can have one owner only, and who that is. */

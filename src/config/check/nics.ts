@@ -37,7 +37,7 @@ export function completeGuest(name: string, input: GuestInput, networks: KnownNe
     const only = completeNic(name, input, { index: undefined, path, networks, document });
     return only === undefined
       ? []
-      : [{ guest: { ...only, ...ofGuest(input), forwards: input.forwards, defaultRoute: true }, path }];
+      : [{ guest: { ...only, ...ofGuest(input), forwards: input.forwards, publics: input.public, defaultRoute: true }, path }];
   }
   if (nics.length === 0) document.problem([...path, "nics"], "is empty; list the guest's interfaces, or remove it", "key");
   for (const key of NIC_KEYS) {
@@ -52,12 +52,12 @@ export function completeGuest(name: string, input: GuestInput, networks: KnownNe
   });
   const way = defaultNic(completed, networks, document);
   return apart(completed, document).map(({ nic, guest, path: at }) => {
-    const forwards = nic === way ? input.forwards : [];
-    return { guest: { ...guest, ...ofGuest(input), forwards, defaultRoute: nic === way }, path: at };
+    const [forwards, publics] = nic === way ? [input.forwards, input.public] : [[], []];
+    return { guest: { ...guest, ...ofGuest(input), forwards, publics, defaultRoute: nic === way }, path: at };
   });
 }
 
-type Nic = Omit<Completed["guest"], "forwards" | "defaultRoute" | "names" | "users" | "logQueries">;
+type Nic = Omit<Completed["guest"], "forwards" | "publics" | "defaultRoute" | "names" | "users" | "logQueries">;
 
 interface Place {
   readonly index: number | undefined;

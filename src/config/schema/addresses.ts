@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { formatIpv4, type Ipv4Address, isLoopbackIpv4, isMulticastIpv4, parseIpv4 } from "../../base/ipv4-address.js";
 import { formatIpv6, type Ipv6Address, parseIpv6 } from "../../base/ipv6-address.js";
+import type { IpAddress } from "../../base/kernel-objects.js";
 import { isGroupMac, MAC_ZERO, type Mac, parseMac } from "../../base/mac.js";
 import {
   type Ipv4Prefix,
@@ -148,6 +149,19 @@ function readIpv4Range(written: string): Ipv4Range | Refusal {
   return { first, last };
 }
 
+/** An address of either family that the world can know a host by. */
+function readPublic(written: string): IpAddress | Refusal {
+  if (written.includes("/")) return new Refusal(`${quote(written)} has a "/"; write each address by itself, like 192.0.2.7`);
+  const address = written.includes(":") ? readIpv6(written) : readIpv4(written);
+  if (address instanceof Refusal) return address;
+  const forHosts =
+    typeof address === "number"
+      ? address >>> 24 !== 0 && address >>> 24 < 240 && !isLoopbackIpv4(address) && !isMulticastIpv4(address)
+      : address >> 112n !== 0n && address >> 118n < 0xfe80n >> 6n;
+  if (forHosts) return address;
+  return new Refusal(`${written} is no address that others reach a host by (loopback, link-local, multicast or reserved)`);
+}
+
 function readMac(written: string): Mac | Refusal {
   const mac = parseMac(written);
   if (mac === undefined) return new Refusal(`${quote(written)} is not a MAC address; write one like 52:54:00:12:34:56`);
@@ -164,6 +178,7 @@ export const guestIpv4Prefix: z.ZodType<Ipv4Prefix, unknown> = text("an IPv4 pre
 export const guestIpv6Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", "fd00:77::/64", readGuestIpv6Prefix);
 export const ipv6Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", '"2001:db8:9::/48"', readIpv6Prefix);
 export const pref64Prefix: z.ZodType<Ipv6Prefix, unknown> = text("an IPv6 prefix", '"64:ff9b::/96"', readPref64);
+export const publicAddress: z.ZodType<IpAddress, unknown> = text("an IPv4 or IPv6 address", "192.0.2.7", readPublic);
 /** `delegated` and `uplink`: the prefix is found out while the daemon runs. */
 export const ipv6Origin: z.ZodType<Ipv6Prefix | "delegated" | "uplink", unknown> = text(
   "an IPv6 prefix, delegated or uplink",

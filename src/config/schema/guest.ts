@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { guestIpv6Prefix, ipv4, ipv6, macOrAuto } from "./addresses.js";
+import { guestIpv6Prefix, ipv4, ipv6, macOrAuto, publicAddress } from "./addresses.js";
 import { leaseDuration } from "./dhcp.js";
 import { dhcpOptions } from "./dhcp-options.js";
 import { guestDns } from "./dns.js";
@@ -41,6 +41,9 @@ export const guest = section({
     .describe("who may take its TAPs through qemu-helper; unless said, all who may use its network"),
   dns: guestDns.optional(),
   forwards: list(forward, '"8080:80"').default([]).describe("ports of the host that lead to it, like 8080:80"),
+  public: oneOrMore(publicAddress, "192.0.2.7")
+    .default([])
+    .describe("addresses of the host's side that lead to it as a whole; it speaks to the world from the first of a family"),
 });
 
 export const NIC_KEYS = Object.keys(nicShape) as readonly (keyof typeof nicShape)[];

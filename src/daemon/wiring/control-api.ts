@@ -133,6 +133,7 @@ export class DaemonApi implements ControlApi {
       mac: null,
       ipv4: [],
       ipv6: [],
+      public: [],
       names: [],
       attachedAt: null,
       sent: null,

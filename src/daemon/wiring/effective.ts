@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
+import type { IpAddress } from "../../base/kernel-objects.js";
 import type { Ipv6Prefix } from "../../base/prefix.js";
 import type { Configuration, FoundPrefix, GuestConfiguration, NetworkConfiguration } from "../../config/configuration.js";
 import { defineNetworks } from "../../network/define.js";
@@ -40,11 +41,17 @@ export function effectiveConfiguration(written: Configuration, find: FindPrefix)
 }
 
 /** The networks of a configuration as the kernel is to have them. */
-export function networksOf({ networks }: Configuration, host: string): Network[] {
+export function networksOf({ networks, guests }: Configuration, host: string): Network[] {
+  const publics = new Map<string, Map<string, readonly IpAddress[]>>();
+  for (const { name, network, publics: addresses } of guests) {
+    if (addresses.length === 0) continue;
+    publics.set(network, (publics.get(network) ?? new Map<string, readonly IpAddress[]>()).set(name, addresses));
+  }
   return defineNetworks(
     networks.map(({ delegation, ipv6Found, ...network }) => ({
       ...network,
       delegation: delegation?.pool && { pool: delegation.pool, length: delegation.length },
+      publics: publics.get(network.name),
       ipv6Aggregate: network.ipv6Source === "delegated" ? ipv6Found?.prefix : undefined,
     })),
     host,

@@ -70,9 +70,11 @@ export class PortForwards {
       if (list === undefined) byGuest.set(guest, [forward]);
       else list.push(forward);
     }
+    for (const { name, publics } of this.#parts.configuration().guests)
+      if (publics.length > 0 && !byGuest.has(name)) byGuest.set(name, []);
     forwards.setAll(byGuest);
     this.#warnings = [
-      ...(this.#parts.rootless ? describeUnreached(inForce) : []),
+      ...(this.#parts.rootless ? [...describeUnreached(inForce), ...this.#unreachedPublics()] : []),
       ...overruled.map(describeOverruled),
       ...this.#servedWarnings(inForce),
     ];
@@ -175,6 +177,15 @@ export class PortForwards {
           "remove that first, or take another port",
       );
     }
+    const { address } = forward;
+    const owner = address === undefined ? undefined : this.#ownerOf(address);
+    if (address !== undefined && owner !== undefined) {
+      throw new TapnetError(
+        "CONFLICT",
+        `${formatAddress(address)} leads to guest ${owner} as a whole (public: in the configuration): ` +
+          "take another address, or remove it there",
+      );
+    }
     const server = this.#servers().find((socket) => isServedBy(forward, socket));
     if (server !== undefined) {
       throw new TapnetError(
@@ -183,6 +194,18 @@ export class PortForwards {
           "end it, or take another port",
       );
     }
+  }
+
+  #unreachedPublics(): string[] {
+    const first = this.#parts.configuration().guests.find(({ publics }) => publics.length > 0);
+    if (first === undefined) return [];
+    const what = `public address ${formatAddress(first.publics[0])} of guest ${first.name}`;
+    return [`${what}: tapnetd runs without root, so nobody outside reaches it there; it needs a tapnetd that root starts`];
+  }
+
+  /** The guest that has an address of the host's side as a whole. */
+  #ownerOf(address: IpAddress): string | undefined {
+    return this.#parts.configuration().guests.find(({ publics }) => publics.includes(address))?.name;
   }
 
   /** Sockets that a forward would take the clients of. */

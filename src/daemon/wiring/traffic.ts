@@ -41,6 +41,7 @@ export class GuestTraffic implements Names {
         const guest = roster().guest(name);
         return [guest?.ipv4, guest?.ipv6].filter((address) => address !== undefined);
       },
+      publics: (name) => roster().guest(name)?.publics ?? [],
       home: (name) => roster().guest(name)?.network,
       onRefused,
     });

@@ -106,6 +106,7 @@ export function attachedView(
     mac: mac === undefined ? null : formatMac(mac),
     ipv4: addresses.filter((address) => typeof address === "number").map(formatAddress),
     ipv6: addresses.filter((address) => isGlobalIpv6(address, port.network)).map(formatAddress),
+    public: (port.network.publics.get(port.guest) ?? []).map(formatAddress),
     names,
     attachedAt: timeText(attachedAtMs),
     // What comes in by the link the guest has sent.
@@ -115,7 +116,8 @@ export function attachedView(
 }
 
 /** A guest that the configuration names and that is not here. */
-export function absentView({ name, network, mac, ipv4, ipv6, ifname }: GuestConfiguration, names: readonly string[]): GuestView {
+export function absentView(guest: GuestConfiguration, names: readonly string[]): GuestView {
+  const { name, network, mac, ipv4, ipv6, publics, ifname } = guest;
   return {
     name,
     network,
@@ -124,6 +126,7 @@ export function absentView({ name, network, mac, ipv4, ipv6, ifname }: GuestConf
     mac: mac === undefined ? null : formatMac(mac),
     ipv4: ipv4 === undefined ? [] : [formatIpv4(ipv4)],
     ipv6: ipv6 === undefined ? [] : [formatIpv6(ipv6)],
+    public: publics.map(formatAddress),
     names,
     attachedAt: null,
     sent: null,

@@ -12,7 +12,7 @@ const LAST_PORT = 65_535;
 const UNIQUE_LOCAL = 0x7en;
 
 /** What is for many is not translated: its answers would not find back. */
-const FOR_MANY = { 4: anyOf(prefix("224.0.0.0", 4), "255.255.255.255"), 6: prefix("ff00::", 8) } as const;
+export const FOR_MANY = { 4: anyOf(prefix("224.0.0.0", 4), "255.255.255.255"), 6: prefix("ff00::", 8) } as const;
 
 /** Guests of networks whose way out is NAT speak to the world from the host's address. Asked once a connection, not once a packet. */
 export function composeMasquerade(table: TableWriter, networks: readonly Network[]): void {

@@ -1,7 +1,8 @@
 import { formatAddress } from "../../base/kernel-objects.js";
 import type { SetKey } from "../kernel.js";
 import type { Network } from "../model.js";
-import { addressField } from "./guests.js";
+import { addressField, NOT_TO_GUEST } from "./guests.js";
+import { FOR_MANY } from "./masquerade.js";
 import { PRIORITY, TABLE, type TableWriter } from "./table.js";
 import {
   ACCEPT,
@@ -13,6 +14,7 @@ import {
   hasAny,
   inSet,
   is,
+  isNot,
   mapped,
   meta,
   payload,
@@ -33,6 +35,9 @@ interface ForwardSets {
   readonly any: PortMaps;
   /** Each guest's address twice, as a packet from a guest to itself has it. */
   readonly hairpin: SetKey;
+  /** Addresses that are a guest's as a whole: to the guest's own, and from that to the one that the world sees. */
+  readonly publicIn: SetKey;
+  readonly publicOut: SetKey;
 }
 
 export const FORWARD_SETS: Readonly<Record<4 | 6, ForwardSets>> = { 4: setsOf(4), 6: setsOf(6) };
@@ -40,7 +45,13 @@ export const FORWARD_SETS: Readonly<Record<4 | 6, ForwardSets>> = { 4: setsOf(4)
 function setsOf(family: 4 | 6): ForwardSets {
   const key = (name: string): SetKey => ({ table: TABLE, name });
   const maps = (name: string): PortMaps => ({ address: key(`${name}${family}`), port: key(`${name}${family}_port`) });
-  return { at: maps("forward_at"), any: maps("forward"), hairpin: key(`hairpin${family}`) };
+  return {
+    at: maps("forward_at"),
+    any: maps("forward"),
+    hairpin: key(`hairpin${family}`),
+    publicIn: key(`public${family}`),
+    publicOut: key(`public_out${family}`),
+  };
 }
 
 /** A connection that a forward has brought, both ways. */
@@ -53,6 +64,8 @@ const LOOPBACK = { 4: prefix("127.0.0.0", 8), 6: "::1" } as const;
  * Forwards: what comes to a port of the host, from wherever, goes to a guest. The maps are always there; the chains, which make
  * the kernel track connections, only when there are forwards.
  *
+ * Addresses that are a guest's as a whole (1:1 NAT) are looked at first, the host's own or not, and whatever the protocol.
+ *
  * Only the first packet of a connection comes here. The gateways' own ports are left alone, since DNS is there, unless a
  * forward names the address. So is the loopback: its addresses mean nothing beyond the host.
  */
@@ -61,7 +74,13 @@ export function composePortForwards(table: TableWriter, networks: readonly Netwo
   if (!inUse) return;
   table.chain("forward_in", { type: "nat", hook: "prerouting", priority: PRIORITY.destinationNat });
   table.chain("forward_out", { type: "nat", hook: "output", priority: PRIORITY.destinationNat });
-  for (const chain of ["forward_in", "forward_out"]) table.rule(chain, is(FIB_TYPE, "local"), goto("published"));
+  for (const chain of ["forward_in", "forward_out"]) {
+    for (const family of [4, 6] as const) {
+      const { publicIn } = FORWARD_SETS[family];
+      table.rule(chain, destinationNat(family, mapped(addressField(family, "daddr"), publicIn.name)));
+    }
+    table.rule(chain, is(FIB_TYPE, "local"), goto("published"));
+  }
 
   table.chain("published");
   for (const family of [4, 6] as const) {
@@ -74,11 +93,12 @@ export function composePortForwards(table: TableWriter, networks: readonly Netwo
     table.rule("published", lookUp(family, FORWARD_SETS[family].any));
   }
   composeHairpin(table, networks);
+  composePublicSource(table, networks);
 }
 
 function declareMaps(table: TableWriter, family: 4 | 6): void {
   const address = `ipv${family}_addr`;
-  const { at, any, hairpin } = FORWARD_SETS[family];
+  const { at, any, hairpin, publicIn, publicOut } = FORWARD_SETS[family];
   for (const [maps, before] of [
     [at, [address]],
     [any, []],
@@ -88,6 +108,7 @@ function declareMaps(table: TableWriter, family: 4 | 6): void {
     table.map(maps.port.name, { type, data: "inet_service" });
   }
   table.set(hairpin.name, { type: [address, address] });
+  for (const { name } of [publicIn, publicOut]) table.map(name, { type: address, data: address });
 }
 
 function lookUp(family: 4 | 6, { address, port }: PortMaps, ...before: Word[]): Word {
@@ -108,5 +129,16 @@ function composeHairpin(table: TableWriter, networks: readonly Network[]): void 
       const set = inSet(FORWARD_SETS[family].hairpin.name);
       table.rule("hairpin", is(meta("oifgroup"), group), is(itself, set), sourceNat(family, formatAddress(gateway)));
     }
+  }
+}
+
+/** Who has a public address speaks to the world from it: before masquerade, which leaves alone what has been translated. */
+function composePublicSource(table: TableWriter, networks: readonly Network[]): void {
+  const served = networks.flatMap(({ serve }) => serve);
+  const toWorld = served.length === 0 ? [NOT_TO_GUEST] : [NOT_TO_GUEST, isNot(meta("oifname"), anyOf(...served))];
+  for (const family of [4, 6] as const) {
+    const forOne = isNot(addressField(family, "daddr"), FOR_MANY[family]);
+    const source = mapped(addressField(family, "saddr"), FORWARD_SETS[family].publicOut.name);
+    table.rule("hairpin", ...toWorld, forOne, sourceNat(family, source));
   }
 }

@@ -41,10 +41,10 @@ export const FIB_TYPE: Word = { fib: { result: "type", flags: ["daddr"] } };
 export const mapped = (key: Word, map: string): Word => ({ map: { key, data: inSet(map) } });
 export const setMeta = (key: string, value: Word): Word => ({ mangle: { key: meta(key), value } });
 /** Where a map has nothing for the packet, the rule does not match. */
-export const destinationNat = (family: 4 | 6, address: Word, port: Word): Word => ({
-  dnat: { family: family === 4 ? "ip" : "ip6", addr: address, port },
+export const destinationNat = (family: 4 | 6, address: Word, port?: Word): Word => ({
+  dnat: { family: family === 4 ? "ip" : "ip6", addr: address, ...(port === undefined ? {} : { port }) },
 });
-export const sourceNat = (family: 4 | 6, address: string): Word => ({
+export const sourceNat = (family: 4 | 6, address: Word): Word => ({
   snat: { family: family === 4 ? "ip" : "ip6", addr: address },
 });
 export const MASQUERADE: Word = { masquerade: null };

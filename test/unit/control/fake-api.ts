@@ -10,6 +10,7 @@ const WEB1: GuestView = {
   mac: "52:54:00:12:34:56",
   ipv4: ["10.77.0.10"],
   ipv6: [],
+  public: [],
   names: ["web1.tapnet.internal"],
   attachedAt: "2025-01-31T12:00:00.000Z",
   sent: { packets: 3, bytes: 1234 },

@@ -42,6 +42,7 @@ suite("forwards follow their guests", () => {
       firewall,
       log: silentLogger,
       configured,
+      publics: (guest) => (guest === "whole" ? ["192.0.2.7", "192.0.2.8", "2001:db8::7"].map(addressOf) : []),
       home: (guest) => (guest === "homed" ? "home" : undefined),
       onRefused: () => void refusals++,
     });
@@ -67,6 +68,24 @@ suite("forwards follow their guests", () => {
     forwards.add(port("web1", NAT, "10.77.0.99"));
     assert.equal(firewall.sends, before + 1, "the same again");
     forwards.remove(port("web1", NAT));
+    assert.deepEqual(elements(), []);
+  });
+
+  test("public addresses lead to the guest as a whole; it speaks from the first of a family", () => {
+    forwards.setAll(new Map([["whole", []]]));
+    assert.equal(forwards.traffic.forwards, true);
+    forwards.add(port("whole", NAT, "10.77.0.10"));
+    const names = (): string[] => forwards.traffic.elements.map(({ set }) => set.name).toSorted();
+    assert.deepEqual(names(), ["hairpin4", "public4", "public4", "public_out4"]);
+    const outward = forwards.traffic.elements.find(({ set }) => set.name === "public_out4");
+    assert.deepEqual(outward?.element, {
+      key: [{ kind: "address", value: addressOf("10.77.0.10") }],
+      data: { kind: "address", value: addressOf("192.0.2.7") },
+    });
+    forwards.add(port("whole", NAT, "10.77.0.99", "fd00:77::99"));
+    assert.deepEqual(names(), ["hairpin4", "hairpin6", "public4", "public4", "public6", "public_out4", "public_out6"]);
+    assert.equal(elements().length, 7);
+    forwards.remove(port("whole", NAT));
     assert.deepEqual(elements(), []);
   });
 

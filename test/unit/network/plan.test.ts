@@ -42,6 +42,28 @@ suite("the plan", () => {
     });
   }
 
+  test("leads a public address to its guest's link, answers for it on the uplink, and else lets it lead nowhere", () => {
+    const address = 0xc000_0207;
+    const publics = new Map([["web1", [address]]]);
+    const model = modelOf({ name: "a", kind: "nat", ipv4: IPV4, uplink: "eth0", publics });
+    const [network] = model.networks;
+    const away = plan(model);
+    const found = ({ routes }: typeof away) =>
+      routes.filter(({ prefix }) => prefix.address === address).map(({ type, ifindex }) => [type, ifindex]);
+    assert.deepEqual([found(away), away.neighbours], [[["unreachable", 0]], []]);
+    const port: Port = { ifindex: 9, ifname: "tn-web1", guest: "web1", network, bindings: [] };
+    const here = plan({ ...model, ports: [port], interfaces: new Map([["eth0", 2]]) });
+    assert.deepEqual(found(here), [
+      ["unreachable", 0],
+      ["unicast", 9],
+    ]);
+    assert.deepEqual(
+      here.neighbours.map(({ ifindex, proxy }) => [ifindex, proxy]),
+      [[2, true]],
+    );
+    assert.ok(here.sysctls.some(({ path, value }) => path === "net/ipv4/neigh/eth0/proxy_delay" && value === "0"));
+  });
+
   test("has the gateway once, and a last resort for each prefix", () => {
     const { addresses, routes } = plan(modelOf({ name: "a", kind: "nat", ipv4: IPV4, ipv6: IPV6 }));
     assert.deepEqual(

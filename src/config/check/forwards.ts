@@ -1,0 +1,96 @@
+/** What leads from outside to a guest: ports of the host (`forwards:`), and addresses as a whole (`public:`). */
+import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
+import { formatPrefix, ipv4InPrefix, ipv6InPrefix, type Prefix } from "../../base/prefix.js";
+import type { GuestConfiguration, NetworkConfiguration } from "../configuration.js";
+import type { ConfigDocument } from "../document.js";
+import type { KnownNetworks } from "./nics.js";
+
+/** Where nothing enters from outside, a forward would be a way in. */
+export function checkForwards(
+  guest: GuestConfiguration,
+  network: NetworkConfiguration | undefined,
+  document: ConfigDocument,
+): void {
+  const path = ["guests", guest.name, "forwards"];
+  if (network === undefined || guest.forwards.length === 0) return;
+  const refusal = explainNoForwards(network);
+  if (refusal !== undefined) document.problem(path, refusal, "key");
+  for (const [index, { address }] of guest.forwards.entries()) {
+    if (address === undefined || network[typeof address === "number" ? "ipv4" : "ipv6"] !== undefined) continue;
+    const family = typeof address === "number" ? "IPv4" : "IPv6";
+    document.problem([...path, index], `network ${network.name} has no ${family}, which ${formatAddress(address)} would need`);
+  }
+}
+
+/** Why guests of a network cannot have forwards; undefined where they can. */
+export function explainNoForwards({
+  name,
+  kind,
+  wayOut,
+}: Pick<NetworkConfiguration, "name" | "kind" | "wayOut">): string | undefined {
+  if (kind === "bridge" && wayOut === "none")
+    return `lead into network ${name}, whose guests the host is not the router of; remove them, or give it way-out: nat`;
+  if (kind === "isolated" || kind === "private")
+    return `lead into network ${name} of kind ${kind}, which nothing enters; remove them, or take kind: nat`;
+  return undefined;
+}
+
+/** Public addresses, against all that other guests and networks have. */
+export function checkPublics(guests: readonly GuestConfiguration[], networks: KnownNetworks, document: ConfigDocument): void {
+  const owners = new Map<string, string>();
+  for (const guest of guests) {
+    const path = ["guests", guest.name, "public"];
+    const network = networks.sound.get(guest.network);
+    const refusal = network === undefined || guest.publics.length === 0 ? undefined : explainNoForwards(network);
+    if (refusal !== undefined) document.problem(path, refusal, "key");
+    for (const address of guest.publics) {
+      const text = formatAddress(address);
+      const problem = explainTaken(address, owners.get(text), networks) ?? explainFamily(address, network);
+      if (problem !== undefined) document.problem(path, `${text} ${problem}`);
+      if (!owners.has(text)) owners.set(text, guest.name);
+    }
+  }
+  for (const { name, forwards } of guests) checkForwardedPublics(name, forwards, owners, document);
+}
+
+function explainTaken(address: IpAddress, owner: string | undefined, networks: KnownNetworks): string | undefined {
+  if (owner !== undefined) return `is the public address of guest ${owner} already; each needs its own`;
+  for (const { name, gatewayIpv4, gatewayIpv6, ipv4, ipv6 } of networks.sound.values()) {
+    if (address === gatewayIpv4 || address === gatewayIpv6) return `is the gateway of network ${name}; take another address`;
+    const within = [ipv4, ipv6].find((prefix) => prefix !== undefined && contains(prefix, address));
+    if (within !== undefined)
+      return `is of network ${name}, whose guests have ${formatPrefix(within)} as their own; take an address outside it`;
+  }
+  return undefined;
+}
+
+function explainFamily(address: IpAddress, network: NetworkConfiguration | undefined): string | undefined {
+  if (network === undefined) return undefined;
+  if (typeof address === "number")
+    return network.ipv4 === undefined ? `needs a network with IPv4: ${network.name} has none` : undefined;
+  const has = network.ipv6 !== undefined || network.ipv6Source !== "own";
+  return has ? undefined : `needs a network with IPv6: ${network.name} has none`;
+}
+
+/** All of the address leads to its guest: a forward from there would do nothing. */
+function checkForwardedPublics(
+  name: string,
+  forwards: GuestConfiguration["forwards"],
+  owners: ReadonlyMap<string, string>,
+  document: ConfigDocument,
+): void {
+  for (const [index, { address }] of forwards.entries()) {
+    const text = address === undefined ? "" : formatAddress(address);
+    const owner = owners.get(text);
+    if (owner === undefined) continue;
+    document.problem(
+      ["guests", name, "forwards", index],
+      `${text} leads to guest ${owner} as a whole (public:); take another address, or remove it there`,
+    );
+  }
+}
+
+function contains(prefix: Prefix, address: IpAddress): boolean {
+  if (prefix.family === 4) return typeof address === "number" && ipv4InPrefix(address, prefix);
+  return typeof address === "bigint" && ipv6InPrefix(address, prefix);
+}
