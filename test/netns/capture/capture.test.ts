@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import * as pcapng from "../../../src/wire/pcapng.js";
-import { type Host, Lab } from "../../support/lab.js";
+import { Host, Lab } from "../../support/lab.js";
 import { command, needs, nft, qemu, root, tap } from "../../support/needs.js";
-import { script } from "../../support/paths.js";
+import { packageRoot, script } from "../../support/paths.js";
 import { attachNamespace } from "../../support/port.js";
 import type { RunningProcess } from "../../support/process.js";
 import { makeSite, type Site } from "../../support/site.js";
@@ -150,11 +150,13 @@ describe("tapnet capture", { ...needed, timeout: 90_000 }, () => {
   test("what cannot be is said: another user, another guest, a mistake in the filter", async () => {
     const words = [...script("src/cli/main"), "capture"];
     const asNobody = ["setpriv", `--reuid=${NOBODY}`, "--clear-groups", "--", process.execPath, "-e"];
-    const path = JSON.stringify(new URL("../../../src/capture/open.js", import.meta.url).href);
+    // To another user the checkout may be closed where it is.
+    const checkout = lab.subfolder("checkout");
+    const path = JSON.stringify(join(checkout, "dist", "src", "capture", "open.js"));
     const run = JSON.stringify(site.daemon.runFolder);
     const program = `import(${path}).then((it) => it.openCapture(${run}, "tn-web1")).catch((e) => console.log(e.code, e.message))`;
-    const refused = await site.host.run([...asNobody, program]);
-    if (refused.status === 0) assert.match(refused.stdout, /^NOT_ALLOWED user 65534 may not capture: it takes root/);
+    const refused = await site.host.run(Host.withOwnFiles([...asNobody, program], { replaced: { [checkout]: packageRoot } }));
+    assert.match(refused.stdout, /^NOT_ALLOWED user 65534 may not capture: it takes root/, refused.stderr);
     const absent = await site.host.run([...words, "db1"]);
     assert.match(absent.stderr, /guest db1 is not attached; see: tapnet guest list/);
     const mistake = await site.host.run([...words, "web1", "prot", "53"]);
