@@ -253,6 +253,11 @@ export class Daemon implements DaemonParts {
     return this.configuration;
   }
 
+  /** What people should know of uplinks and bridges, in sentences. */
+  get linkWarnings(): readonly string[] {
+    return this.#upkeep.warnings;
+  }
+
   /** Ends serving; what is in the kernel stays, so guests do not notice. May be called again. */
   async stop(): Promise<void> {
     for (const undo of this.#undo.splice(0).toReversed()) {

@@ -27,6 +27,7 @@ import { Rules } from "./rules.js";
 import { EMPTY_RULESET } from "./ruleset.js";
 import { gatewayAddresses, LOOPBACK_IFINDEX, poolRoutes } from "./state.js";
 import type { Traffic } from "./traffic.js";
+import { missingUplinks } from "./uplink.js";
 
 /** Who knows what is attached. */
 export interface PortSource {
@@ -68,8 +69,9 @@ export class Upkeep {
   #timer: Timer | undefined;
   #repairedAtMs = Number.NEGATIVE_INFINITY;
   #rulesSuspect = false;
-  /** What was said of bridges last: it is said once. */
+  /** What was said of bridges and uplinks last: it is said once. */
   #complaints: readonly string[] = [];
+  #absent: readonly string[] = [];
 
   constructor(options: UpkeepOptions, ports: PortSource) {
     this.#options = options;
@@ -105,6 +107,11 @@ export class Upkeep {
     const failures = this.reconcile();
     await this.restoreRules();
     return failures;
+  }
+
+  /** What people should know of interfaces that networks name, in sentences. */
+  get warnings(): readonly string[] {
+    return [...this.#complaints, ...this.#absent];
   }
 
   /** Puts right what differs from the plan, but for the packet filter's rules. Returns what could not be. */
@@ -162,11 +169,18 @@ export class Upkeep {
     const { kernel, sysctl, log } = this.#options;
     const dump = this.#dump();
     const present = new Set(dump.links.map(({ ifindex }) => ifindex));
+    this.#tellAbsent();
     for (const { ifindex } of this.#ports.list()) if (!present.has(ifindex)) this.#ports.linkGone(ifindex);
     const operations = reconcile(this.#plan(), dump);
     const failures = operations.length === 0 ? [] : apply(operations, kernel, sysctl);
     for (const { error } of failures) log.error({ error: error.message }, "the kernel refused a change");
     return { operations, failures };
+  }
+
+  #tellAbsent(): void {
+    const absent = missingUplinks(this.#networks, this.interfaces);
+    for (const sentence of absent) if (!this.#absent.includes(sentence)) this.#options.log.warn({}, sentence);
+    this.#absent = absent;
   }
 
   #plan(): KernelState {

@@ -76,6 +76,7 @@ export class DaemonApi implements ControlApi {
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
       warnings: [
         ...guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
+        ...this.#daemon.linkWarnings,
         ...portForwards.warnings,
         ...passage.warnings,
       ],

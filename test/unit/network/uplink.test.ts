@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { defineNetworks } from "../../../src/network/define.js";
+import { missingUplinks } from "../../../src/network/uplink.js";
+
+suite("uplinks that are not there", () => {
+  const rows: readonly (readonly [uplink: string, advice: RegExp | undefined])[] = [
+    ["eth0.100", /ip link add link eth0 name eth0\.100 type vlan id 100, and set up$/],
+    ["bond0.4094", /ip link add link bond0 name bond0\.4094 type vlan id 4094, and set up$/],
+    ["eth0.4095", /is not there, so nothing outside is reached until it is$/],
+    ["eth0.0", /until it is$/],
+    ["wan", /until it is$/],
+    ["eth0", undefined],
+  ];
+  for (const [uplink, advice] of rows) {
+    test(uplink, () => {
+      const networks = defineNetworks([
+        { name: "a", kind: "nat", uplink },
+        { name: "b", kind: "nat" },
+      ]);
+      const [sentence, ...others] = missingUplinks(networks, new Map([["eth0", 2]]));
+      assert.deepEqual(others, []);
+      if (advice === undefined) assert.equal(sentence, undefined);
+      else assert.match(sentence, advice);
+    });
+  }
+});
