@@ -65,7 +65,7 @@ _tapnet_second() {
     dns) _tapnet_words 'list query flush stats log' "$2" ;;
     config) _tapnet_words 'check show schema' "$2" ;;
     capture) _tapnet_names guest "$2" ;;
-    events) _tapnet_words 'guest lease kernel configuration' "$2" ;;
+    events) _tapnet_words 'guest lease configuration' "$2" ;;
     help) _tapnet_words 'status events capture doctor version guest forward lease net dns config' "$2" ;;
   esac
 }

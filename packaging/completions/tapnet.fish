@@ -72,7 +72,7 @@ complete -c tapnet -n '__tapnet_at' -a dns -d 'Names of guests, and the forwarde
 complete -c tapnet -n '__tapnet_at' -a config -d 'The configuration'
 complete -c tapnet -n '__tapnet_at' -a help -d 'Show the help of a command'
 complete -c tapnet -n '__tapnet_at help' -a 'status events capture doctor version guest forward lease net dns config'
-complete -c tapnet -n '__tapnet_at events' -a 'guest lease kernel configuration'
+complete -c tapnet -n '__tapnet_at events' -a 'guest lease configuration'
 
 complete -c tapnet -n '__tapnet_at capture' -a '(__tapnet_guests)'
 complete -c tapnet -n '__fish_seen_subcommand_from capture' -s n -l network -x -a '(__tapnet_networks)' -d 'Of its port on this network'

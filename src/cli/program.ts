@@ -103,7 +103,15 @@ export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv,
   addNetworks(program, action);
   addDns(program, action);
   addConfig(program, action);
+  for (const command of program.commands) sayWhereHelpIs(command, "tapnet");
   return program;
+}
+
+/** Whoever uses a command wrongly is led to the help of that one. */
+function sayWhereHelpIs(command: Command, before: string): void {
+  const words = `${before} ${command.name()}`;
+  command.showHelpAfterError(`Try: ${words} --help`);
+  for (const child of command.commands) sayWhereHelpIs(child, words);
 }
 
 type Action = (load: Loader) => (...values: unknown[]) => Promise<void>;

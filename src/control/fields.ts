@@ -29,7 +29,8 @@ export function readText(fields: Fields, name: string): string {
 export function readOptionalText(fields: Fields, name: string): string | undefined {
   const value = fields[name];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== "string" || value === "") throw badRequest(`field ${name} is not a text`);
+  if (typeof value !== "string") throw badRequest(`field ${name} is not a text`);
+  if (value === "") throw badRequest(`the ${name} is empty: give one`);
   if (value.length > MOST_TEXT) throw badRequest(`field ${name} is longer than ${MOST_TEXT} characters`);
   return value;
 }

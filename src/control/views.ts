@@ -105,6 +105,8 @@ export interface MadeTapView {
   readonly qemu: readonly string[];
 }
 
+/** What there are events of. */
+export const EVENT_KINDS = ["guest.attached", "guest.detached", "lease.bound", "lease.ended", "configuration.loaded"] as const;
 export const LEASE_STATES = ["offered", "bound", "released", "expired", "declined"] as const;
 
 /** A port of the host that leads to a guest. */

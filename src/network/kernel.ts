@@ -64,7 +64,7 @@ export interface Kernel {
   link(which: number | string): LinkState | undefined;
   dumpLinks(): LinkState[];
   dumpAddresses(): InterfaceAddress[];
-  /** Those that this protocol made. */
+  /** Those that this protocol made; 0 for all. */
   dumpRoutes(protocol: number): Route[];
   dumpNeighbours(): Neighbour[];
   /** Stations that were put behind ports of bridges by hand, to stay there. */

@@ -125,7 +125,8 @@ function numberOf(option: string, text: string | undefined, least: number, most:
   if (text === undefined) return undefined;
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new TapnetError("BAD_REQUEST", `--${option} ${text}: write a whole number from ${least} to ${most}`);
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new TapnetError("BAD_REQUEST", `--${option} ${text}: write a whole number ${range}`);
 }
 
 function fileSink(file: CaptureFile): CaptureSink {

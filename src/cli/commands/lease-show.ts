@@ -1,4 +1,6 @@
 import { TapnetError } from "../../base/errors.js";
+import { parseIpv4 } from "../../base/ipv4-address.js";
+import { parseIpv6 } from "../../base/ipv6-address.js";
 import type { LeaseView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatFields } from "../table.js";
@@ -7,6 +9,9 @@ import { formatExpiry } from "./lease-list.js";
 
 /** `tapnet lease show ADDRESS`. */
 export async function leaseShow(context: Context, address: string): Promise<undefined> {
+  if (parseIpv4(address) === undefined && parseIpv6(address.replace(/\/\d+$/, "")) === undefined) {
+    throw new TapnetError("BAD_REQUEST", `${address} is no address; see: tapnet lease list`);
+  }
   const leases = await (await context.client()).leases({ address });
   if (leases.length === 0) throw new TapnetError("NOT_FOUND", `nobody has or had ${address}; see: tapnet lease list`);
   if (context.json) printJson(context, leases);

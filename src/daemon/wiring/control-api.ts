@@ -110,6 +110,7 @@ export class DaemonApi implements ControlApi {
   }
 
   guests({ network }: GuestFilter): GuestView[] {
+    if (network !== undefined) this.#mustHaveNetwork(network);
     const { ports, configuration } = this.#daemon;
     const counters = linkCounters();
     const attached = ports.list().map((port) => this.#guestView(port, counters));

@@ -2,11 +2,12 @@ import type { Clock } from "../../base/clock.js";
 import { errorMessage } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import type { EventListener } from "../../control/index.js";
+import type { EVENT_KINDS } from "../../control/views.js";
 
 /** What happened to whom; `fields` go to the log only. */
 export interface Happening {
-  /** Stable: `guest.attached`, `lease.bound`, … */
-  readonly kind: string;
+  /** Stable. */
+  readonly kind: (typeof EVENT_KINDS)[number];
   readonly network?: string | undefined;
   readonly guest?: string | undefined;
   /** One sentence for people. */

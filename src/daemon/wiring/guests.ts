@@ -14,7 +14,7 @@ import type { Ports } from "../../guest/ports.js";
 import type { Kernel } from "../../network/kernel.js";
 import type { Network, Port } from "../../network/model.js";
 import { ALL_OFFLOADS, createTap, type Tap } from "../../os/tap.js";
-import type { EventLog } from "./event-log.js";
+import type { EventLog, Happening } from "./event-log.js";
 import type { PortFrames, UnknownPort } from "./guest-services.js";
 import { ANONYMOUS_PREFIX, type Claim, type Placement, PORT_PREFIX, type Roster } from "./roster.js";
 
@@ -39,6 +39,9 @@ export interface GuestsParts {
   readonly log: Logger;
 }
 
+/** The same in each namespace. */
+const LOOPBACK_IFINDEX = 1;
+const ANY_PROTOCOL = 0;
 /** `IFNAMSIZ` less the final zero. */
 const IFNAME_BYTES = 15;
 const ANONYMOUS_TAP = `${ANONYMOUS_PREFIX}%d`;
@@ -70,6 +73,7 @@ export class Guests {
 
   /** Attaches whoever has this TAP; undefined when its first frame has to tell. */
   async attach(claim: Claim, mayBe: MayBe = () => true): Promise<Port | undefined> {
+    this.#refuseOwn(claim.ifname);
     const placement = this.#parts.roster().place(claim);
     if (placement === undefined) {
       this.#await(claim, mayBe);
@@ -189,6 +193,21 @@ export class Guests {
     }
   }
 
+  /** What the host itself needs is nobody's port: it would lose its network, and a neighbour's frame would make a guest of him. */
+  #refuseOwn(ifname: string): void {
+    const { kernel } = this.#parts;
+    const link = kernel.link(ifname);
+    if (link === undefined || link.kind === "tun") return;
+    const isLoopback = link.ifindex === LOOPBACK_IFINDEX;
+    const isUplink = kernel
+      .dumpRoutes(ANY_PROTOCOL)
+      .some((route) => route.ifindex === link.ifindex && route.prefix.prefixLength === 0);
+    if (isLoopback || isUplink) {
+      const what = isLoopback ? "this host's loopback" : "this host's way out (a default route goes by it)";
+      throw new TapnetError("CONFLICT", `${ifname} is ${what}, not a guest's: give the TAP that the VMM has`);
+    }
+  }
+
   /** Sets an unnamed TAP up and waits for its first frame. */
   #await({ ifname, network }: Claim, mayBe: MayBe): void {
     const link = this.#parts.kernel.link(ifname);
@@ -231,7 +250,7 @@ export class Guests {
     return found;
   }
 
-  #tell(kind: string, port: Port, message: string): void {
+  #tell(kind: Happening["kind"], port: Port, message: string): void {
     this.#parts.events.tell({ kind, network: port.network.name, guest: port.guest, message });
   }
 }

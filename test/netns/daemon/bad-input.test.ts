@@ -165,6 +165,30 @@ test("a network that is not there: hooks and commands say so, and nothing is mad
   assert.doesNotMatch((await host.run(["ip", "-d", "link", "show", "tn-web1"])).stdout, /alias/);
 });
 
+test("what the host itself needs becomes no guest's port", needs(root, tap, nft), async (t) => {
+  const lab = new Lab(t);
+  const host = await lab.host("host");
+  await lab.link(
+    { host, ifname: "eth0", addresses: ["192.0.2.2/24"] },
+    { host: await lab.host("world"), ifname: "eth0", addresses: [] },
+  );
+  await host.ip("route add default via 192.0.2.1");
+  await new Daemon(host).start();
+  const before = await host.must("ip", "-details", "link", "show", "eth0");
+  for (const [words, says] of [
+    [["lo"], /lo is this host's loopback/],
+    [["eth0"], /eth0 is this host's way out/],
+    [["eth0", "--guest", "web1"], /eth0 is this host's way out/],
+  ] as const) {
+    const { status, stderr } = await host.run([...script("src/cli/main"), "guest", "attach", ...words]);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, says);
+  }
+  assert.equal(await host.must("ip", "-details", "link", "show", "eth0"), before);
+  const list = await host.run([...script("src/cli/main"), "guest", "list", "--network", "nowhere"]);
+  assert.match(list.stderr, /there is no network nowhere; see: tapnet net list/);
+});
+
 test(
   "a pool that is full: the next guest gets no address, and the log says why",
   needs(root, tap, nft, qemu, udhcpc.requirement),

@@ -211,6 +211,7 @@ describe("tapnet without a daemon", () => {
     ["a format that is none", ["lease", "export", "-f", "isc"]],
     ["history of everything", ["lease", "history"]],
     ["a time that is none", ["lease", "history", "--at", "noon"]],
+    ["events that there are not", ["events", "lease.boun"]],
     ["nothing", []],
   ] as const) {
     it(`answers ${name} with exit code 2`, async () => {
@@ -219,6 +220,11 @@ describe("tapnet without a daemon", () => {
       assert.notEqual(ran.notes, "");
     });
   }
+
+  it("leads to the help of the command that was used wrongly", async () => {
+    assert.match((await tapnet("guest", "show")).notes, /^Try: tapnet guest show --help$/m);
+    assert.match((await tapnet("guest", "lst")).notes, /^Try: tapnet guest --help$/m);
+  });
 
   it("suggests the command that was meant", async () => {
     assert.match((await tapnet("statsu")).notes, /^tapnet: unknown command 'statsu'[\s\S]*Did you mean status\?/);
