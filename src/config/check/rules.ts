@@ -1,4 +1,4 @@
-import type { GuestConfiguration, TrafficRule } from "../configuration.js";
+import type { GuestConfiguration, NetworkConfiguration, TrafficRule } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
 import type { KeyPath } from "../problems.js";
 import { suggestion } from "../spelling.js";
@@ -29,10 +29,42 @@ export function checkRules(
       check(guest[direction], ["guests", guest.name, ...(guest.nic === undefined ? [] : ["nics", guest.nic]), direction]);
     }
   }
+  for (const network of networks.sound.values())
+    refuseOnBridge(network, undefined, network.kind, ["networks", network.name], document);
+  for (const guest of guests) {
+    const network = networks.sound.get(guest.network);
+    if (network === undefined) continue;
+    const path = ["guests", guest.name, ...(guest.nic === undefined ? [] : ["nics", guest.nic])];
+    refuseOnBridge(guest, network, network.kind, path, document);
+  }
   for (const network of networks.sound.values()) refuseNamesIn(network.ingress, ["networks", network.name], document);
   for (const guest of guests) {
     if (guest.ingress !== networks.sound.get(guest.network)?.ingress)
       refuseNamesIn(guest.ingress, ["guests", guest.name], document);
+  }
+}
+
+/**
+ * What is counted or refused where the host forwards, by the guest's link: what comes from a bridge comes from the bridge. A rule
+ * that does not hold is worse than none. `over`: where the rest comes from.
+ */
+function refuseOnBridge(
+  { egress, ingress, limit }: Pick<GuestConfiguration, "egress" | "ingress" | "limit">,
+  over: Pick<NetworkConfiguration, "egress" | "ingress" | "limit"> | undefined,
+  kind: NetworkConfiguration["kind"],
+  path: KeyPath,
+  document: ConfigDocument,
+): void {
+  if (kind !== "bridge") return;
+  const wrong: (readonly [unknown, unknown, KeyPath])[] = [
+    [egress, over?.egress, ["egress"]],
+    [ingress, over?.ingress, ["ingress"]],
+    [limit?.packetsPerSecond, over?.limit?.packetsPerSecond, ["limit", "packets"]],
+    [limit?.connections, over?.limit?.connections, ["limit", "connections"]],
+  ];
+  for (const [written, inherited, key] of wrong) {
+    if (written === undefined || written === inherited) continue;
+    document.problem([...path, ...key], "does not hold for guests on a bridge; remove it, or take kind: nat or routed", "key");
   }
 }
 

@@ -23,7 +23,11 @@ const NETWORKS = [
   { row: "routed", name: "routed", number: 3 },
   { row: "isolated", name: "isolated", number: 4 },
   { row: "private", name: "private", number: 5 },
+  { row: "bridge", name: "bridge", number: 6 },
+  { row: "bridge, way-out: nat", name: "bridged", number: 7 },
 ] as const;
+
+const BRIDGED: ReadonlySet<string> = new Set(["bridge", "bridged"]);
 
 const CONFIGURATION = `
 networks:
@@ -32,6 +36,8 @@ networks:
   routed: { kind: routed, ipv4: 10.3.0.0/24, ipv6: "fd00:3::/64" }
   isolated: { kind: isolated, ipv4: 10.4.0.0/24, ipv6: "fd00:4::/64" }
   private: { kind: private, ipv4: 10.5.0.0/24, ipv6: "fd00:5::/64" }
+  bridge: { kind: bridge, ipv4: 10.6.0.0/24, ipv6: "fd00:6::/64" }
+  bridged: { kind: bridge, way-out: nat, ipv4: 10.7.0.0/24, ipv6: "fd00:7::/64" }
 guests:
 ${NETWORKS.flatMap(({ name, number }) => ["a", "b"].map((which, index) => `  ${name}-${which}: { network: ${name}, mac: "${macOf(number, index)}", ipv4: 10.${number}.0.1${index}, ipv6: "fd00:${number}::1${index}" }`)).join("\n")}
 `;
@@ -148,8 +154,10 @@ export class Matrix {
     await this.daemon.tapnet("guest", "attach", `tn-${name}`);
     await guest.ip(`address add 10.${number}.0.1${index}/24 dev eth0`);
     await guest.ip(`route add default via 10.${number}.0.1`);
-    await guest.ip(`address add fd00:${number}::1${index}/128 dev eth0 nodad`);
-    await guest.ip("-6 route add default via fe80::1 dev eth0");
+    // On a bridge the prefix is on the link, and the router has an address of it.
+    const bridged = BRIDGED.has(name.slice(0, name.indexOf("-")));
+    await guest.ip(`address add fd00:${number}::1${index}/${bridged ? 64 : 128} dev eth0 nodad`);
+    await guest.ip(`-6 route add default via ${bridged ? `fd00:${number}::1` : "fe80::1"} dev eth0`);
     this.#guests.set(name, guest);
   }
 }

@@ -75,6 +75,24 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "what does not hold on a bridge",
+    yaml: [
+      "networks:",
+      "  b: { kind: bridge, ipv4: 10.6.0.0/24, egress: none, limit: { up: 1mbit, packets: 10 } }",
+      "  n: { kind: nat, ipv4: 10.7.0.0/24, egress: none, limit: { packets: 10, connections: 5 } }",
+      "guests:",
+      "  web1: { network: b, ingress: none, limit: { down: 1mbit, connections: 5 } }",
+      "  web2: { network: n, ingress: none, limit: { connections: 6 } }",
+      "",
+    ].join("\n"),
+    problems: [
+      ["2:41", /does not hold for guests on a bridge; remove it/],
+      ["2:75", /does not hold for guests on a bridge/],
+      ["5:23", /does not hold for guests on a bridge/],
+      ["5:60", /does not hold for guests on a bridge/],
+    ],
+  },
+  {
     name: "rules that are none",
     yaml: 'guests:\n  web1: { egress: ["10.0.0.0/33", "any 0", "any 9-8", "any 80/sctp", "http://x.example", "any 1 2", "guest"] }\n',
     problems: [
