@@ -9,7 +9,8 @@
  * confirmed by a Rebind that is given up after ten seconds: then it goes on being used as it was (§18.2.12). A server that does
  * not know us any more (NoBinding) is asked anew by a Request (§18.2.10.1). Times that a server leaves to us are half and four
  * fifths of the shortest preferred lifetime. Reconfigure is ignored: nothing could tell who has sent it.
- * Limits: one message on its way, one timer for times; prefixes are as many as a packet carries.
+ * The end of a prefix has a timer of its own: it comes whatever is being said, and to whom, meanwhile.
+ * Limits: one message on its way, one timer for what is to be said next; prefixes are as many as a packet carries.
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";
@@ -65,6 +66,7 @@ export class PrefixClient {
   #transactionId = 0;
   #retransmission: Retransmission | undefined;
   #timer: Timer | undefined;
+  #end: Timer | undefined;
   #best: Offer | undefined;
   #delegation: Delegation | undefined;
   #solMaxRtMs: number = SCHEDULE.solicit.longestMs;
@@ -85,6 +87,7 @@ export class PrefixClient {
   /** Begins, with what is remembered from an earlier life; or, when it runs, finds out whether what it has is still its own. */
   start(remembered?: Delegation): void {
     this.#delegation = remembered ?? this.#delegation;
+    this.#awaitEnd();
     if (this.prefixes.length > 0) this.#confirm();
     else this.#discover();
   }
@@ -92,6 +95,8 @@ export class PrefixClient {
   /** Sends no more. What it has stays known, for the next `start`. */
   stop(): void {
     this.#enter("stopped");
+    if (this.#end !== undefined) this.#options.clock.cancel(this.#end);
+    this.#end = undefined;
   }
 
   /** Takes a message from the uplink, to our port. */
@@ -176,10 +181,11 @@ export class PrefixClient {
     const rebindAtMs = Math.max(time(offer.t2Seconds, 0.8), renewAtMs);
     this.#delegation = { serverDuid: offer.serverDuid, prefixes, renewAtMs, rebindAtMs };
     this.#keep();
+    this.#awaitEnd();
     this.#options.onChange(this.#delegation);
   }
 
-  /** Waits for what comes next: renewing, rebinding, the end of a prefix. */
+  /** Waits for what comes next: renewing, then rebinding. */
   #keep(): void {
     this.#enter("bound");
     this.#await();
@@ -188,11 +194,8 @@ export class PrefixClient {
   #await(): void {
     const delegation = this.#delegation;
     if (delegation === undefined) return;
-    const nowMs = this.#nowMs;
-    const ends = delegation.prefixes.map(({ validUntilMs }) => validUntilMs).filter((atMs) => atMs > nowMs);
-    const next = this.#phase === "bound" ? [delegation.renewAtMs] : this.#phase === "renewing" ? [delegation.rebindAtMs] : [];
-    const delayMs = Math.min(LONGEST_TIMER_MS, ...[...next, ...ends].map((atMs) => Math.max(0, atMs - nowMs)));
-    if (this.#timer !== undefined) this.#options.clock.cancel(this.#timer);
+    const atMs = this.#phase === "bound" ? delegation.renewAtMs : delegation.rebindAtMs;
+    const delayMs = Math.min(LONGEST_TIMER_MS, Math.max(0, atMs - this.#nowMs));
     this.#timer = this.#options.clock.after(delayMs, () => this.#due());
   }
 
@@ -201,7 +204,27 @@ export class PrefixClient {
     const delegation = this.#delegation;
     if (delegation === undefined) return;
     const nowMs = this.#nowMs;
-    const left = usable(delegation.prefixes, nowMs);
+    if (nowMs >= delegation.rebindAtMs) {
+      this.#rebind();
+      return;
+    }
+    if (this.#phase === "bound" && nowMs >= delegation.renewAtMs) this.#renew();
+    this.#await();
+  }
+
+  #awaitEnd(): void {
+    const { clock } = this.#options;
+    if (this.#end !== undefined) clock.cancel(this.#end);
+    this.#end = undefined;
+    const nowMs = this.#nowMs;
+    const ends = this.#delegation?.prefixes.map(({ validUntilMs }) => Math.max(0, validUntilMs - nowMs)) ?? [];
+    if (ends.length > 0) this.#end = clock.after(Math.min(LONGEST_TIMER_MS, ...ends), () => this.#ended());
+  }
+
+  #ended(): void {
+    const delegation = this.#delegation;
+    if (delegation === undefined) return;
+    const left = usable(delegation.prefixes, this.#nowMs);
     if (left.length === 0) {
       this.#lose();
       return;
@@ -210,10 +233,7 @@ export class PrefixClient {
       this.#delegation = { ...delegation, prefixes: left };
       this.#options.onChange(this.#delegation);
     }
-    if (this.#phase === "bound" && nowMs >= delegation.rebindAtMs) this.#rebind();
-    else if (this.#phase === "bound" && nowMs >= delegation.renewAtMs) this.#renew();
-    else if (this.#phase === "renewing" && nowMs >= delegation.rebindAtMs) this.#rebind();
-    this.#await();
+    this.#awaitEnd();
   }
 
   #renew(): void {
@@ -236,11 +256,12 @@ export class PrefixClient {
     this.#timer = this.#options.clock.after(CNF_MAX_RD_MS, () => this.#keep());
   }
 
-  /** Nothing that was given is valid any more. */
+  /** Nothing that was given is valid any more. Who is being asked for something new already goes on being asked. */
   #lose(): void {
     this.#delegation = undefined;
+    this.#awaitEnd();
     this.#options.onChange(undefined);
-    this.#discover();
+    if (this.#phase !== "discovering" && this.#phase !== "requesting") this.#discover();
   }
 
   #enter(phase: Phase): void {

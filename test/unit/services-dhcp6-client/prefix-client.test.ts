@@ -269,6 +269,22 @@ describe("keeping a prefix", () => {
     assert.equal(wire.client.phase, "bound");
   });
 
+  test("a prefix ends in its time also when who is asked anew for it never answers", () => {
+    const wire = bound();
+    wire.next();
+    wire.answer("reply", ia(0, 0, status("noBinding")));
+    assert.equal(wire.client.phase, "requesting");
+    const endsAtMs = wire.changes.at(-1)?.prefixes[0].validUntilMs ?? assert.fail("no change");
+    wire.clock.advance(endsAtMs - wire.clock.monotonicMs() - 1);
+    assert.equal(wire.client.phase, "discovering");
+    assert.deepEqual(wire.names, ["2001:db8:100::/56"]);
+    wire.clock.advance(2);
+    assert.equal(wire.changes.at(-1), undefined);
+    assert.deepEqual(wire.names, []);
+    wire.next();
+    assert.equal(wire.client.phase, "discovering");
+  });
+
   test("times that are left to us are half and four fifths of the preferred lifetime; one for ever is never renewed", () => {
     const wire = bound();
     wire.next();

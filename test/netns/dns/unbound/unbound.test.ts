@@ -37,6 +37,7 @@ const CONFIGURATION = `server:
   do-daemonize: no
   username: ""
   chroot: ""
+  directory: ""
   pidfile: ""
   use-syslog: no
   module-config: "iterator"
