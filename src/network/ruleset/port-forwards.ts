@@ -1,7 +1,7 @@
 import { formatAddress } from "../../base/kernel-objects.js";
 import type { SetKey } from "../kernel.js";
 import type { Network } from "../model.js";
-import { addressField, NOT_TO_GUEST } from "./guests.js";
+import { addressField, NOT_TO_GUEST, prefixWord } from "./guests.js";
 import { FOR_MANY } from "./masquerade.js";
 import { PRIORITY, TABLE, type TableWriter } from "./table.js";
 import {
@@ -116,15 +116,22 @@ function lookUp(family: 4 | 6, { address, port }: PortMaps, ...before: Word[]): 
   return destinationNat(family, mapped(key, address.name), mapped(key, port.name));
 }
 
-/** A guest that reaches itself by the host's address would see its own as the source, and drop that. */
+/**
+ * A guest that reaches itself by the host's address would see its own as the source, and drop that. On a bridge, guests would
+ * answer each other by their link, past the host that has translated the question.
+ */
 function composeHairpin(table: TableWriter, networks: readonly Network[]): void {
   table.chain("hairpin", { type: "nat", hook: "postrouting", priority: PRIORITY.sourceNat - 1 });
-  for (const { group, gatewayIpv4, gatewayIpv6 } of networks) {
-    for (const [family, gateway] of [
-      [4, gatewayIpv4],
-      [6, gatewayIpv6],
+  for (const { group, gatewayIpv4, gatewayIpv6, bridge, ipv4, ipv6 } of networks) {
+    for (const [family, gateway, onLink] of [
+      [4, gatewayIpv4, ipv4],
+      [6, gatewayIpv6, ipv6],
     ] as const) {
       if (gateway === undefined) continue;
+      if (bridge !== undefined && onLink !== undefined) {
+        const neighbour = is(addressField(family, "saddr"), prefixWord(onLink));
+        table.rule("hairpin", is(meta("oifgroup"), group), FORWARDED, neighbour, sourceNat(family, formatAddress(gateway)));
+      }
       const itself = concat(addressField(family, "saddr"), addressField(family, "daddr"));
       const set = inSet(FORWARD_SETS[family].hairpin.name);
       table.rule("hairpin", is(meta("oifgroup"), group), is(itself, set), sourceNat(family, formatAddress(gateway)));
