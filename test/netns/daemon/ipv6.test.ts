@@ -68,6 +68,7 @@ describe("guests of a nat network in IPv6", needs(root, tap, nft, qemu, dhclient
     const leases = (await site.daemon.tapnet("lease", "list")) as { address: string; identity: string }[];
     const [address, prefix] = leases.filter((lease) => lease.address.includes(":"));
     assert.deepEqual([address.address, address.identity], [await leaseOf(web), "guest:web1"]);
+    await until("the lease's address on the interface", async () => isUsable(web, address.address), 10_000);
     assert.match(prefix.address, /^fd00:78:.*\/56$/);
     assert.equal(prefix.identity, "guest:web1");
     behind = prefix.address.replace("/56", "5");
