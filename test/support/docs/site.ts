@@ -138,6 +138,8 @@ export class Site {
     const { name, nics } = wires;
     const guest = this.#machines.get(name) ?? (await Machine.make(this.lab, name));
     this.#machines.set(name, guest);
+    // As every guest has it: a lab's hosts are without. The first thing that is heard of an address is that it is looked for.
+    await guest.host.sysctl({ "ipv6/conf/default/accept_dad": 1, "ipv6/conf/all/accept_dad": 1 });
     const pairs = nics.map(({ near, far }, index) => {
       return [`tap,ifname=eth${index},script=no,downscript=no`, datagrams(far, near)] as const;
     });
