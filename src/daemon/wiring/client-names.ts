@@ -4,13 +4,14 @@
  * Clients of shared links are called after their address (`host-10-0-0-5`), and as they call themselves while nobody else is called
  * so. There may be tens of thousands of them, and hardly any is ever asked about; so their names are put into the DNS when a
  * question for one comes, and otherwise follow from the leases, which are in memory anyway. What is kept for each is only who
- * came first with which host name; nobody can call itself after another's address. After a restart the names are there as soon
- * as the leases are.
+ * came first with which host name, and who waits for it; nobody can call itself after another's address. After a restart the names
+ * are there as soon as the leases are.
  *
  * A name that was asked about stays in the DNS until its lease ends; the oldest goes when there are too many.
  */
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
+import { WaitingLists } from "../../base/waiting-lists.js";
 import type { LeaseBook } from "../../lease/book.js";
 import { formatLeaseAddress, type LeaseAddress, type LeaseRecord } from "../../lease/lease.js";
 import type { GuestNames } from "../../services/dns/guest-names.js";
@@ -31,6 +32,8 @@ export class ClientNames {
   readonly #parts: ClientNamesParts;
   /** By network, then by host name: who came first. */
   readonly #hostnames = new Map<string, Map<string, LeaseAddress>>();
+  /** Who came later with a host name, by network and name. */
+  readonly #waiting = new WaitingLists<LeaseAddress>();
   /** Whose names are in the DNS, the oldest first. */
   readonly #placed = new Set<string>();
   #hasClients = false;
@@ -60,7 +63,9 @@ export class ClientNames {
     if (previous !== undefined && previous.hostname !== lease.hostname) this.#forgetHostname(previous);
     if (lease.hostname !== "" && addressIn(lease.hostname) === undefined) {
       const hostnames = this.#hostnamesOf(lease.network);
-      if (!hostnames.has(lease.hostname)) hostnames.set(lease.hostname, lease.address);
+      const first = hostnames.get(lease.hostname);
+      if (first === undefined) hostnames.set(lease.hostname, lease.address);
+      else if (first !== lease.address) this.#waiting.add(awaitedKey(lease), lease.address);
     }
     this.#displace(lease);
   }
@@ -135,14 +140,26 @@ export class ClientNames {
   }
 
   /** What the DNS has of it is not true any more; the next question brings what is. */
-  #displace(lease: LeaseRecord): void {
+  #displace(lease: Pick<LeaseRecord, "network" | "kind" | "address" | "prefixLength">): void {
     if (this.#placed.size === 0 || !this.#placed.delete(`${lease.network}/${clientName(lease)}`)) return;
     this.#parts.names.remove(lease.network, clientName(lease));
   }
 
-  #forgetHostname({ network, hostname, address }: LeaseRecord): void {
+  /** The client is not called so any more; who has waited longest for the name is. */
+  #forgetHostname(lease: LeaseRecord): void {
+    const { network, hostname, address } = lease;
     const hostnames = this.#hostnames.get(network);
-    if (hostnames?.get(hostname) === address) hostnames.delete(hostname);
+    const awaited = awaitedKey(lease);
+    this.#waiting.remove(awaited, address);
+    if (hostnames?.get(hostname) !== address) return;
+    const next = this.#waiting.first(awaited);
+    if (next === undefined) {
+      hostnames.delete(hostname);
+      return;
+    }
+    this.#waiting.remove(awaited, next);
+    hostnames.set(hostname, next);
+    this.#displace({ ...lease, address: next });
   }
 
   #hostnamesOf(network: string): Map<string, LeaseAddress> {
@@ -159,8 +176,12 @@ function isClient(lease: LeaseRecord): boolean {
   return lease.kind === "address" && guestOf(lease) === undefined;
 }
 
+function awaitedKey({ network, hostname }: LeaseRecord): string {
+  return `${network} ${hostname}`;
+}
+
 /** `host-10-0-0-5`, `host-2001-db8--5`. */
-function clientName(lease: LeaseRecord): string {
+function clientName(lease: Pick<LeaseRecord, "kind" | "address" | "prefixLength">): string {
   return `host-${formatLeaseAddress(lease).replaceAll(/[.:]/g, "-")}`;
 }
 

@@ -44,14 +44,23 @@ test("a client is found by its address, by its name and backwards; a guest of a 
   }
 });
 
-test("the first who calls itself so is meant, and then the next one that comes", () => {
-  const lab = new NamesLab(client(10, "printer"), client(11, "printer"));
+test("the first who calls itself so is meant, and when it is gone the one that has waited longest", () => {
+  const lab = new NamesLab(...[10, 11, 12, 13].map((number) => client(number, "printer")));
+  const leave = (number: number, next: string): void => {
+    lab.leases.book.release(lab.leases.book.at(ipv4(`10.77.0.${number}`)) ?? assert.fail());
+    lab.names.unbound(client(number, "printer"));
+    assert.equal(lab.ask("printer.tapnet.internal"), next);
+  };
   assert.equal(lab.ask("printer.tapnet.internal"), "10.77.0.10");
-  lab.leases.book.release(lab.leases.book.at(ipv4("10.77.0.10")) ?? assert.fail());
-  lab.names.unbound(client(10, "printer"));
-  assert.equal(lab.ask("printer.tapnet.internal"), "NXDOMAIN");
-  lab.names.bound(client(11, "printer"), undefined);
-  assert.equal(lab.ask("printer.tapnet.internal"), "10.77.0.11");
+  assert.equal(lab.ask("host-10-77-0-12.tapnet.internal"), "10.77.0.12");
+  leave(11, "10.77.0.10");
+  leave(10, "10.77.0.12");
+  lab.leases.book.take(client(12, "scanner"));
+  lab.names.bound(client(12, "scanner"), client(12, "printer"));
+  assert.equal(lab.ask("printer.tapnet.internal"), "10.77.0.13");
+  lab.names.bound(client(10, "printer"), undefined);
+  assert.equal(lab.ask("printer.tapnet.internal"), "10.77.0.13");
+  leave(13, "NXDOMAIN");
 });
 
 test("nobody is called after another's address, nor as the names that software trusts blindly", () => {

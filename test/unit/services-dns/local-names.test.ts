@@ -126,6 +126,44 @@ describe("who may have a name", () => {
     assert.deepEqual(lab.words("web1.tapnet.internal"), ["NOERROR", "web1.tapnet.internal. 60 A 10.77.0.10"]);
   });
 
+  test("who could not have a name gets it when its holder leaves or is called otherwise, the first who came first", () => {
+    const lab = new Laboratory();
+    const address = (name: string): string | undefined => {
+      const [rcode, record] = lab.words(`${name}.tapnet.internal`);
+      return rcode === "NOERROR" ? record?.split(" ").at(-1) : undefined;
+    };
+    const says = (guest: string, number: number, hostname: string): string[] =>
+      lab.dns.names.set("default", guest, { ipv4: [ipv4(`10.77.0.${number}`)], hostname });
+    assert.deepEqual(says("a", 11, "shared"), []);
+    for (const [guest, number] of [
+      ["b", 12],
+      ["c", 13],
+      ["d", 14],
+    ] as const)
+      assert.deepEqual(says(guest, number, "shared"), ["shared"]);
+    assert.deepEqual(says("c", 13, "other"), []);
+    assert.deepEqual(says("c", 13, "shared"), ["shared"]);
+    assert.equal(address("shared"), "10.77.0.11");
+    lab.dns.names.remove("default", "a");
+    assert.equal(address("shared"), "10.77.0.12");
+    assert.deepEqual(lab.dns.names.get("default", "b")?.names, ["b.tapnet.internal", "shared.tapnet.internal"]);
+    lab.dns.names.remove("default", "d");
+    assert.deepEqual(says("b", 12, "b2"), []);
+    assert.equal(address("shared"), "10.77.0.13");
+    lab.dns.names.remove("default", "c");
+    assert.equal(address("shared"), undefined);
+  });
+
+  test("who had a name until its true owner came has it again when that one is gone", () => {
+    const lab = new Laboratory();
+    lab.dns.names.set("default", "early", { ipv4: [ipv4("10.77.0.66")], hostname: "web1" });
+    lab.dns.names.set("default", "web1", { ipv4: [ipv4("10.77.0.10")] });
+    assert.deepEqual(lab.dns.names.get("default", "early")?.names, ["early.tapnet.internal"]);
+    lab.dns.names.remove("default", "web1");
+    assert.deepEqual(lab.words("web1.tapnet.internal"), ["NOERROR", "web1.tapnet.internal. 60 A 10.77.0.66"]);
+    lab.dns.removeNetwork("default");
+  });
+
   test("nobody calls himself what another is called, what we are, or what software trusts", () => {
     const lab = new Laboratory();
     lab.dns.names.set("default", "web1", { ipv4: [ipv4("10.77.0.10")] });
