@@ -129,6 +129,9 @@ export interface DhcpConfiguration {
   readonly ranges: readonly Ipv4Range[];
   /** `INFINITE_SECONDS` for ever. */
   readonly leaseSeconds: number;
+  /** Bounds for what clients ask for; undefined: the server's minute, and the time that they would get unasked. */
+  readonly shortestLeaseSeconds: number | undefined;
+  readonly longestLeaseSeconds: number | undefined;
   /** T1 and T2; undefined: the server's fractions of the lease time (RFC 2131 §4.4.5). */
   readonly renewSeconds: number | undefined;
   readonly rebindSeconds: number | undefined;
@@ -148,6 +151,8 @@ export interface DhcpConfiguration {
   readonly relay: boolean;
   /** Further classless routes for options 121 and 249 (RFC 3442). */
   readonly routes: readonly DhcpRoute[];
+  /** Leaves options 3 and 33 out for clients that get option 121 (RFC 3442). */
+  readonly routesReplaceRouter: boolean;
   readonly options: readonly DhcpOption[];
   readonly classes: readonly DhcpClass[];
   readonly reservations: readonly DhcpReservation[];

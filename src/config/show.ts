@@ -101,6 +101,8 @@ function describeDhcp(dhcp: DhcpConfiguration): Tree {
   return pruned({
     ranges: dhcp.ranges.map(formatIpv4Range),
     lease: formatDuration(dhcp.leaseSeconds),
+    "shortest-lease": maybe(dhcp.shortestLeaseSeconds, formatDuration),
+    "longest-lease": maybe(dhcp.longestLeaseSeconds, formatDuration),
     renew: maybe(dhcp.renewSeconds, formatDuration),
     rebind: maybe(dhcp.rebindSeconds, formatDuration),
     offer: formatDuration(dhcp.offerSeconds),
@@ -111,6 +113,7 @@ function describeDhcp(dhcp: DhcpConfiguration): Tree {
     probe: dhcp.probe,
     relay: dhcp.relay,
     routes: dhcp.routes.map((route) => pruned({ to: formatPrefix(route.to), via: maybe(route.via, formatIpv4) })),
+    "routes-replace-router": dhcp.routesReplaceRouter,
     options: describeOptions(dhcp.options),
     classes: dhcp.classes.map(describeClass),
     reservations: dhcp.reservations.map(describeReservation),

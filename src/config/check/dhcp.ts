@@ -37,6 +37,8 @@ export function checkDhcp(input: DhcpInput, context: DhcpContext): DhcpConfigura
   return {
     ranges,
     leaseSeconds: input.lease,
+    shortestLeaseSeconds: input["shortest-lease"],
+    longestLeaseSeconds: input["longest-lease"],
     renewSeconds: input.renew,
     rebindSeconds: input.rebind,
     offerSeconds: input.offer,
@@ -47,6 +49,7 @@ export function checkDhcp(input: DhcpInput, context: DhcpContext): DhcpConfigura
     probe: input.probe,
     relay: input.relay,
     routes: input.routes.map((route) => ({ to: route.to, via: route.via })),
+    routesReplaceRouter: input["routes-replace-router"],
     options: input.options,
     classes: input.classes.map((entry, index) => completeClass(entry, index, holes, input.netmask, context)),
     reservations: input.reservations.map(completeReservation),
@@ -97,8 +100,15 @@ function hostOf(address: Ipv4Address, path: KeyPath, context: DhcpContext): void
   inPrefix({ first: address, last: address }, path, context);
 }
 
-/** T1 < T2 < lease time (RFC 2131 §4.4.5). */
+/** T1 < T2 < lease time (RFC 2131 §4.4.5), and what a client gets unasked within what it may ask for. */
 function checkTimes(input: DhcpInput, context: DhcpContext): void {
+  const { "shortest-lease": shortest, "longest-lease": longest } = input;
+  if (shortest !== undefined && shortest > input.lease) {
+    context.document.problem([...context.path, "shortest-lease"], "is longer than lease:; write a time that is not");
+  }
+  if (longest !== undefined && longest < input.lease) {
+    context.document.problem([...context.path, "longest-lease"], "is shorter than lease:; write a time that is not");
+  }
   const rebind = input.rebind ?? input.lease;
   if (input.rebind !== undefined && input.rebind >= input.lease) {
     context.document.problem([...context.path, "rebind"], "is not before the end of the lease; write a time shorter than lease:");

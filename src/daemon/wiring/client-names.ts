@@ -4,8 +4,8 @@
  * Clients of shared links are called after their address (`host-10-0-0-5`), and as they call themselves while nobody else is called
  * so. There may be tens of thousands of them, and hardly any is ever asked about; so their names are put into the DNS when a
  * question for one comes, and otherwise follow from the leases, which are in memory anyway. What is kept for each is only who
- * came first with which host name, and who waits for it; nobody can call itself after another's address. After a restart the names
- * are there as soon as the leases are.
+ * came first with which host name, and who waits for it; nobody can call itself after another's address. After a restart the
+ * names are there as soon as the leases are.
  *
  * A name that was asked about stays in the DNS until its lease ends; the oldest goes when there are too many.
  */

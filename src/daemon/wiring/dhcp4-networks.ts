@@ -16,30 +16,17 @@ export function dhcp4Networks(configuration: Configuration): Dhcp4Network[] {
 type ServedNetwork = NetworkConfiguration & { ipv4: object; dhcp: DhcpConfiguration; gatewayIpv4: Ipv4Address };
 
 function dhcp4Network(configuration: Configuration, network: ServedNetwork): Dhcp4Network {
-  const { name, ipv4, dhcp, gatewayIpv4 } = network;
-  const { leaseSeconds, renewSeconds, rebindSeconds, offerSeconds, quarantineSeconds } = dhcp;
+  const { name, ipv4, gatewayIpv4 } = network;
+  const { relay: relayed, ...dhcp } = network.dhcp;
   return {
+    ...dhcp,
     name,
     subnet: ipv4,
     gateway: routerOf(network, gatewayIpv4),
     dnsServers: network.dns === undefined ? [] : [gatewayIpv4],
     domain: network.domain,
     mtu: network.mtu,
-    ranges: dhcp.ranges,
-    leaseSeconds,
-    renewSeconds,
-    rebindSeconds,
-    offerSeconds,
-    quarantineSeconds,
-    netmask: dhcp.netmask,
-    authoritative: dhcp.authoritative,
-    rapidCommit: dhcp.rapidCommit,
-    probe: dhcp.probe,
-    relayed: dhcp.relay,
-    routes: dhcp.routes,
-    options: dhcp.options,
-    classes: dhcp.classes,
-    reservations: dhcp.reservations,
+    relayed,
     guests: configuration.guests.filter((guest) => guest.network === name).map((guest): Dhcp4Guest => guest),
   };
 }

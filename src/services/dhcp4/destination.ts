@@ -1,5 +1,6 @@
 import { IPV4_BROADCAST } from "../../base/ipv4-address.js";
 import { MAC_BROADCAST } from "../../base/mac.js";
+import { RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
 import { FLAG_BROADCAST } from "../../wire/dhcp4/header.js";
 import type { Exchange } from "./exchange.js";
 
@@ -24,6 +25,8 @@ export type ReplyKind = "lease" | "nak" | "inform";
  * | inform | set    | 0      |                | the relay (with the flag set: it has no address to send to) |
  * | inform | 0      | 0      |                | where the request came from |
  *
+ * A relay that says so gets it at the port that it sent from (RFC 8357).
+ *
  * Frames to a relay, to a ciaddr from which the request came, and to one behind a relay go back to the station that sent it: it
  * may be a router.
  */
@@ -46,7 +49,7 @@ export function setDestination(exchange: Exchange, kind: ReplyKind, yiaddr: numb
 
 function toRelay(exchange: Exchange): void {
   const { request, datagram, reply } = exchange;
-  reply.udpDestination = SERVER_PORT;
+  reply.udpDestination = exchange.hasRelaySuboption(RELAY_SUBOPTION.sourcePort) ? datagram.udpSource : SERVER_PORT;
   reply.etherDestination = datagram.etherSource;
   reply.ipDestination = request.giaddr;
 }

@@ -99,12 +99,14 @@ export class Exchange {
     return this.request.lengthOf(code) === addresses.ADDRESS_BYTES ? this.request.uint32(code) : 0;
   }
 
+  hasRelaySuboption(code: number): boolean {
+    return this.#findRelaySuboption(code) >= 0;
+  }
+
   /** A suboption of option 82 that holds one address; 0 when absent or malformed. */
   relaySuboptionAddress(code: number): Ipv4Address {
-    const length = this.request.lengthOf(OPTION.relayAgent);
-    if (length === 0) return 0;
+    const at = this.#findRelaySuboption(code);
     const bytes = this.request.bytesOf(OPTION.relayAgent);
-    const at = relayAgent.find(bytes, this.request.offsetOf(OPTION.relayAgent), length, code);
     return at >= 0 && bytes[at - 1] === addresses.ADDRESS_BYTES ? addresses.read(bytes, at) : 0;
   }
 
@@ -115,5 +117,12 @@ export class Exchange {
     const length = this.request.lengthOf(OPTION.parameterList);
     for (let at = start; at < start + length; at++) if (bytes[at] === code) return true;
     return false;
+  }
+
+  #findRelaySuboption(code: number): number {
+    const length = this.request.lengthOf(OPTION.relayAgent);
+    if (length === 0) return -1;
+    const bytes = this.request.bytesOf(OPTION.relayAgent);
+    return relayAgent.find(bytes, this.request.offsetOf(OPTION.relayAgent), length, code);
   }
 }

@@ -2,14 +2,17 @@ import { OPTION } from "../../wire/dhcp4/codes.js";
 import type { Dhcp4Request } from "../../wire/dhcp4/request.js";
 import { type Dhcp4Network, INFINITE_SECONDS } from "./network.js";
 
-/** A client that asks for less gets this. */
+/** A client that asks for less gets this, where nothing else is said. */
 const SHORTEST_SECONDS = 60;
 
-/** How long the lease lasts: what the client asks for within the network's bounds, else `usual` (RFC 2131 §4.3.1). */
+/**
+ * How long the lease lasts: what the client asks for within the network's bounds, else `usual` (RFC 2131 §4.3.1). The bounds are
+ * the network's, and `usual` may be a guest's or a class's own: what is given unasked may be asked for as well.
+ */
 export function leaseSeconds(request: Dhcp4Request, network: Dhcp4Network, usual: number): number {
   if (request.lengthOf(OPTION.leaseTime) !== 4) return usual;
-  const longest = Math.max(network.longestLeaseSeconds ?? usual, 1);
-  const shortest = Math.min(network.shortestLeaseSeconds ?? Math.min(SHORTEST_SECONDS, usual), longest);
+  const longest = Math.max(network.longestLeaseSeconds ?? usual, usual, 1);
+  const shortest = Math.min(network.shortestLeaseSeconds ?? SHORTEST_SECONDS, usual);
   return Math.min(Math.max(request.uint32(OPTION.leaseTime), shortest), longest);
 }
 

@@ -42,6 +42,8 @@ export interface Dhcp4Network {
   readonly relayed?: boolean | undefined;
   /** Further classless routes; without `via` through the gateway. */
   readonly routes: readonly Dhcp4Route[];
+  /** Leaves options 3 and 33 out for clients that get option 121 (RFC 3442); undefined: yes. */
+  readonly routesReplaceRouter?: boolean | undefined;
   readonly options: readonly EncodedOption[];
   readonly boot?: Dhcp4Boot | undefined;
   /** The first class that matches wins. */

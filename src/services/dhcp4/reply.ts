@@ -16,6 +16,9 @@ const LEAST_DATAGRAM_BYTES = 576;
 /** Header, message type, server and times, and the end: what every reply has beside echoed options. */
 const ESSENTIAL_BYTES = header.FIELD.options + 3 + 4 * 6 + 4;
 
+/** Option 97 in its only form: a type and a UUID (RFC 4578 §2.3). */
+const CLIENT_UUID_BYTES = 17;
+
 /** A shorter lease has no room for T1 before T2 before its end, in whole seconds. */
 const SHORTEST_WITH_TIMES_SECONDS = 3;
 
@@ -156,8 +159,8 @@ export class ReplyComposer {
 
   /**
    * What the client asks for in its order (RFC 2132 §9.8), everything when it sends no list; then what is sent unasked. Option 1
-   * always comes before 3 (RFC 2132 §3.3); 3 is left out for a client that gets 121 (RFC 3442); 108 never comes unasked (RFC 8925
-   * §3.3).
+   * always comes before 3 (RFC 2132 §3.3); 3 and 33 are left out for a client that gets 121 (RFC 3442); 108 never comes unasked
+   * (RFC 8925 §3.3); 97 is said back (RFC 4578 §2.3).
    */
   #parameters(exchange: Exchange): void {
     const { request } = exchange;
@@ -172,6 +175,9 @@ export class ReplyComposer {
     this.#unasked(exchange, exchange.clientClass?.options);
     this.#unasked(exchange, exchange.networkOptions);
     if (request.lengthOf(OPTION.clientFqdn) >= FQDN_HEADER_BYTES && request.messageType !== 0) this.#fqdn(exchange);
+    if (request.lengthOf(OPTION.clientUuid) === CLIENT_UUID_BYTES && !this.#writer.has(OPTION.clientUuid)) {
+      this.#echo(exchange, OPTION.clientUuid);
+    }
     if (exchange.addressOption(OPTION.subnetSelection) !== 0) this.#echo(exchange, OPTION.subnetSelection);
   }
 
@@ -189,15 +195,15 @@ export class ReplyComposer {
 
   #parameter(exchange: Exchange, code: number): void {
     if (PROTOCOL_CODES[code] === 1 || this.#writer.has(code)) return;
-    if (code === OPTION.router) {
-      if (this.#hasClasslessRoutes(exchange)) return;
-      this.#configured(exchange, OPTION.subnetMask);
-    }
+    if ((code === OPTION.router || code === OPTION.staticRoutes) && this.#areReplaced(exchange)) return;
+    if (code === OPTION.router) this.#configured(exchange, OPTION.subnetMask);
     this.#configured(exchange, code);
     if (code === OPTION.hostName && !this.#writer.has(code)) this.#text(code, exchange.hostName);
   }
 
-  #hasClasslessRoutes(exchange: Exchange): boolean {
+  /** Whether option 121 stands for options 3 and 33. */
+  #areReplaced(exchange: Exchange): boolean {
+    if (exchange.served.config.routesReplaceRouter === false) return false;
     const code = OPTION.classlessRoutes;
     const { reservation, clientClass, networkOptions } = exchange;
     const isThere =

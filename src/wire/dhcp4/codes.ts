@@ -26,6 +26,7 @@ export const OPTION = {
   domainName: 15,
   mtu: 26,
   broadcast: 28,
+  staticRoutes: 33,
   vendorSpecific: 43,
   requestedAddress: 50,
   leaseTime: 51,
@@ -58,8 +59,8 @@ export const OPTION = {
   end: 255,
 } as const;
 
-/** Suboptions of option 82 (RFC 3046, 3527, 5107). */
-export const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdOverride: 11 } as const;
+/** Suboptions of option 82 (RFC 3046, 3527, 5107, 8357). */
+export const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdOverride: 11, sourcePort: 19 } as const;
 
 /** What is wrong with a message as a whole. */
 export type Dhcp4Fault =

@@ -114,6 +114,8 @@ async function captureIpxe(): Promise<void> {
     const link = ["-netdev", "tap,id=net0,ifname=lan0,script=no,downscript=no"];
     const guest = server.start(["qemu-system-x86_64", ...machine, ...link, ...card]);
     await serving.waitFor(/^bound/m, 60_000);
+    // The ACK leaves after that, and needs the guest's end of the link.
+    await pause(500);
     await guest.stop();
     await recording.end("ipxe", "iPXE", "ipxe-qemu");
   } finally {

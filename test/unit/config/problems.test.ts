@@ -121,6 +121,14 @@ const ROWS: readonly Row[] = [
     yaml: `${LAN}    ipv4: 10.1.0.0/24\n    dhcp: { renew: 50m, rebind: 40m }\n`,
     problems: [["4:20", /is not before rebind:/]],
   },
+  {
+    name: "bounds that leave the lease out",
+    yaml: `${LAN}    ipv4: 10.1.0.0/24\n    dhcp: { lease: 1h, shortest-lease: 2h, longest-lease: 30m }\n`,
+    problems: [
+      ["4:40", /is longer than lease:/],
+      ["4:59", /is shorter than lease:/],
+    ],
+  },
   { name: "yes", yaml: `${LAN}    ipv4: 10.1.0.0/24\n    dhcp: { probe: yes }\n`, problems: [["4:20", /write true/]] },
   {
     name: "overlapping networks",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MAC_BROADCAST } from "../../../src/base/mac.js";
-import { type Answer, BRIDGE, Client, Dhcp4Lab, ip, SERVER, type Sent } from "../../support/dhcp4-lab.js";
+import { type Answer, BRIDGE, Client, Dhcp4Lab, ip, relayInfo, SERVER, type Sent } from "../../support/dhcp4-lab.js";
 
 const CLIENT = new Client(0x5254_0000_0001);
 const RELAY_MAC = 0x0200_0000_00fe;
@@ -60,6 +60,20 @@ const ROWS: readonly Row[] = [
     destination: RELAY,
     port: 67,
     flags: FLAG,
+  },
+  {
+    name: "offer through a relay that names the port it sends from (RFC 8357)",
+    ask: (lab) => lab.ask({ ...CLIENT.discover(wanted, relayInfo([19])), giaddr: RELAY }, { ...relayed, udpSource: 5067 }),
+    mac: RELAY_MAC,
+    destination: RELAY,
+    port: 5067,
+  },
+  {
+    name: "offer through a relay that sends from another port and does not say so",
+    ask: (lab) => lab.ask({ ...CLIENT.discover(wanted), giaddr: RELAY }, { ...relayed, udpSource: 5067 }),
+    mac: RELAY_MAC,
+    destination: RELAY,
+    port: 67,
   },
   {
     name: "ACK to a renewal by unicast",

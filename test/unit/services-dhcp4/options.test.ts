@@ -55,6 +55,14 @@ const LISTS: readonly (readonly [name: string, config: Partial<Dhcp4Network>, li
   ["an option of any number", { options: [option(224, 9), option(254, 1)] }, [254, 224], [254, 224, 1]],
   ["an empty configured value takes the option away", { options: [option(6, 0)] }, [1, 6], [1]],
   ["classless routes instead of the router", { netmask: "host" }, [1, 3, 121], [1, 121]],
+  ["nor static routes", { netmask: "host", options: [option(33, 8)] }, [1, 33, 121, 3], [1, 121]],
+  [
+    "both where the network says so",
+    { netmask: "host", routesReplaceRouter: false, options: [option(33, 8)] },
+    [121, 3, 33],
+    [121, 1, 3, 33],
+  ],
+  ["static routes for clients that know nothing else", { netmask: "host", options: [option(33, 8)] }, [33], [33, 1]],
   ["the router for clients that know no classless routes", { netmask: "host" }, [1, 3], [1, 3]],
   ["classless routes in both numbers", { netmask: "host" }, [121, 249, 3], [121, 249, 1]],
   ["no classless routes where there are none", {}, [1, 3, 121, 249], [1, 3]],
@@ -113,6 +121,18 @@ test("the client identifier is echoed as it came, or not at all", async () => {
   assert.equal(echoed?.kind, "client-identifier");
   assert.ok(hexOf(answer.payload).includes(`3d0a${hexOf(Uint8Array.from(id))}`));
   assert.equal(optionOf(await offered({}), OPTION.clientIdentifier), undefined);
+});
+
+test("a client's UUID is said back as it came, where it is one (RFC 4578)", async () => {
+  const uuid = octets(OPTION.clientUuid, 0, ...Array<number>(16).fill(7));
+  for (const list of [
+    [1, 3],
+    [1, OPTION.clientUuid],
+  ]) {
+    assert.deepEqual(optionOf(await offered({}, uuid, lists(...list)), OPTION.clientUuid), uuid);
+  }
+  assert.equal(optionOf(await offered({}, octets(OPTION.clientUuid, 0, 7)), OPTION.clientUuid), undefined);
+  assert.equal(optionOf(await offered({}, lists(OPTION.clientUuid)), OPTION.clientUuid), undefined);
 });
 
 test("option 82 is echoed as the last option, whole, also when its content is nonsense", async () => {
