@@ -90,6 +90,8 @@ export interface LinkState {
   readonly group: number;
   readonly alias: string;
   readonly master: number;
+  /** Its queueing discipline: `noop` until it comes up for the first time, unless somebody chooses one before. */
+  readonly queue: string;
   /** Undefined where the link takes no part in IPv4. */
   readonly ipv4: Ipv4LinkSettings | undefined;
   /** Undefined where the link takes no part in IPv6. */

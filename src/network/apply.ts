@@ -42,6 +42,9 @@ export function addTo(batch: RouteBatch, operation: Exclude<Operation, { do: "wr
     case "setLink":
       batch.setLink(operation.ifindex, operation.settings);
       break;
+    case "setNoQueue":
+      batch.setNoQueue(operation.ifindex);
+      break;
     case "deleteLink":
       batch.deleteLink(operation.ifindex);
       break;

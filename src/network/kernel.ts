@@ -27,6 +27,8 @@ export interface RouteBatch {
   setLink(ifindex: number, settings: LinkSettings): number;
   /** As `setLink`, but a link that is gone is success. */
   releaseLink(ifindex: number, settings: LinkSettings): number;
+  /** Frames leave by the link at once. */
+  setNoQueue(ifindex: number): number;
   deleteLink(ifindex: number): number;
   addBridge(settings: LinkSettings, bridge: Partial<BridgeSettings>): number;
   setBridge(ifindex: number, settings: Partial<BridgeSettings>): number;

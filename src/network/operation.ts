@@ -13,6 +13,8 @@ import type { WantedBridge } from "./wanted.js";
 export type Operation =
   | { readonly do: "writeSysctl"; readonly path: string; readonly value: string }
   | { readonly do: "setLink"; readonly ifindex: number; readonly settings: LinkSettings }
+  /** A TAP's frames wait in the ring that the VMM reads: the queue before it never holds one, and is a lock and a call a frame. */
+  | { readonly do: "setNoQueue"; readonly ifindex: number }
   | { readonly do: "deleteLink"; readonly ifindex: number }
   | { readonly do: "addBridge"; readonly bridge: WantedBridge }
   | { readonly do: "setBridge"; readonly ifindex: number; readonly settings: BridgeSettings }

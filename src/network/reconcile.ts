@@ -76,6 +76,9 @@ function keepRouterAdvertisements(state: KernelState, { links }: KernelDump): Op
     .map(({ name }) => ({ do: "writeSysctl", path: `net/ipv6/conf/${name}/accept_ra`, value: "2" }));
 }
 
+/** Nobody has chosen a queueing discipline, and the kernel has not yet put its own. */
+const NO_QUEUE_YET = "noop";
+
 /** What makes a port's link what it should be. The last of them brings it up. */
 export function linkOperations(wanted: WantedLink, link: LinkState | undefined): Operation[] {
   if (link === undefined) return [];
@@ -94,7 +97,10 @@ export function linkOperations(wanted: WantedLink, link: LinkState | undefined):
   if (bridgePort !== undefined && (different?.master !== undefined || !sameValues(bridgePort, link.bridgePort))) {
     operations.push({ do: "setBridgePort", ifindex, settings: bridgePort });
   }
-  if (!link.up) operations.push({ do: "setLink", ifindex, settings: { up: true } });
+  if (link.up) return operations;
+  // Now: to change it on a link that is up, the kernel waits for all processors.
+  if (link.kind === "tun" && link.queue === NO_QUEUE_YET) operations.push({ do: "setNoQueue", ifindex });
+  operations.push({ do: "setLink", ifindex, settings: { up: true } });
   return operations;
 }
 

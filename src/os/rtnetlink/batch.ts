@@ -27,6 +27,7 @@ import {
 } from "./links.js";
 import { MessageWriter } from "./message.js";
 import { type NeighbourTableSettings, writeDeleteNeighbour, writeSetNeighbour, writeSetNeighbourTable } from "./neighbours.js";
+import { writeNoQueue } from "./queueing.js";
 import { type RouteKey, writeAddRoute, writeDeleteRoute } from "./routes.js";
 
 /** A request of a batch that the kernel refused; `request` counts from 0 in the order in which they were added. */
@@ -117,6 +118,13 @@ export class RouteBatch {
     // EINVAL: the link is no port of a bridge any more, and has taken its stations along.
     const absent = [...ABSENT, "EINVAL"];
     return this.#add((name) => `delete station ${formatMac(station.mac)} of bridge port ${name(station.ifindex)}`, absent);
+  }
+
+  /** Frames leave by the link at once. */
+  setNoQueue(ifindex: number): number {
+    writeNoQueue(this.#writer, ifindex);
+    // A kernel that has no queueing disciplines, or not this one: the link serves as it is.
+    return this.#add((name) => `take the queue from link ${name(ifindex)}`, ["EOPNOTSUPP", "ENOENT"]);
   }
 
   deleteLink(ifindex: number): number {

@@ -52,6 +52,13 @@ export function writeTokenBucket(writer: MessageWriter, ifindex: number, rate: B
   writer.end();
 }
 
+/** A way out without a queue, in place of what is there. */
+export function writeNoQueue(writer: MessageWriter, ifindex: number): void {
+  begin(writer, MESSAGE.newQueue, NETLINK_FLAG.create | NETLINK_FLAG.replace, ifindex, 0, PARENT.root);
+  writer.putString(TCA.kind, "noqueue");
+  writer.end();
+}
+
 /** A link's way out as it was made. */
 export function writeDeleteRootQueue(writer: MessageWriter, ifindex: number): void {
   begin(writer, MESSAGE.deleteQueue, 0, ifindex, 0, PARENT.root);

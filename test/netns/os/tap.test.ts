@@ -111,6 +111,37 @@ describe("TAP devices", needs(root, tap, command("ip", "iproute2")), () => {
     assert.throws(() => openTap("tn-queues"), { name: "SystemError", code: "EINVAL", message: /chosen differently/ });
   });
 
+  test("frames leave one at once where its queue is taken away, before it is up and after", (t) => {
+    const route = new Rtnetlink();
+    t.after(() => route.close());
+    const queueOf = (ifindex: number): string | undefined => route.link(ifindex)?.queue;
+    const fresh = create(t, { name: "tn-fresh", multiQueue: true });
+    const used = create(t, { name: "tn-used" });
+    const chosen = create(t, { name: "tn-chosen" });
+    execFileSync("tc", ["qdisc", "add", "dev", "tn-chosen", "root", "pfifo"]);
+    ip("link", "set", "tn-used", "up");
+    assert.deepEqual(
+      [fresh, chosen].map(({ ifindex }) => queueOf(ifindex)),
+      ["noop", "pfifo"],
+    );
+    const batch = route.batch();
+    for (const { ifindex } of [fresh, used]) {
+      batch.setNoQueue(ifindex);
+      batch.setLink(ifindex, { up: true });
+      batch.setNoQueue(ifindex);
+    }
+    assert.deepEqual(batch.send(), []);
+    assert.deepEqual(
+      [fresh, used].map(({ ifindex }) => queueOf(ifindex)),
+      ["noqueue", "noqueue"],
+    );
+    batch.setNoQueue(0x7fff_ffff);
+    assert.deepEqual(
+      batch.send().map(({ error }) => error.code),
+      ["ENODEV"],
+    );
+  });
+
   test("offloads are taken with the header that they need", (t) => {
     const made = create(t, { vnetHdr: true });
     made.setOffloads({ checksum: true, tso4: true, tso6: true, ecn: true });

@@ -68,6 +68,7 @@ suite("attach", () => {
     assert.deepEqual(house.kernel.done, [
       "set link 7 mac group alias ipv4 ipv6AddressGeneration",
       "set proxy delay of 7",
+      "take queue 7",
       "set link 7 up",
       "add route unicast 10.77.0.10/32 dev 7 metric 0 proto 157",
       "set neighbour 10.77.0.10",

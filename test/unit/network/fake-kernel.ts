@@ -41,6 +41,7 @@ export function freshLink(ifindex: number, name: string, changes: Partial<LinkSt
     group: 0,
     alias: "",
     master: 0,
+    queue: "noop",
     ipv4: { forwarding: 0, proxyArp: 0, acceptRedirects: 1, sendRedirects: 1, rpFilter: 0, acceptSourceRoute: 1 },
     ipv6: { disabled: false, addressGeneration: "eui64", acceptRa: 1 },
     ...changes,
@@ -157,6 +158,10 @@ class FakeRouteBatch implements RouteBatch {
 
   releaseLink(ifindex: number, settings: LinkSettings): number {
     return this.#add(`release link ${ifindex}`, () => void this.#change(ifindex, settings));
+  }
+
+  setNoQueue(ifindex: number): number {
+    return this.#add(`take queue ${ifindex}`, () => (this.#kernel.links.has(ifindex) ? undefined : "ENODEV"));
   }
 
   deleteLink(ifindex: number): number {

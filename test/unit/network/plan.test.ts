@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { LinkState } from "../../../src/base/kernel-objects.js";
 import { parseIpv4Prefix, parseIpv6Prefix } from "../../../src/base/prefix.js";
 import { defineNetworks, type NetworkSpecification } from "../../../src/network/define.js";
 import type { Model, Port } from "../../../src/network/model.js";
-import { plan } from "../../../src/network/plan.js";
-import { type KernelDump, reconcile } from "../../../src/network/reconcile.js";
+import { plan, wantedPort } from "../../../src/network/plan.js";
+import { type KernelDump, linkOperations, reconcile } from "../../../src/network/reconcile.js";
 import { FakeKernel, freshLink, routeText } from "./fake-kernel.js";
 
 const IPV4 = parseIpv4Prefix("10.77.0.0/24");
@@ -104,6 +105,26 @@ suite("becoming an IPv6 router", () => {
     const operations = reconcile(plan(modelOf({ name: "a", kind: "routed", ipv6: IPV6 })), dumpOf(kernel));
     assert.ok(operations.every((operation) => operation.do !== "writeSysctl"));
   });
+});
+
+suite("a port's link", () => {
+  const cases: readonly (readonly [what: string, changes: Partial<LinkState>, done: readonly string[]])[] = [
+    ["that is a TAP loses its queue before it comes up", {}, ["setLink", "setNoQueue", "setLink"]],
+    ["that is no TAP keeps its own", { kind: "veth" }, ["setLink", "setLink"]],
+    ["that somebody has given one keeps that", { queue: "fq" }, ["setLink", "setLink"]],
+    ["that is up keeps what it has", { up: true }, ["setLink"]],
+  ];
+  for (const [what, changes, done] of cases) {
+    test(what, () => {
+      const [network] = defineNetworks([{ name: "a", kind: "routed", ipv4: IPV4 }]);
+      const wanted = wantedPort({ ifindex: 7, guest: "g", network }, new Map());
+      const operations = linkOperations(wanted, freshLink(7, "tn-g", changes)).map((operation) => operation.do);
+      assert.deepEqual(
+        operations.filter((operation) => operation !== "clearProxyDelay" && operation !== "writeSysctl"),
+        done,
+      );
+    });
+  }
 });
 
 suite("a route in the way", () => {
