@@ -10,6 +10,7 @@
       "sources": [
         "native/addon.cc",
         "native/capture_channel.cc",
+        "native/capture_feed.cc",
         "native/capture_socket.cc",
         "native/close_all.cc",
         "native/closer.cc",

@@ -33,7 +33,8 @@ struct CaptureCounts {
   uint64_t dropped = 0;
 };
 
-// A packet socket that sees the frames of one interface, both ways. It can be opened in one process and read in another.
+// A packet socket that sees the frames of one interface, both ways, or the end of a feed (capture_feed.h). It can be opened
+// in one process and read in another.
 class CaptureChannel {
  public:
   CaptureChannel();
@@ -41,25 +42,32 @@ class CaptureChannel {
 
   // The socket refuses everything until SetFilter. caps: NET_RAW, and NET_ADMIN for more memory than the system's limit
   SysError Open(uint32_t ifindex, int receive_bytes);
-  // Takes a socket that another process has opened. The descriptor is the channel's from then on, also after a failure.
+  // Takes a socket that another process has opened: a packet socket, or the end of a feed. The descriptor is the channel's
+  // from then on, also after a failure.
   SysError Adopt(int fd);
   void Close();
   bool open() const { return fd_.valid(); }
   int fd() const { return fd_.get(); }
+  bool fed() const { return fed_; }
 
   // Lets these frames in, and forgets those that wait: they have passed another filter.
   SysError SetFilter(std::span<const sock_filter> filter);
   // Fills rows and returns how many; never blocks. A VLAN tag that the kernel took out is put back.
   size_t Receive(const CaptureColumns& columns);
   CaptureCounts Counts();
-  // Whether the interface is gone for good.
+  // Whether the interface is gone for good, or who feeds it.
   bool Vanished() const;
 
  private:
   struct Scratch;
   void Keep(const CaptureColumns& columns, size_t row, size_t index);
+  size_t KeepFed(const CaptureColumns& columns, size_t received, size_t stride);
 
   UniqueFd fd_;
+  bool fed_ = false;
+  // Of a feed: nobody sends any more.
+  bool ended_ = false;
+  uint32_t lost_before_ = 0;
   CaptureCounts counts_;
   std::unique_ptr<Scratch> scratch_;
 };

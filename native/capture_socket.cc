@@ -21,6 +21,7 @@ Napi::Function CaptureSocket::Define(Napi::Env env) {
                          InstanceMethod<&CaptureSocket::Receive>("receive"),
                          InstanceMethod<&CaptureSocket::Counts>("counts"),
                          InstanceMethod<&CaptureSocket::Vanished>("vanished"),
+                         InstanceMethod<&CaptureSocket::Fed>("fed"),
                          InstanceMethod<&CaptureSocket::Watch>("watch"),
                          InstanceMethod<&CaptureSocket::SetReferenced>("setReferenced"),
                          InstanceMethod<&CaptureSocket::Close>("close"),
@@ -85,6 +86,11 @@ Napi::Value CaptureSocket::Counts(const Napi::CallbackInfo& info) {
 Napi::Value CaptureSocket::Vanished(const Napi::CallbackInfo& info) {
   if (!channel_.open()) return ThrowClosed(info.Env(), kName);
   return Napi::Boolean::New(info.Env(), channel_.Vanished());
+}
+
+Napi::Value CaptureSocket::Fed(const Napi::CallbackInfo& info) {
+  if (!channel_.open()) return ThrowClosed(info.Env(), kName);
+  return Napi::Boolean::New(info.Env(), channel_.fed());
 }
 
 Napi::Value CaptureSocket::Watch(const Napi::CallbackInfo& info) {

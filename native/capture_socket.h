@@ -19,6 +19,7 @@ class CaptureSocket : public Napi::ObjectWrap<CaptureSocket> {
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Counts(const Napi::CallbackInfo& info);
   Napi::Value Vanished(const Napi::CallbackInfo& info);
+  Napi::Value Fed(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value SetReferenced(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);

@@ -31,11 +31,13 @@ constexpr size_t kPrefix = 4;
 // of 1,514 bytes 96 KiB carried 15 Gbit/s where 256 KiB carried 4 and 48 KiB 8.
 constexpr size_t kStreamChunk = 96 * 1024;
 constexpr int kSendBytes = 1024 * 1024;
+// Some tenths of a second of a gigabit.
+constexpr int kFeedSendBytes = 32 * 1024 * 1024;
 
 // Beyond the host's limit only with NET_ADMIN; less room means that frames wait in our own queue earlier.
-void SetSendBytes(int fd) {
-  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBytes, sizeof kSendBytes) == 0) return;
-  static_cast<void>(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof kSendBytes));
+void SetSendBytes(int fd, int bytes = kSendBytes) {
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) == 0) return;
+  static_cast<void>(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes));
 }
 
 bool MustWait(int error) { return error == EAGAIN || error == EINTR; }
@@ -88,6 +90,23 @@ SysError PortLink::OpenTap(int descriptor, std::unique_ptr<PortLink>& link) {
   opened->fd_ = UniqueFd(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
   const int flags = opened->fd_.valid() ? fcntl(opened->fd_.get(), F_GETFL) : -1;
   if (flags < 0 || fcntl(opened->fd_.get(), F_SETFL, flags | O_NONBLOCK) != 0) return LastError("fcntl", "TAP");
+  link = std::move(opened);
+  return {};
+}
+
+SysError PortLink::OpenFeed(std::unique_ptr<PortLink>& link, UniqueFd& end) {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+    return LastError("socketpair", "capture");
+  }
+  std::unique_ptr<PortLink> opened(new PortLink(Kind::kFeed));
+  opened->fd_ = UniqueFd(ends[0]);
+  opened->connected_ = true;
+  end = UniqueFd(ends[1]);
+  StopPacketLink(end.get());
+  const int on = 1;
+  if (setsockopt(end.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) return LastError("SO_TIMESTAMPNS", "capture");
+  SetSendBytes(opened->fd_.get(), kFeedSendBytes);
   link = std::move(opened);
   return {};
 }
@@ -150,6 +169,7 @@ LinkEvent PortLink::Receive(uint32_t slot, PortColumns& columns, LinkScratch& sc
   if (!fd_.valid()) return event;
   if (kind_ == Kind::kStream) event = ReceiveStream(slot, columns);
   else if (kind_ == Kind::kTap) event = ReceiveTap(slot, columns);
+  else if (kind_ == Kind::kFeed) event = ReceiveEnd();
   else event = ReceiveMessages(slot, columns, scratch);
   counts_.received += columns.rows - before;
   return event;
@@ -236,6 +256,13 @@ LinkEvent PortLink::ReceiveTap(uint32_t slot, PortColumns& columns) {
     columns.used += columns.row_bytes;
   }
   return LinkEvent::kNone;
+}
+
+// Who captures says nothing but that he goes.
+LinkEvent PortLink::ReceiveEnd() {
+  uint8_t byte = 0;
+  const ssize_t got = recv(fd_.get(), &byte, sizeof byte, MSG_DONTWAIT);
+  return got >= 0 || !MustWait(errno) ? LinkEvent::kEnded : LinkEvent::kNone;
 }
 
 }  // namespace tapnet

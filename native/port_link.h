@@ -72,7 +72,7 @@ struct LinkScratch;
 // bytes, and what finds that full is lost. So a peer that never reads costs a fixed amount of memory and its own frames only.
 class PortLink {
  public:
-  enum class Kind : uint8_t { kStream, kDgram, kPacket, kTap };
+  enum class Kind : uint8_t { kStream, kDgram, kPacket, kTap, kFeed };
 
   // QEMU's `-netdev stream`: we listen, one peer at a time; each frame follows its length in four bytes, big-endian.
   static SysError OpenStream(const std::string& path, mode_t mode, std::unique_ptr<PortLink>& link);
@@ -83,6 +83,9 @@ class PortLink {
   static SysError OpenPacket(uint32_t ifindex, int receive_bytes, std::unique_ptr<PortLink>& link);
   // A TAP whose descriptor is ours; it is duplicated.
   static SysError OpenTap(int descriptor, std::unique_ptr<PortLink>& link);
+  // A feed of a capture (capture_feed.h): what is sent are its messages. `end` is for who captures, and hands out nothing before
+  // it has a filter.
+  static SysError OpenFeed(std::unique_ptr<PortLink>& link, UniqueFd& end);
 
   Kind kind() const { return kind_; }
   // -1 where a stream has no peer.
@@ -120,9 +123,12 @@ class PortLink {
   LinkEvent SplitStream(uint32_t slot, PortColumns& columns, size_t start, size_t end);
   LinkEvent ReceiveMessages(uint32_t slot, PortColumns& columns, LinkScratch& scratch);
   LinkEvent ReceiveTap(uint32_t slot, PortColumns& columns);
+  LinkEvent ReceiveEnd();
   uint32_t SendStream(const FrameChain& chain, uint32_t row, LinkScratch& scratch);
   uint32_t SendMessages(const FrameChain& chain, uint32_t row, LinkScratch& scratch);
   uint32_t SendTap(const FrameChain& chain, uint32_t row);
+  // Whether frames that find its queue full wait here; of others the queue is an interface's.
+  bool queues() const { return kind_ == Kind::kDgram || kind_ == Kind::kFeed; }
   bool Queue(std::span<const uint8_t> frame, size_t done);
   void FlushStream();
   void FlushMessages(LinkScratch& scratch);

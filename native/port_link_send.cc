@@ -136,7 +136,7 @@ uint32_t PortLink::SendMessages(const FrameChain& chain, uint32_t first, LinkScr
     if (taken > 0) {
       done += static_cast<size_t>(taken);
       for (int index = 0; index < taken; index++) row = chain.next[row];
-      if (done == count || kind_ != Kind::kDgram) continue;
+      if (done == count || !queues()) continue;
     } else if (errno == EINTR) {
       continue;
     }
@@ -147,7 +147,7 @@ uint32_t PortLink::SendMessages(const FrameChain& chain, uint32_t first, LinkScr
                                                 errno == EDESTADDRREQ || errno == EPERM);
     if (gone) LosePeer();
     // A packet socket's queue is the interface's: what does not fit there is lost, as on any wire.
-    if (full && kind_ == Kind::kDgram) {
+    if (full && queues()) {
       for (; row != end; row = chain.next[row]) {
         if (!Queue(FrameOf(chain, row), 0)) counts_.lost++;
       }

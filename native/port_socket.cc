@@ -23,6 +23,7 @@ Napi::Function PortSocket::Define(Napi::Env env) {
                          InstanceMethod<&PortSocket::AddDgram>("addDgram"),
                          InstanceMethod<&PortSocket::AddPacket>("addPacket"),
                          InstanceMethod<&PortSocket::AddTap>("addTap"),
+                         InstanceMethod<&PortSocket::AddFeed>("addFeed"),
                          InstanceMethod<&PortSocket::Remove>("remove"),
                          InstanceMethod<&PortSocket::Receive>("receive"),
                          InstanceMethod<&PortSocket::Send>("send"),
@@ -114,6 +115,21 @@ Napi::Value PortSocket::AddTap(const Napi::CallbackInfo& info) {
   std::unique_ptr<PortLink> link;
   SysError error = PortLink::OpenTap(descriptor, link);
   return Added(env, slot, std::move(error), std::move(link));
+}
+
+// addFeed(slot) → the other end's descriptor, which is the caller's to close
+Napi::Value PortSocket::AddFeed(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!CheckOpen(env)) return env.Undefined();
+  Arguments arguments(info, "PortSocket.addFeed");
+  const auto slot = static_cast<uint32_t>(arguments.Integer(0, "slot", 0, kSlotMax));
+  if (!arguments.ok() || !CheckFree(env, slot)) return env.Undefined();
+  std::unique_ptr<PortLink> link;
+  UniqueFd end;
+  SysError error = PortLink::OpenFeed(link, end);
+  if (!error.failed()) error = set_.Add(slot, std::move(link));
+  if (error.failed()) return Throw(env, error);
+  return Napi::Number::New(env, end.Release());
 }
 
 Napi::Value PortSocket::Remove(const Napi::CallbackInfo& info) {

@@ -19,6 +19,7 @@ class PortSocket : public Napi::ObjectWrap<PortSocket> {
   Napi::Value AddDgram(const Napi::CallbackInfo& info);
   Napi::Value AddPacket(const Napi::CallbackInfo& info);
   Napi::Value AddTap(const Napi::CallbackInfo& info);
+  Napi::Value AddFeed(const Napi::CallbackInfo& info);
   Napi::Value Remove(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);

@@ -54,7 +54,8 @@ export async function runCapture(run: CaptureRun): Promise<CaptureOutcome> {
 class Loop {
   readonly #run: CaptureRun;
   readonly #batch: CaptureBatch;
-  readonly #gone: boolean[];
+  /** Of ports that are gone: what was counted until then. */
+  readonly #ended: (CaptureCounts | undefined)[];
   #captured = 0;
   #end: (reason: CaptureOutcome["reason"]) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
@@ -62,7 +63,7 @@ class Loop {
   constructor(run: CaptureRun) {
     this.#run = run;
     this.#batch = new CaptureBatch(ROWS, Math.min(run.snapBytes, MOST_FRAME_BYTES));
-    this.#gone = run.sockets.map(() => false);
+    this.#ended = run.sockets.map(() => undefined);
   }
 
   async run(): Promise<CaptureOutcome> {
@@ -97,9 +98,13 @@ class Loop {
 
   #read(port: number): void {
     const { sockets, frames, sink, nowMs } = this.#run;
-    for (let turn = 0; turn < BATCHES_IN_A_ROW; turn++) {
+    for (let turn = 0; turn < BATCHES_IN_A_ROW && this.#ended[port] === undefined; turn++) {
       const received = sockets[port].receive(this.#batch);
-      if (received === 0) return;
+      if (received === 0) {
+        // The end of a feed is something to be read, and stays that.
+        if (sockets[port].fed && sockets[port].vanished()) this.#leave(port);
+        return;
+      }
       const left = frames === undefined ? received : Math.min(received, frames - this.#captured);
       this.#captured += left;
       if (left > 0) sink.add(this.#batch, left, port, nowMs(), () => this.#readCounts());
@@ -114,16 +119,23 @@ class Loop {
   #tick(): void {
     const { sockets, sink, nowMs } = this.#run;
     for (const [port, socket] of sockets.entries()) {
-      if (this.#gone[port] || !socket.vanished()) continue;
+      if (this.#ended[port] !== undefined || !socket.vanished()) continue;
       this.#read(port);
-      this.#gone[port] = true;
+      this.#leave(port);
     }
-    if (this.#gone.every((gone) => gone)) this.#end("gone");
     sink.tick(nowMs(), () => this.#readCounts());
   }
 
+  #leave(port: number): void {
+    if (this.#ended[port] !== undefined) return;
+    const socket = this.#run.sockets[port];
+    this.#ended[port] = socket.counts();
+    socket.close();
+    if (this.#ended.every((ended) => ended !== undefined)) this.#end("gone");
+  }
+
   #readCounts(): readonly CaptureCounts[] {
-    return this.#run.sockets.map((socket) => socket.counts());
+    return this.#run.sockets.map((socket, port) => this.#ended[port] ?? socket.counts());
   }
 
   /** What goes wrong while frames are read ends the capture, and not the process. */

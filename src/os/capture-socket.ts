@@ -1,5 +1,5 @@
 /**
- * The frames of one interface as they pass, both ways.
+ * The frames of one interface as they pass, both ways, or those of a feed (`capture-feed.ts`).
  *
  * A capture is opened by whoever may, and may be read by another process: the descriptor is handed over, and with it the right to
  * see that interface. Frames that nobody reads in time are dropped by the kernel and counted.
@@ -87,7 +87,12 @@ export class CaptureSocket {
     return this.#native.counts();
   }
 
-  /** Whether the interface is gone for good. */
+  /** Whether it is the end of a feed, whose frames pass another process. */
+  get fed(): boolean {
+    return this.#native.fed();
+  }
+
+  /** Whether the interface is gone for good, or the process that feeds it. */
   vanished(): boolean {
     return this.#native.vanished();
   }

@@ -100,6 +100,7 @@ export interface NativePortSocket extends Omit<NativeWatched, "close"> {
   addDgram(slot: number, local: string, remote: string, mode: number): void;
   addPacket(slot: number, ifindex: number, receiveBytes: number): void;
   addTap(slot: number, fd: number): void;
+  addFeed(slot: number): number;
   remove(slot: number): boolean;
   /** Frames are written below `receiveBytes`; `events[0]` becomes the number of events that wait. */
   receive(
@@ -137,6 +138,7 @@ export interface NativeCaptureSocket extends NativeWatched {
   ): number;
   counts(): { received: number; dropped: number };
   vanished(): boolean;
+  fed(): boolean;
   watch(onReadable: () => void): void;
 }
 

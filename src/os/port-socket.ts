@@ -9,6 +9,7 @@
  *   dgram    our path and the peer's; a peer that was restarted is found within half a second, or with its first frame
  *   packet   what an interface receives; sending is to whoever holds its other end
  *   tap      what the host sends into a TAP of ours, and back
+ *   feed     copies for who captures
  *
  * Sending never waits. Each link has a queue of 512 KiB beside the kernel's; a peer that does not read loses its own frames,
  * and nobody else's. Sockets' files belong to whoever adds the link: they are made here, and removed with it.
@@ -121,6 +122,14 @@ export class PortSocket {
   /** A TAP without a virtio header; its descriptor stays the caller's and may be closed. caps: none */
   addTap(slot: number, descriptor: number): void {
     this.#native.addTap(slot, descriptor);
+  }
+
+  /**
+   * One end of a feed (`capture-feed.ts`): frames sent to the slot are its messages, and it ends when nobody has the other end any
+   * more. Returns the other end's descriptor, which is the caller's. caps: none
+   */
+  addFeed(slot: number): number {
+    return this.#native.addFeed(slot);
   }
 
   /** Frames that wait are lost. False when the slot is free already. */

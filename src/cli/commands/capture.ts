@@ -34,6 +34,8 @@ const SIZE_UNIT: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 const OUTGOING = 1;
+/** A guest's socket is tapnetd's, which shows what passes there. */
+const FEED_ENDED = ": tapnetd has ended, or the guest's socket was taken away; when it is there again, begin anew";
 
 /** `tapnet capture GUEST [FILTER…]`: until Ctrl-C, with counts at the end. */
 export async function capture(
@@ -50,6 +52,7 @@ export async function capture(
   const names = links.map(({ ifname }) => ifname);
   const sockets = [];
   for (const name of names) sockets.push(await openCapture(context.runDirectory, name));
+  const fed = sockets.some((socket) => socket.fed);
   const file =
     options.write === undefined
       ? undefined
@@ -74,7 +77,7 @@ export async function capture(
         if (file !== undefined) context.terminal.note(`capturing ${printable(names.join(", "))}; Ctrl-C ends it`);
       },
     });
-    context.terminal.note(describeOutcome(outcome, names, file));
+    context.terminal.note(describeOutcome(outcome, names, fed, file));
     return undefined;
   } catch (thrown) {
     // As with other programs in a pipe: that its reader has had enough is no failure.
@@ -166,6 +169,7 @@ function textSink(context: Context, names: readonly string[]): CaptureSink {
 function describeOutcome(
   { captured, counts, reason }: CaptureOutcome,
   names: readonly string[],
+  fed: boolean,
   file: CaptureFile | undefined,
 ): string {
   const dropped = counts.reduce((sum, count) => sum + count.dropped, 0);
@@ -173,7 +177,7 @@ function describeOutcome(
   if (names.length > 1) {
     lines.push(...counts.map((count, port) => `  ${printable(names[port])}: ${count.received} seen, ${count.dropped} dropped`));
   }
-  if (reason === "gone") lines.push(`ended: ${printable(names.join(", "))} is gone`);
+  if (reason === "gone") lines.push(`ended: ${printable(names.join(", "))} is gone${fed ? FEED_ENDED : ""}`);
   if (file !== undefined && file.path !== "-")
     lines.push(`written to ${file.path}${file.files > 1 ? `, the last of ${file.files}` : ""}`);
   return lines.join("\n");

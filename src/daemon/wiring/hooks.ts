@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { TapnetError } from "../../base/errors.js";
 import type { HelperRequest, HookApi, TapGrant } from "../../control/index.js";
 import { CaptureSocket } from "../../os/capture-socket.js";
@@ -28,12 +29,15 @@ export class DaemonHooks implements HookApi {
   }
 
   async capture(ifname: string): Promise<TapGrant> {
-    const { ports, guests } = this.#daemon;
+    const { ports, guests, plane } = this.#daemon;
     const known = ports.list().find((port) => port.ifname === ifname) ?? guests.unknown().find((port) => port.ifname === ifname);
     if (known === undefined)
       throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to capture; see: tapnet guest list`);
+    const text = `${ifname} in ${known.network.name}`;
+    const feed = plane.capture(known.ifindex);
+    if (feed !== undefined) return { fd: feed, text, settled: () => closeSync(feed) };
     const socket = CaptureSocket.open(known.ifindex);
-    return { fd: socket.fd, text: `${ifname} in ${known.network.name}`, settled: () => socket.close() };
+    return { fd: socket.fd, text, settled: () => socket.close() };
   }
 
   async helper({ network, guest, vnet, mayBe }: HelperRequest): Promise<TapGrant> {

@@ -24,7 +24,8 @@ import { ForwardEngine } from "../../frame/forward/engine.js";
 import type { Names } from "../../guest/services.js";
 import type { Network, Port } from "../../network/model.js";
 import { delegatedPrefix } from "../../network/state.js";
-import { type PortCounts, type PortEvent, PortSocket } from "../../os/port-socket.js";
+import { CaptureFeeds } from "../../os/capture-feed.js";
+import { type PortCounts, type PortEvent, type PortFrames, PortSocket } from "../../os/port-socket.js";
 
 /** A guest's socket: `local` is ours; of a datagram socket `remote` is the guest's. */
 export type GuestSocket =
@@ -92,6 +93,15 @@ export class UserPlane implements Names {
     return undefined;
   }
 
+  /** A descriptor for who captures the port's frames, the caller's to close; undefined where the port has no socket. */
+  capture(ifindex: number): number | undefined {
+    for (const network of this.#networks.values()) {
+      const descriptor = network.capture(ifindex);
+      if (descriptor !== undefined) return descriptor;
+    }
+    return undefined;
+  }
+
   /** What became of frames, over all networks. */
   counters(): Record<string, number> {
     const total: Record<string, number> = {};
@@ -124,6 +134,7 @@ class UserNetwork {
   readonly #parts: UserPlaneParts;
   readonly #socket: PortSocket;
   readonly #batch: ForwardBatch;
+  readonly #feeds = new CaptureFeeds();
   readonly #members = new Map<number, Member>();
   /** Whose an address is: it may have moved before its former owner is told. */
   readonly #owners = new Map<IpAddress, Member>();
@@ -133,7 +144,7 @@ class UserNetwork {
     this.#parts = parts;
     this.#batch = new ForwardBatch(network.mtu + ETHERNET_BYTES);
     this.#socket = new PortSocket({ onReadable: () => this.#pump(), onEvent: (slot, event) => this.#tell(slot, event) });
-    this.engine = new ForwardEngine({ clock: parts.clock, transmitter: { transmit: (frames) => this.#socket.send(frames) } });
+    this.engine = new ForwardEngine({ clock: parts.clock, transmitter: { transmit: (frames) => this.#send(frames) } });
     this.configure(network);
   }
 
@@ -167,6 +178,7 @@ class UserNetwork {
       this.engine.removePort(slot);
       this.#socket.remove(slot);
     }
+    this.#feeds.forget(member.slot);
     return true;
   }
 
@@ -214,9 +226,15 @@ class UserNetwork {
     return member === undefined ? undefined : this.#socket.counts(member.slot);
   }
 
+  /** A guest's frames are seen at its socket: those that go from socket to socket come by no TAP. */
+  capture(ifindex: number): number | undefined {
+    const member = this.#members.get(ifindex);
+    return member === undefined ? undefined : this.#feeds.open(member.slot);
+  }
+
   async end(): Promise<void> {
     this.engine.close();
-    await this.#socket.close();
+    await Promise.all([this.#socket.close(), this.#feeds.close()]);
   }
 
   #unbind(member: Member, address: IpAddress): void {
@@ -239,7 +257,15 @@ class UserNetwork {
   }
 
   #pump(): void {
-    for (let turn = 0; turn < BATCHES_A_TURN && this.#socket.receive(this.#batch) > 0; turn++) this.engine.process(this.#batch);
+    for (let turn = 0; turn < BATCHES_A_TURN && this.#socket.receive(this.#batch) > 0; turn++) {
+      if (this.#feeds.any) this.#feeds.copy(this.#batch, false);
+      this.engine.process(this.#batch);
+    }
+  }
+
+  #send(frames: PortFrames): number {
+    if (this.#feeds.any) this.#feeds.copy(frames, true);
+    return this.#socket.send(frames);
   }
 
   #tell(slot: number, event: PortEvent): void {
