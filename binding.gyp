@@ -68,6 +68,20 @@
       "ldflags": ["<@(hook_ldflags)"]
     },
     {
+      "target_name": "tapnet-relay",
+      "type": "executable",
+      "sources": [
+        "native/relay/control.c",
+        "native/relay/loop.c",
+        "native/relay/opener.c",
+        "native/relay/relay.c",
+        "native/relay/tcp.c",
+        "native/relay/udp.c"
+      ],
+      "cflags": ["<@(hook_cflags)"],
+      "ldflags": ["<@(hook_ldflags)"]
+    },
+    {
       "target_name": "bench-dhcp-load",
       "type": "executable",
       "sources": ["native/bench/dhcp-load.c"],

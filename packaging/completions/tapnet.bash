@@ -51,6 +51,7 @@ _tapnet_options() {
     'lease export') options+=' --format --network' ;;
     'lease import') options+=' --format --dry-run' ;;
     'net list') options+=' --quiet' ;;
+    'config check') options+=' --rootless' ;;
   esac
   _tapnet_words "$options" "$2"
 }

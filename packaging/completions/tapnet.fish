@@ -149,4 +149,5 @@ end
 complete -c tapnet -n '__tapnet_at config' -a check -d 'Report every mistake of a configuration'
 complete -c tapnet -n '__tapnet_at config' -a show -d 'The configuration with every default'
 complete -c tapnet -n '__tapnet_at config' -a schema -d 'JSON Schema for editors'
+complete -c tapnet -n '__tapnet_in config check' -l rootless -d 'As tapnetd --rootless would read it'
 complete -c tapnet -n '__tapnet_at config check; or __tapnet_at config show' -F

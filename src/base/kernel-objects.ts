@@ -2,7 +2,7 @@
  * What the kernel holds of a network, as values: links, addresses, routes, neighbours. `os` reads and writes them, `network`
  * plans them; neither imports the other.
  */
-import { formatIpv4, type Ipv4Address } from "./ipv4-address.js";
+import { formatIpv4, type Ipv4Address, isLoopbackIpv4 } from "./ipv4-address.js";
 import { formatIpv6, type Ipv6Address } from "./ipv6-address.js";
 import type { Mac } from "./mac.js";
 import type { Prefix } from "./prefix.js";
@@ -16,6 +16,11 @@ export function familyOf(address: IpAddress): 4 | 6 {
 
 export function formatAddress(address: IpAddress): string {
   return typeof address === "number" ? formatIpv4(address) : formatIpv6(address);
+}
+
+/** `127.0.0.0/8` or `::1`: each host's own. */
+export function isLoopback(address: IpAddress): boolean {
+  return typeof address === "number" ? isLoopbackIpv4(address) : address === 1n;
 }
 
 /** The prefix that holds just this address: `/32` or `/128`. */

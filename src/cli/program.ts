@@ -297,7 +297,8 @@ function addConfig(program: Command, action: Action): void {
   const config = program.command("config").description("the configuration").helpCommand(false);
   config
     .command("check [file]")
-    .description("read a configuration and report every mistake; /etc/tapnet/tapnet.yaml unless said")
+    .description("read a configuration and report every mistake; /etc/tapnet/tapnet.yaml unless said, or a user's own")
+    .option("--rootless", "as tapnetd --rootless would read it; a user's own is so anyway")
     .action(action(async () => (await import("./commands/config-check.js")).configCheck));
   config
     .command("show [file]")

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { ConfigError, errorMessage } from "../base/errors.js";
 import { checkAccessRule } from "./check/access.js";
 import { checkGuests } from "./check/guests.js";
@@ -20,6 +21,12 @@ import { readSection } from "./sections.js";
 /** Where the configuration of a machine is. */
 export const INSTALLED_PATH = "/etc/tapnet/tapnet.yaml";
 
+/** Whom a configuration is for. */
+export interface ConfigurationUse {
+  /** A user's own daemon, which cannot do all that root's can. */
+  readonly rootless?: boolean | undefined;
+}
+
 /** What is served when nothing is configured. */
 const EMBEDDED = "networks: { default: { kind: nat, ipv4: 10.77.0.0/24 } }\n";
 const EMBEDDED_SOURCE = "embedded default";
@@ -32,14 +39,21 @@ const MOST_GUEST_NAME = 63;
  * Reads a configuration; without a path the embedded default. Throws `ConfigurationError` with all that is wrong in the file, or
  * `ConfigError` where it cannot be read.
  */
-export function loadConfiguration(path: string | undefined): Configuration {
-  if (path === undefined) return parseConfiguration(EMBEDDED, EMBEDDED_SOURCE);
-  return parseConfiguration(readText(path), path);
+export function loadConfiguration(path: string | undefined, use: ConfigurationUse = {}): Configuration {
+  if (path === undefined) return parseConfiguration(EMBEDDED, EMBEDDED_SOURCE, use);
+  return parseConfiguration(readText(path), path, use);
 }
 
 /** The machine's own configuration where there is one. */
 export function installedConfiguration(): string | undefined {
   return statSync(INSTALLED_PATH, { throwIfNoEntry: false }) === undefined ? undefined : INSTALLED_PATH;
+}
+
+/** Where the configuration of a user's own daemon is (XDG Base Directory Specification), whether it is there or not. */
+export function ownConfigurationPath(environment: NodeJS.ProcessEnv): string {
+  const { XDG_CONFIG_HOME: config, HOME: home = "/" } = environment;
+  const folder = config?.startsWith("/") === true ? config : join(home, ".config");
+  return join(folder, "tapnet", "tapnet.yaml");
 }
 
 function readText(path: string): string {
@@ -56,18 +70,19 @@ function readText(path: string): string {
 }
 
 /** As `loadConfiguration`, from a text; `source` is what messages call it. */
-export function parseConfiguration(text: string, source: string): Configuration {
+export function parseConfiguration(text: string, source: string, use: ConfigurationUse = {}): Configuration {
   const document = new ConfigDocument(text);
-  const configuration = document.value === undefined && document.problems.length > 0 ? undefined : read(document, source);
+  const configuration = document.value === undefined && document.problems.length > 0 ? undefined : read(document, source, use);
   if (configuration === undefined || document.problems.length > 0) throw new ConfigurationError(source, text, document.problems);
   return configuration;
 }
 
-function read(document: ConfigDocument, source: string): Configuration | undefined {
+function read(document: ConfigDocument, source: string, { rootless = false }: ConfigurationUse): Configuration | undefined {
   const general = readSection(outline, document.value, [], document);
   const written = isSection(document.value) ? document.value : {};
   const networks = readNetworks(written.networks, document);
-  const guests = checkGuests(readEntries(written.guests, "guests", guest, MOST_GUEST_NAME, document), networks, document);
+  const inputs = readEntries(written.guests, "guests", guest, MOST_GUEST_NAME, document);
+  const guests = checkGuests(inputs, networks, rootless, document);
   checkRules(networks, guests, isSection(written.guests) ? Object.keys(written.guests) : [], document);
   const access = readAccess(written.access, networks.names, document);
   const dnsInput = readSection(dns, written.dns, ["dns"], document);

@@ -27,6 +27,6 @@ export {
   type Peer,
   type TapGrant,
 } from "./hook-server.js";
-export { controlSocket, DEFAULT_RUN_DIRECTORY, findRunDirectory, hookSocket, ownRunDirectories } from "./paths.js";
+export { controlSocket, DEFAULT_RUN_DIRECTORY, findRunDirectory, hookSocket, ownRunDirectories, relaySocket } from "./paths.js";
 export { ControlServer, type ControlServerOptions } from "./server.js";
 export type * from "./views.js";

@@ -16,6 +16,11 @@ export function hookSocket(runDirectory: string): string {
   return `${runDirectory}/hook.sock`;
 }
 
+/** Of a user's own daemon: for the ports of the host that lead to its guests. */
+export function relaySocket(runDirectory: string): string {
+  return `${runDirectory}/relay.sock`;
+}
+
 /** Where a user's own daemon (`tapnetd --rootless`) may have its sockets, best first. The hooks look at the same places. */
 export function ownRunDirectories(environment: NodeJS.ProcessEnv, uid: number): string[] {
   const { XDG_RUNTIME_DIR: runtime } = environment;

@@ -16,7 +16,7 @@ import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
-import { AccessList, ControlServer, controlSocket, HookServer, hookSocket, hostAccounts } from "../control/index.js";
+import { AccessList, ControlServer, controlSocket, HookServer, hookSocket, hostAccounts, relaySocket } from "../control/index.js";
 import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
@@ -52,6 +52,7 @@ import { PortLinks } from "./wiring/port-links.js";
 import { awaitPredecessor } from "./wiring/predecessor.js";
 import { ReadyTaps } from "./wiring/ready-taps.js";
 import { rehearse } from "./wiring/rehearsal.js";
+import { Relay } from "./wiring/relay.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
 import { SocketGuests } from "./wiring/socket-guests.js";
@@ -86,6 +87,8 @@ export class Daemon implements DaemonParts {
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
   readonly portForwards: PortForwards;
+  /** Carries forwards where the host's ports are not ours. */
+  readonly #relay: Relay | undefined;
   readonly passage: Passage;
   readonly traffic: GuestTraffic;
   readonly #names: AddressFollowers;
@@ -127,7 +130,15 @@ export class Daemon implements DaemonParts {
       },
     });
     const onRefused = (): void => this.#upkeep.suspectRules();
-    this.traffic = new GuestTraffic({ kernel: this.#kernel, clock, log, roster: () => this.roster, onRefused });
+    this.#relay = rootless ? new Relay(relaySocket(configuration.runDirectory), log) : undefined;
+    this.traffic = new GuestTraffic({
+      kernel: this.#kernel,
+      clock,
+      log,
+      roster: () => this.roster,
+      onRefused,
+      follow: (...what) => this.#relay?.set(...what),
+    });
     this.portForwards = this.#makePortForwards();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
     const routes = (guest: string, network: string) => this.#isRoutedHere(guest, network);
@@ -305,6 +316,7 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.ipv6.close());
     this.portForwards.load(configuration);
     this.portForwards.configure();
+    this.#undo.push(() => this.#relay?.close());
     this.traffic.configure(configuration, this.dns);
     await this.#takeOver();
     this.#kernel.shaper.removeOthers(new Set(this.ports.list().map(({ ifindex }) => ifindex)));
@@ -312,6 +324,8 @@ export class Daemon implements DaemonParts {
     for (const { error } of await this.#upkeep.start(this.networks))
       log.error({ error: error.message }, "part of the plan could not be applied");
     this.traffic.open();
+    // Not before guests are known that are attached: ports that lead to them are to stay.
+    this.#relay?.open();
     this.#undo.push(() => this.passage.close());
     await this.passage.start();
     this.#undo.push(() => this.sockets.close());
@@ -471,7 +485,7 @@ export class Daemon implements DaemonParts {
       networkOf: (name) =>
         this.roster.guest(name)?.network ?? this.ports.list().find(({ guest }) => guest === name)?.network.name,
       restoreRules: () => this.#upkeep.restoreRules(),
-      rootless: this.rootless,
+      relay: this.#relay,
       log: this.log,
     });
   }

@@ -23,7 +23,7 @@ const LOOPBACK_IFINDEX = 1;
 /** The configuration with what the command line says over it; `folders` are the defaults of a user's own daemon. */
 function configure(options: DaemonOptions, folders: Folders | undefined): Configuration {
   const installed = folders === undefined ? installedConfiguration() : folders.config;
-  const configuration = loadConfiguration(options.config ?? installed);
+  const configuration = loadConfiguration(options.config ?? installed, { rootless: options.rootless });
   const otherwise = (written: string, machine: string, own: string | undefined) =>
     written === machine ? (own ?? written) : written;
   return {

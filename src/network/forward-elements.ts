@@ -1,4 +1,4 @@
-import type { IpAddress } from "../base/kernel-objects.js";
+import { type IpAddress, isLoopback } from "../base/kernel-objects.js";
 import type { ElementPart } from "../base/set-element.js";
 import type { PortForward } from "./model.js";
 import { FORWARD_SETS } from "./ruleset/port-forwards.js";
@@ -49,9 +49,12 @@ function publicElements(publics: readonly IpAddress[], target: IpAddress): Place
   return [...inward, ...outward];
 }
 
-/** A forward from an address of the host goes to the guest's address of the same family, one from all of them to both. */
+/**
+ * A forward from an address of the host goes to the guest's address of the same family, one from all of them to both. The
+ * loopback leads to no guest here: where it is written, without root, it is that of the host outside.
+ */
 function leadsTo({ address }: PortForward, target: IpAddress): boolean {
-  return address === undefined || typeof address === typeof target;
+  return address === undefined || (typeof address === typeof target && !isLoopback(address));
 }
 
 /** One element a port: they are looked up by hash, which costs the same with ten and with ten thousand; intervals do not. */

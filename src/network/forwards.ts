@@ -28,6 +28,8 @@ export interface ForwardsOptions {
   readonly home: (guest: string) => string | undefined;
   /** The packet filter refused a change. */
   onRefused(): void;
+  /** Told where a guest's forwards lead whenever that changes: for who carries them besides the packet filter. */
+  follow?(guest: string, forwards: readonly PortForward[], target: ForwardTarget): void;
 }
 
 /** What leads to a guest and what of it is in the kernel. */
@@ -133,7 +135,9 @@ export class Forwards {
     const missing: PlacedElement[] = [];
     for (const guest of guests) {
       const before = guest.carried;
-      const wanted = forwardElements(guest.forwards, this.#options.publics(guest.name), this.targetOf(guest.name));
+      const target = this.targetOf(guest.name);
+      const wanted = forwardElements(guest.forwards, this.#options.publics(guest.name), target);
+      this.#options.follow?.(guest.name, guest.forwards, target);
       guest.carried = new Map(wanted.map((placed) => [elementText(placed), placed]));
       for (const [text, placed] of before) if (!guest.carried.has(text)) surplus.push(placed);
       for (const [text, placed] of guest.carried) if (!before.has(text)) missing.push(placed);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ALICE } from "../support/docs/machine.js";
-import { Site, WORLD } from "../support/docs/site.js";
+import { HOST, Site, WORLD } from "../support/docs/site.js";
 import { bootGuest, type Guest } from "../support/guest.js";
 import { Lab } from "../support/lab.js";
 import { command, needs, nft, qemu, root, tap } from "../support/needs.js";
@@ -70,6 +70,22 @@ describe("tapnetd --rootless", needs(root, tap, nft, qemu, command("pasta", "pas
     await server.stop();
   });
 
+  test("a forward leads to a guest while it runs: from the world, from the host and from its loopback, until it is removed", async () => {
+    await web1.must("nc -ll -p 80 -e echo from web1 </dev/null >/dev/null 2>&1 &");
+    const alice = async (...words: string[]): Promise<string> => {
+      const { status, stdout, stderr } = await site.host.run("alice", words);
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    assert.match(await alice("tapnet", "forward", "add", "web1", "8080:80"), /8080:80\/tcp/);
+    const hear = (address: string): string[] => ["sh", "-c", `busybox nc -w 5 ${address} 8080 </dev/null`];
+    assert.equal((await site.world.run("root", hear(HOST.ipv4))).stdout, "from web1\n");
+    assert.equal(await alice(...hear(HOST.ipv4)), "from web1\n");
+    assert.equal(await alice(...hear("127.0.0.1")), "from web1\n");
+    await alice("tapnet", "forward", "remove", "web1", "8080:80");
+    assert.notEqual((await site.world.run("root", hear(HOST.ipv4))).status, 0);
+  });
+
   test("alice's tapnet finds her daemon, and root's does not", async () => {
     const list = await site.host.run("alice", ["tapnet", "guest", "list", "--quiet"]);
     assert.equal(list.stdout, "web1\nweb2\n", list.stderr);
@@ -98,7 +114,7 @@ describe("tapnetd --rootless", needs(root, tap, nft, qemu, command("pasta", "pas
     await until("both gone", async () => (await site.host.run("alice", ["tapnet", "guest", "list", "-q"])).stdout.trim() === "");
     await site.host.must("pkill", "-TERM", "-u", "alice", "-o", "-x", "node");
     assert.equal(await daemon.exited, 0, daemon.output);
-    await until("nothing of alice's", async () => (await processes("\\(node\\|sleep\\|past\\)")) === "0");
+    await until("nothing of alice's", async () => (await processes("\\(node\\|sleep\\|past\\|tapnet-relay\\)")) === "0");
     assert.equal((await site.host.run("alice", ["ls", RUN])).stdout.includes("namespace.json"), false);
   });
 });

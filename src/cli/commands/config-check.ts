@@ -1,13 +1,14 @@
 import { ConfigError } from "../../base/errors.js";
-import { ConfigurationError, INSTALLED_PATH, installedConfiguration, loadConfiguration } from "../../config/index.js";
+import { ConfigurationError, INSTALLED_PATH, loadConfiguration } from "../../config/index.js";
 import { type Context, printJson } from "../context.js";
 import { EXIT } from "../exit-codes.js";
+import { whichConfiguration } from "../which-configuration.js";
 
 /** `tapnet config check [FILE]`: without a daemon, as whoever calls it. */
-export async function configCheck(context: Context, file: string | undefined): Promise<number> {
-  const path = file ?? installedConfiguration();
+export async function configCheck(context: Context, file: string | undefined, options: { rootless?: boolean }): Promise<number> {
+  const { path, rootless } = whichConfiguration(file, options.rootless);
   try {
-    const configuration = loadConfiguration(path);
+    const configuration = loadConfiguration(path, { rootless });
     if (context.json) {
       printJson(context, { path: path ?? null, valid: true, problems: [] });
     } else {

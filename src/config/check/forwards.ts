@@ -1,5 +1,5 @@
 /** What leads from outside to a guest: ports of the host (`forwards:`), and addresses as a whole (`public:`). */
-import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
+import { formatAddress, type IpAddress, isLoopback } from "../../base/kernel-objects.js";
 import { formatPrefix, ipv4InPrefix, ipv6InPrefix, type Prefix } from "../../base/prefix.js";
 import type { GuestConfiguration, NetworkConfiguration } from "../configuration.js";
 import type { ConfigDocument } from "../document.js";
@@ -9,14 +9,20 @@ import type { KnownNetworks } from "./nics.js";
 export function checkForwards(
   guest: GuestConfiguration,
   network: NetworkConfiguration | undefined,
+  rootless: boolean,
   document: ConfigDocument,
 ): void {
   const path = ["guests", guest.name, "forwards"];
   if (network === undefined || guest.forwards.length === 0) return;
-  const refusal = explainNoForwards(network);
+  const refusal = explainNoForwards(network) ?? (rootless ? explainUnasked(guest) : undefined);
   if (refusal !== undefined) document.problem(path, refusal, "key");
+  // Without root a guest is reached by whichever family it has.
+  if (rootless) return;
   for (const [index, { address }] of guest.forwards.entries()) {
-    if (address === undefined || network[typeof address === "number" ? "ipv4" : "ipv6"] !== undefined) continue;
+    const loopback = explainLoopback(address);
+    if (loopback !== undefined) document.problem([...path, index], loopback);
+    if (loopback !== undefined || address === undefined) continue;
+    if (network[typeof address === "number" ? "ipv4" : "ipv6"] !== undefined) continue;
     const family = typeof address === "number" ? "IPv4" : "IPv6";
     document.problem([...path, index], `network ${network.name} has no ${family}, which ${formatAddress(address)} would need`);
   }
@@ -35,13 +41,30 @@ export function explainNoForwards({
   return undefined;
 }
 
+/** Why a forward cannot be from this address of the host; undefined where it can. */
+export function explainLoopback(address: IpAddress | undefined): string | undefined {
+  if (address === undefined || !isLoopback(address)) return undefined;
+  return `${formatAddress(address)} is the loopback, which leads to no guest where root's tapnetd serves; name another address of the host`;
+}
+
+/** Why guests with `ingress:` have no forwards without root: who comes by one, comes from the host there. */
+export function explainUnasked({ ingress }: Pick<GuestConfiguration, "ingress">): string | undefined {
+  if (ingress === undefined) return undefined;
+  return "would pass by ingress:, which a tapnetd without root cannot ask of clients from outside; remove one of the two";
+}
+
 /** Public addresses, against all that other guests and networks have. */
-export function checkPublics(guests: readonly GuestConfiguration[], networks: KnownNetworks, document: ConfigDocument): void {
+export function checkPublics(
+  guests: readonly GuestConfiguration[],
+  networks: KnownNetworks,
+  rootless: boolean,
+  document: ConfigDocument,
+): void {
   const owners = new Map<string, string>();
   for (const guest of guests) {
     const path = ["guests", guest.name, "public"];
     const network = networks.sound.get(guest.network);
-    const refusal = network === undefined || guest.publics.length === 0 ? undefined : explainNoForwards(network);
+    const refusal = guest.publics.length === 0 ? undefined : explainNoPublics(network, rootless);
     if (refusal !== undefined) document.problem(path, refusal, "key");
     for (const address of guest.publics) {
       const text = formatAddress(address);
@@ -51,6 +74,11 @@ export function checkPublics(guests: readonly GuestConfiguration[], networks: Kn
     }
   }
   for (const { name, forwards } of guests) checkForwardedPublics(name, forwards, owners, document);
+}
+
+function explainNoPublics(network: NetworkConfiguration | undefined, rootless: boolean): string | undefined {
+  if (rootless) return "is not for a tapnetd without root, which has no address of the host to itself; write forwards: instead";
+  return network === undefined ? undefined : explainNoForwards(network);
 }
 
 function explainTaken(address: IpAddress, owner: string | undefined, networks: KnownNetworks): string | undefined {

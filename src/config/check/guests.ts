@@ -16,6 +16,7 @@ import { type Completed, completeGuest, giveMacs, type KnownNetworks } from "./n
 export function checkGuests(
   inputs: ReadonlyMap<string, GuestInput>,
   networks: KnownNetworks,
+  rootless: boolean,
   document: ConfigDocument,
 ): GuestConfiguration[] {
   const taken = new Taken(document);
@@ -26,10 +27,10 @@ export function checkGuests(
   for (const [index, guest] of guests.entries()) {
     const network = networks.sound.get(guest.network);
     checkAddresses(guest, network, completed[index].path, document);
-    checkForwards(guest, network, document);
+    checkForwards(guest, network, rootless, document);
     noteGuest(guest, completed[index].path, taken);
   }
-  checkPublics(guests, networks, document);
+  checkPublics(guests, networks, rootless, document);
   return guests;
 }
 

@@ -41,14 +41,7 @@ function parseHostAddress(written: string, ipv4: string | undefined, ipv6: strin
   if (address === undefined)
     return new Refusal(`${quote(written)}: ${host} is not an ${ipv4 === undefined ? "IPv6" : "IPv4"} address`);
   if (address === 0 || address === 0n) return new Refusal(`${quote(written)}: leave ${host} out to mean all addresses`);
-  if (isLoopback(address)) {
-    return new Refusal(`${quote(written)}: ${host} is the loopback, which leads to no guest; name an address of the host`);
-  }
   return address;
-}
-
-function isLoopback(address: IpAddress): boolean {
-  return typeof address === "number" ? address >>> 24 === 127 : address === 1n;
 }
 
 /** As `parseForward` reads it: `192.0.2.1:8000-8010:9000/udp`. */

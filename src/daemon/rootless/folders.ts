@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errorMessage, TapnetError } from "../../base/errors.js";
+import { ownConfigurationPath } from "../../config/index.js";
 import { ownRunDirectories } from "../../control/paths.js";
 
 /** The folders of a user's own daemon (XDG Base Directory Specification). */
@@ -17,7 +18,7 @@ export function rootlessFolders(environment: NodeJS.ProcessEnv, uid: number): Fo
     const path = environment[variable];
     return path?.startsWith("/") === true ? path : join(environment["HOME"] ?? "/", otherwise);
   };
-  const config = join(home("XDG_CONFIG_HOME", ".config"), "tapnet", "tapnet.yaml");
+  const config = ownConfigurationPath(environment);
   return {
     run: runDirectory(environment, uid),
     state: join(home("XDG_STATE_HOME", ".local/state"), "tapnet"),

@@ -2,9 +2,9 @@
  * Theory of operation
  *
  * A process with threads, as every Node process is, cannot enter a user namespace, and pasta has to be outside. So there are two
- * of us: this one stays outside, opens the namespace, starts pasta and then the daemon in there, and hands it the signals that it
- * gets itself. Either dies with the other, and what keeps guests going stays: the namespace, pasta, and QEMU. When the daemon
- * ends and no guest is attached, nothing is kept.
+ * of us: this one stays outside, opens the namespace, starts pasta, the relay and then the daemon in there, and hands it the
+ * signals that it gets itself. Either dies with the other, and what keeps guests going stays: the namespace, pasta, the relay,
+ * and QEMU. When the daemon ends and no guest is attached, nothing is kept.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -17,6 +17,7 @@ import { freeSocket } from "../../control/socket-file.js";
 import { awaitPredecessor } from "../wiring/predecessor.js";
 import { Namespace } from "./namespace.js";
 import { Pasta } from "./pasta.js";
+import { RelayProcess } from "./relay.js";
 
 /** Set for the process that is inside. */
 export const INSIDE = "TAPNET_ROOTLESS_INSIDE";
@@ -55,7 +56,8 @@ async function serve(runDirectory: string, words: readonly string[], log: Logger
   checkTun();
   const namespace = await Namespace.open(runDirectory);
   const pasta = new Pasta(runDirectory, namespace.pid, log);
-  await pasta.start();
+  const relay = new RelayProcess(runDirectory, namespace.pid, log);
+  await Promise.all([pasta.start(), relay.start()]);
   const child = startInside(runDirectory, namespace, words);
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   let served = false;
@@ -67,9 +69,11 @@ async function serve(runDirectory: string, words: readonly string[], log: Logger
   const code = await exitCode(child);
   const isEmpty = guests === 0 || (!served && !namespace.found);
   if (isEmpty) {
+    relay.end();
     pasta.end();
     namespace.end();
   } else {
+    relay.leave();
     pasta.leave();
   }
   return code;
@@ -81,6 +85,7 @@ async function cleanUp(runDirectory: string, words: readonly string[]): Promise<
   if (namespace === undefined) return 0;
   const code = await exitCode(startInside(runDirectory, namespace, words));
   if (code !== 0) return code;
+  new RelayProcess(runDirectory, namespace.pid, silentLogger).end();
   new Pasta(runDirectory, namespace.pid, silentLogger).end();
   namespace.end();
   return 0;

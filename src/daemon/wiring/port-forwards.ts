@@ -13,13 +13,22 @@
  * what the configuration has it warns. Guests reach each other by them all the same.
  */
 import { TapnetError } from "../../base/errors.js";
-import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
+import { formatAddress, type IpAddress, isLoopback } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
-import { type Configuration, explainNoForwards, formatForward, type PortForward, parseForward } from "../../config/index.js";
+import {
+  type Configuration,
+  explainLoopback,
+  explainNoForwards,
+  explainUnasked,
+  formatForward,
+  type PortForward,
+  parseForward,
+} from "../../config/index.js";
 import type { ForwardRequest, ForwardView } from "../../control/index.js";
 import type { Forwards } from "../../network/forwards.js";
 import { type ListeningSocket, listeningSockets } from "../../os/listening-sockets.js";
 import { type AddedForward, ForwardFile } from "./forward-files.js";
+import type { Relay } from "./relay.js";
 
 export interface PortForwardsParts {
   readonly forwards: Forwards;
@@ -28,8 +37,8 @@ export interface PortForwardsParts {
   readonly networkOf: (guest: string) => string | undefined;
   /** Loads the packet filter's rules again, now that there are forwards. */
   readonly restoreRules: () => Promise<void>;
-  /** Whether the ports are those of a namespace that nobody outside reaches. */
-  readonly rootless: boolean;
+  /** Carries forwards where the ports are those of a namespace that nobody outside reaches. */
+  readonly relay: Relay | undefined;
   readonly log: Logger;
 }
 
@@ -51,7 +60,7 @@ export class PortForwards {
 
   /** What the daemon wants people to know of forwards, in sentences. */
   get warnings(): readonly string[] {
-    return this.#warnings;
+    return [...this.#warnings, ...(this.#parts.relay?.warnings ?? [])];
   }
 
   /** Reads what was added in an earlier life. */
@@ -73,11 +82,7 @@ export class PortForwards {
     for (const { name, publics } of this.#parts.configuration().guests)
       if (publics.length > 0 && !byGuest.has(name)) byGuest.set(name, []);
     forwards.setAll(byGuest);
-    this.#warnings = [
-      ...(this.#parts.rootless ? [...describeUnreached(inForce), ...this.#unreachedPublics()] : []),
-      ...overruled.map(describeOverruled),
-      ...this.#servedWarnings(inForce),
-    ];
+    this.#warnings = [...overruled.map(describeOverruled), ...this.#servedWarnings(inForce)];
     for (const warning of this.#warnings) log.warn({}, warning);
   }
 
@@ -90,7 +95,7 @@ export class PortForwards {
   async add({ guest, forward: text, permanent }: ForwardRequest): Promise<ForwardView> {
     const forward = readForward(text);
     this.#mustLeadIn(guest);
-    if (this.#parts.rootless) throw new TapnetError("NOT_ALLOWED", NOT_REACHED);
+    this.#mustBeReachable(guest, forward);
     this.#refuseTaken(forward);
     const kind = permanent === true ? "permanent" : "live";
     const before = this.#added[kind];
@@ -99,7 +104,20 @@ export class PortForwards {
     const wasUsed = forwards.traffic.forwards;
     this.#carry(guest);
     if (!wasUsed) await this.#parts.restoreRules();
+    const refusal = await this.#relayRefusal(guest, forward);
+    if (refusal !== undefined) {
+      this.#keep(kind, before);
+      this.#carry(guest);
+      throw new TapnetError("CONFLICT", `${formatForward(forward)} of guest ${guest}: ${refusal}`);
+    }
     return this.#view({ guest, forward, source: kind });
+  }
+
+  async #relayRefusal(guest: string, forward: PortForward): Promise<string | undefined> {
+    const { relay } = this.#parts;
+    if (relay === undefined) return undefined;
+    if (!(await relay.settled())) return "tapnet-relay, which carries forwards, does not answer; the log of tapnetd says why";
+    return relay.explain(guest, forward);
   }
 
   remove(guest: string, text: string): ForwardView {
@@ -168,8 +186,17 @@ export class PortForwards {
     if (refusal !== undefined) throw new TapnetError("NOT_ALLOWED", `forwards of guest ${guest} would ${refusal}`);
   }
 
+  /** What the configuration is refused for, when it is read. */
+  #mustBeReachable(guest: string, { address }: PortForward): void {
+    const { relay, configuration, networkOf } = this.#parts;
+    const { guests, networks } = configuration();
+    const settings = guests.find(({ name }) => name === guest) ?? networks.find(({ name }) => name === networkOf(guest));
+    const refusal = relay === undefined ? explainLoopback(address) : settings && explainUnasked(settings);
+    if (refusal !== undefined) throw new TapnetError("NOT_ALLOWED", `forwards of guest ${guest}: ${refusal}`);
+  }
+
   #refuseTaken(forward: PortForward): void {
-    const other = this.#entries().inForce.find((each) => overlaps(each.forward, forward));
+    const other = this.#entries().inForce.find((each) => overlaps(each.forward, forward, this.#parts.relay !== undefined));
     if (other !== undefined) {
       throw new TapnetError(
         "CONFLICT",
@@ -186,6 +213,7 @@ export class PortForwards {
           "take another address, or remove it there",
       );
     }
+    if (this.#parts.relay !== undefined) return;
     const server = this.#servers().find((socket) => isServedBy(forward, socket));
     if (server !== undefined) {
       throw new TapnetError(
@@ -194,13 +222,6 @@ export class PortForwards {
           "end it, or take another port",
       );
     }
-  }
-
-  #unreachedPublics(): string[] {
-    const first = this.#parts.configuration().guests.find(({ publics }) => publics.length > 0);
-    if (first === undefined) return [];
-    const what = `public address ${formatAddress(first.publics[0])} of guest ${first.name}`;
-    return [`${what}: tapnetd runs without root, so nobody outside reaches it there; it needs a tapnetd that root starts`];
   }
 
   /** The guest that has an address of the host's side as a whole. */
@@ -217,7 +238,7 @@ export class PortForwards {
   }
 
   #servedWarnings(entries: readonly Entry[]): string[] {
-    if (entries.length === 0) return [];
+    if (entries.length === 0 || this.#parts.relay !== undefined) return [];
     const servers = this.#servers();
     return entries.flatMap(({ guest, forward }) => {
       const server = servers.find((socket) => isServedBy(forward, socket));
@@ -248,20 +269,6 @@ export class PortForwards {
   }
 }
 
-const NOT_REACHED =
-  "this tapnetd runs without root, in a namespace whose ports nobody outside reaches, so the forward would do nothing: " +
-  "forwards need a tapnetd that root starts; guests of this one reach each other without";
-
-function describeUnreached(entries: readonly Entry[]): string[] {
-  if (entries.length === 0) return [];
-  const [{ guest, forward }] = entries;
-  const more = entries.length === 1 ? "" : ` and ${entries.length - 1} more`;
-  return [
-    `forward ${formatForward(forward)} of guest ${guest}${more}: tapnetd runs without root, so only its guests come in there, ` +
-      "not this host and no other machine; forwards need a tapnetd that root starts",
-  ];
-}
-
 /** Ports of the host that lead somewhere, one by one: with ten thousand forwards each is looked up once. */
 class TakenPorts {
   readonly #ports = new Set<string>();
@@ -289,11 +296,12 @@ function isSame(one: PortForward, other: PortForward): boolean {
   return formatForward(one) === formatForward(other);
 }
 
-/** One from a certain address of the host goes before one from all of them: these two do not meet. */
-function overlaps(one: PortForward, other: PortForward): boolean {
+/** One from a certain address of the host goes before one from all of them, so these two do not meet; sockets of those two do. */
+function overlaps(one: PortForward, other: PortForward, bySockets: boolean): boolean {
+  const hasAll = bySockets && (one.address === undefined || other.address === undefined);
   return (
     one.protocol === other.protocol &&
-    one.address === other.address &&
+    (hasAll || one.address === other.address) &&
     one.firstPort <= other.lastPort &&
     other.firstPort <= one.lastPort
   );
@@ -304,10 +312,6 @@ function isServedBy({ protocol, address, firstPort, lastPort }: PortForward, soc
   const onAll = socket.address === 0 || socket.address === 0n;
   // What listens on `::` takes IPv4 as well, unless it says otherwise, which no table shows.
   return address === undefined || onAll || socket.address === address;
-}
-
-function isLoopback(address: IpAddress): boolean {
-  return typeof address === "number" ? address >>> 24 === 127 : address === 1n;
 }
 
 function describeSocket({ protocol, address, port }: ListeningSocket): string {

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.js";
 import type { Logger } from "../../base/log.js";
 import type { Configuration } from "../../config/index.js";
 import type { Names } from "../../guest/services.js";
-import { Forwards } from "../../network/forwards.js";
+import { Forwards, type ForwardsOptions } from "../../network/forwards.js";
 import { Limits } from "../../network/limits.js";
 import type { Port } from "../../network/model.js";
 import { type LearntAddress, Policies } from "../../network/policies.js";
@@ -22,6 +22,8 @@ export interface GuestTrafficParts {
   readonly roster: () => Roster;
   /** The packet filter refused a change. */
   readonly onRefused: () => void;
+  /** Who carries forwards besides the packet filter. */
+  readonly follow: NonNullable<ForwardsOptions["follow"]>;
 }
 
 type Listed = { readonly egress: readonly TrafficRule[] | undefined; readonly ingress: readonly TrafficRule[] | undefined };
@@ -31,7 +33,7 @@ export class GuestTraffic implements Names {
   readonly #limits: Limits;
   readonly #policies: Policies;
 
-  constructor({ kernel, clock, log, roster, onRefused }: GuestTrafficParts) {
+  constructor({ kernel, clock, log, roster, onRefused, follow }: GuestTrafficParts) {
     const { firewall, shaper } = kernel;
     const settingsOf = (guest: string, network: string) => roster().guest(guest, network) ?? roster().network(network);
     this.forwards = new Forwards({
@@ -44,6 +46,7 @@ export class GuestTraffic implements Names {
       publics: (name) => roster().guest(name)?.publics ?? [],
       home: (name) => roster().guest(name)?.network,
       onRefused,
+      follow,
     });
     this.#limits = new Limits({
       firewall,

@@ -46,12 +46,19 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "a forward from an address that is none",
-    yaml: 'guests:\n  a: { forwards: ["192.0.2.300:80:80", "[fe80::x]:80:80", "127.0.0.1:80:80", "0.0.0.0:80:80"] }\n',
+    yaml: 'guests:\n  a: { forwards: ["192.0.2.300:80:80", "[fe80::x]:80:80", "0.0.0.0:80:80"] }\n',
     problems: [
       ["2:19", /192\.0\.2\.300 is not an IPv4 address/],
       ["2:40", /fe80::x is not an IPv6 address/],
-      ["2:59", /the loopback/],
-      ["2:78", /leave 0\.0\.0\.0 out/],
+      ["2:59", /leave 0\.0\.0\.0 out/],
+    ],
+  },
+  {
+    name: "a forward from the loopback",
+    yaml: 'networks: { n: { kind: nat, ipv4: 10.1.0.0/24, ipv6: "fd00:1::/64" } }\nguests:\n  a: { network: n, forwards: ["127.0.0.1:80:80", "[::1]:80:80"] }\n',
+    problems: [
+      ["3:31", /127\.0\.0\.1 is the loopback, which leads to no guest/],
+      ["3:50", /::1 is the loopback, which leads to no guest/],
     ],
   },
   {
