@@ -13,11 +13,11 @@ export function tapOf(number: number): string {
   return `tn-b${number}`;
 }
 
-/** The section `guests:` of a configuration that gives each of them its address. */
-export function guestSection(most: number): string {
+/** The section `guests:` of a configuration that gives each of them its address, and what is its own. */
+export function guestSection(most: number, more: (number: number) => string = () => ""): string {
   const guests = Array.from({ length: most }, (_, index) => {
     const number = index + 1;
-    return `  b${number}: { mac: "${macOf(number)}", ipv4: ${addressOf(number)} }`;
+    return `  b${number}: { mac: "${macOf(number)}", ipv4: ${addressOf(number)}${more(number)} }`;
   });
   return `guests:\n${guests.join("\n")}\n`;
 }

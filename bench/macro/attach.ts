@@ -8,19 +8,17 @@
  */
 import { join } from "node:path";
 import { Daemon } from "../../test/support/daemon.js";
-import { type Host, Lab } from "../../test/support/lab.js";
+import { Lab } from "../../test/support/lab.js";
 import { hook, packageRoot } from "../../test/support/paths.js";
-import type { RunningProcess } from "../../test/support/process.js";
+import { Attacher } from "../frame/attacher.js";
 import type { Bench } from "../frame/bench.js";
-import { addressOf, guestSection } from "../frame/guests.js";
-import { loadProgram } from "../frame/load-program.js";
+import { addressOf, guestSection, tapOf } from "../frame/guests.js";
 import { programVersion } from "../frame/machine.js";
 import type { Report } from "../frame/report.js";
 import { type Measured, runRounds, type System } from "../frame/rounds.js";
 import { median } from "../frame/statistics.js";
 
 const SCRIPT = join(packageRoot, "bench", "peers", "attach-script.sh");
-const ATTACH_MS = 10_000;
 
 interface Size {
   readonly attached: readonly number[];
@@ -37,7 +35,7 @@ export const bench: Bench = {
   async run(size, report) {
     const { attached, perRound } = size.smoke ? SMOKE : FULL;
     const lab = new Lab();
-    const systems: Attacher[] = [];
+    const systems: Way[] = [];
     try {
       systems.push(await ours(lab, Math.max(...attached) + perRound));
       const rival = await theirs(lab, report);
@@ -51,13 +49,13 @@ export const bench: Bench = {
   },
 };
 
-async function ours(lab: Lab, most: number): Promise<Attacher> {
+async function ours(lab: Lab, most: number): Promise<Way> {
   const host = await lab.host("tapnet");
   await new Daemon(host, configuration(most)).start();
-  return new Attacher("tapnet", host, host.start([await loadProgram("launch"), hook("qemu-ifup")]));
+  return new Way("tapnet", await Attacher.start(host, hook("qemu-ifup")));
 }
 
-async function theirs(lab: Lab, report: Report): Promise<Attacher | undefined> {
+async function theirs(lab: Lab, report: Report): Promise<Way | undefined> {
   const version = programVersion("ip", "-Version");
   if (version === undefined || programVersion("sysctl", "--version") === undefined) {
     report.miss("ip + sysctl", "needs the Debian packages iproute2 and procps");
@@ -65,7 +63,7 @@ async function theirs(lab: Lab, report: Report): Promise<Attacher | undefined> {
   }
   report.versions["iproute2"] = /iproute2-([\d.]+)/.exec(version)?.[1] ?? version;
   const host = await lab.host("script", { forwarding: true });
-  return new Attacher("ip + sysctl", host, host.start([await loadProgram("launch"), SCRIPT]));
+  return new Way("ip + sysctl", await Attacher.start(host, SCRIPT));
 }
 
 interface Workload {
@@ -79,52 +77,34 @@ function configuration(most: number): string {
 }
 
 /** One way to attach, on its own host, with the guests that it has attached so far. */
-class Attacher implements System<Workload> {
+class Way implements System<Workload> {
   readonly name: string;
-  readonly #host: Host;
-  readonly #launcher: RunningProcess;
+  readonly #attacher: Attacher;
   #attached = 0;
 
-  constructor(name: string, host: Host, launcher: RunningProcess) {
+  constructor(name: string, attacher: Attacher) {
     this.name = name;
-    this.#host = host;
-    this.#launcher = launcher;
+    this.#attacher = attacher;
   }
 
   async measure({ count, perRound }: Workload): Promise<readonly Measured[]> {
-    while (this.#attached < count) await this.#attach(++this.#attached);
+    while (this.#attached < count) await this.#attacher.attach(++this.#attached);
     const numbers = Array.from({ length: perRound }, (_, index) => this.#attached + 1 + index);
     const times: number[] = [];
-    for (const number of numbers) times.push(await this.#attach(number));
+    for (const number of numbers) times.push(await this.#attacher.attach(number));
     await this.#check(numbers);
-    await this.#ipBatch(numbers.map((number) => `link delete tn-b${number}`));
+    await this.#attacher.detach(numbers);
     return [{ metric: "attach", unit: "ms", value: median(times) }];
   }
 
-  /** Removes all TAPs at once: closing their descriptors one by one takes the kernel 20 ms each. */
   async end(): Promise<void> {
-    const numbers = Array.from({ length: this.#attached }, (_, index) => index + 1);
-    await this.#ipBatch([...numbers.map((number) => `link set tn-b${number} group 77`), "link delete group 77"]);
-  }
-
-  /** Attaches one guest; hands back how long its script took, in milliseconds. */
-  async #attach(number: number): Promise<number> {
-    this.#launcher.stdout = "";
-    this.#launcher.child.stdin?.write(`tn-b${number}\n`);
-    const [, nanoseconds, status] = await this.#launcher.waitFor(/^\S+ (\d+) (\d+)$/m, ATTACH_MS);
-    if (status !== "0") throw new Error(`${this.name}: tn-b${number}: status ${status}\n${this.#launcher.stderr}`);
-    return Number(nanoseconds) / 1e6;
-  }
-
-  async #ipBatch(lines: readonly string[]): Promise<void> {
-    const { status, stderr } = await this.#host.run(["ip", "-batch", "-"], { input: `${lines.join("\n")}\n`, timeoutMs: 60_000 });
-    if (status !== 0) throw new Error(`ip -batch: ${stderr}`);
+    await this.#attacher.end();
   }
 
   async #check(numbers: readonly number[]): Promise<void> {
-    const routes = await this.#host.ip("-4 route show");
+    const routes = await this.#attacher.host.ip("-4 route show");
     for (const number of numbers) {
-      if (!routes.includes(`${addressOf(number)} dev tn-b${number} `))
+      if (!routes.includes(`${addressOf(number)} dev ${tapOf(number)} `))
         throw new Error(`${this.name}: no route to guest ${number}\n${routes}`);
     }
   }

@@ -1,11 +1,13 @@
 /**
- * What one more guest with `egress:` and `ingress:` costs the packet filter, where so many guests with lists are there already;
- * with one list for all, and with one for each. No rival does this by elements, so there is none.
+ * What lists of rules and forwards cost where there are many of them: one more guest with `egress:` and `ingress:` by itself, with one list
+ * for all and with one for each; and on a whole host (`rules/crowd.ts`) a frame, an attach, and a forward that is added while it runs. No
+ * rival does this by elements, so there is none: many are compared with few.
  */
 import { Lab } from "../../test/support/lab.js";
 import { script } from "../../test/support/paths.js";
 import type { Bench } from "../frame/bench.js";
 import { type Measured, runRounds, type System } from "../frame/rounds.js";
+import { Crowd, type Workload as CrowdWorkload } from "./rules/crowd.js";
 
 interface Workload {
   readonly guests: number;
@@ -19,8 +21,24 @@ const FULL: readonly Workload[] = [10, 1000, 10_000].flatMap((guests) => [
 const SMOKE: readonly Workload[] = [{ guests: 10, lists: 2 }];
 const PLACE_MS = 120_000;
 
+const CROWDS = { full: [10, 10_000], smoke: [3, 5] } as const;
+/** What a fresh load has source ports for. */
+const FRESH_SECONDS = 0.1;
+
+function crowdCases(seconds: number): { name: string; workload: CrowdWorkload }[] {
+  const frames = (["address", "forward"] as const).flatMap((by) => [
+    { name: `64 B by ${by}, of one connection`, workload: { what: "frame", by, seconds } as const },
+    { name: `64 B by ${by}, each begins one`, workload: { what: "frame", by, fresh: true, seconds: FRESH_SECONDS } as const },
+  ]);
+  return [
+    ...frames,
+    { name: "attach", workload: { what: "attach" } },
+    { name: "forward while it runs", workload: { what: "forward" } },
+  ];
+}
+
 export const bench: Bench = {
-  about: "lists of rules: one more guest among many that have them",
+  about: "lists of rules and forwards: what many cost a frame, an attach and each other",
   rounds: 5,
   async run(size, report) {
     const lab = new Lab();
@@ -44,6 +62,18 @@ export const bench: Bench = {
         workload,
       }));
       await runRounds({ cases, systems: [ours] }, size, report);
+
+      const wanted = crowdCases(size.smoke ? 0.05 : 0.5).filter(
+        ({ name }) => size.only === undefined || name.includes(size.only),
+      );
+      if (wanted.length === 0) return;
+      const crowds: Crowd[] = [];
+      for (const most of CROWDS[size.smoke ? "smoke" : "full"]) {
+        report.progress(`${report.bench}: attaching ${most} guests`);
+        crowds.push(await Crowd.make(lab, most));
+      }
+      await runRounds({ cases: wanted, systems: crowds }, size, report);
+      for (const crowd of crowds) await crowd.end();
     } finally {
       await lab.dispose();
     }

@@ -7,7 +7,8 @@
  *   rate      a sending and a receiving thread; at most `window` frames are under way, so that nothing is lost in full queues and
  *             the receiver's rate is the system's; what got lost all the same is found by a pause, counted, and given up.
  *   one-core  one thread in turn writes a batch and reads it: nanoseconds per frame for write + forward + read, and how many of
- *             them this program had the processor, which other programs on the machine lengthen less.
+ *             them this program had the processor, which other programs on the machine lengthen less. With --fresh each frame
+ *             has a source port of its own, so that each begins a connection; it ends when all ports have been used.
  *   trip      one frame at a time, from A to B and back: the round trip, blocking in poll or busy.
  *
  * It prints one line of JSON. Errors end it with a sentence and exit status 2.
@@ -21,7 +22,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { MARK_AT = 54, STALL_NS = 200000000 };
+enum { SOURCE_PORT_AT = 34, MARK_AT = 54, STALL_NS = 200000000, FIRST_PORT = 1024, AFTER_PORTS = 65536 };
 static const uint8_t MARK[4] = {0x74, 0x6e, 0x66, 0x77};
 
 struct end {
@@ -36,7 +37,7 @@ static struct {
   size_t bytes;
   double seconds;
   int window;
-  bool busy;
+  bool busy, fresh;
 } options = {.mode = "rate", .bytes = 64, .seconds = 2, .window = 256};
 static struct end ends[2];
 static atomic_ulong sent, received, received_bytes;
@@ -72,7 +73,7 @@ static void compose(uint8_t *frame, size_t length, const struct end *from, const
   memcpy(frame + 26, &from->address, 4);
   memcpy(frame + 30, &to->address, 4);
   put16(frame + 24, (uint16_t)~sum16(frame + 14, 20, 0));
-  put16(frame + 34, answer ? 5002 : 5001);
+  put16(frame + SOURCE_PORT_AT, answer ? 5002 : 5001);
   put16(frame + 36, answer ? 5001 : 5002);
   if (large) {
     frame[46] = 0x50; /* header of five words */
@@ -151,13 +152,26 @@ static uint64_t cpu_ns(void) {
   return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
-static void measure_one_core(const uint8_t *frame) {
+/* Sends a batch, each frame from the next port; of UDP without a checksum nothing else changes. */
+static int send_fresh(uint8_t *frame, unsigned *next_port) {
+  int taken = 0;
+  while (taken < PORT_BATCH && *next_port < AFTER_PORTS) {
+    put16(frame + SOURCE_PORT_AT, *next_port);
+    if (port_send(&ends[0].port, frame, options.bytes, 1) == 0) break;
+    taken++, ++*next_port;
+  }
+  return taken;
+}
+
+static void measure_one_core(uint8_t *frame) {
   pin(0);
   uint64_t cpu_start = cpu_ns();
   uint64_t start = now_ns(), deadline = start + (uint64_t)(options.seconds * 1e9), lost = 0;
-  while (now_ns() < deadline) {
+  unsigned next_port = FIRST_PORT;
+  while (now_ns() < deadline && next_port < AFTER_PORTS) {
     uint64_t before = atomic_load(&received), batch_start = now_ns();
-    int taken = port_send(&ends[0].port, frame, options.bytes, PORT_BATCH);
+    int taken =
+        options.fresh ? send_fresh(frame, &next_port) : port_send(&ends[0].port, frame, options.bytes, PORT_BATCH);
     while (atomic_load(&received) - before < (uint64_t)taken) {
       if (port_receive(&ends[1].port, count_frame, NULL) == 0 && now_ns() - batch_start > STALL_NS) {
         lost += (uint64_t)taken - (atomic_load(&received) - before);
@@ -217,6 +231,7 @@ static void usage(void) {
   fputs("Usage: forward-load --a PORT,MAC,ADDRESS,NEXT-HOP-MAC --b … [options]\n"
         "  PORT is tap:NAME, vnet:NAME, dgram:LOCAL+REMOTE or stream:PATH\n"
         "  --mode rate|one-core|trip   --busy (trip: never sleep)   --bytes N (64)   --seconds S (2)   --window N (256)\n"
+        "  --fresh          each frame from another port (one-core, up to 1,514 bytes)\n"
         "  --back ADDRESS   where B finds A, if not at its own address (behind NAT)\n"
         "  --hook PROGRAM   run as PROGRAM IFNAME for each TAP once it exists\n"
         "  --wait           print \"ready\" and wait for a line on standard input before it starts\n",
@@ -251,7 +266,7 @@ int main(int argc, char **argv) {
   program_name = "forward-load";
   static const struct option names[] = {{"a", 1, 0, 'a'},    {"b", 1, 0, 'b'},       {"mode", 1, 0, 'm'},   {"bytes", 1, 0, 'n'},
                                         {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"hook", 1, 0, 'h'},
-                                        {"back", 1, 0, 'B'}, {"wait", 0, 0, 'W'}, {0}};
+                                        {"back", 1, 0, 'B'}, {"wait", 0, 0, 'W'},    {"fresh", 0, 0, 'f'},  {0}};
   bool wait = false;
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {
@@ -265,6 +280,7 @@ int main(int argc, char **argv) {
       case 'h': options.hook = optarg; break;
       case 'B': options.back = optarg; break;
       case 'W': wait = true; break;
+      case 'f': options.fresh = true; break;
       default: usage();
     }
   }

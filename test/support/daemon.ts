@@ -38,15 +38,15 @@ export class Daemon {
     writeFileSync(this.#config, config);
   }
 
-  /** Starts it and waits until it answers. */
-  async start(): Promise<this> {
+  /** Starts it and waits until it answers: a configuration of ten thousand guests takes its time. */
+  async start(timeoutMs = START_MS): Promise<this> {
     const started = this.host.start([...script("src/daemon/main"), ...this.#arguments]);
     this.#process = started;
     const answers = async (): Promise<boolean> => {
       if (!started.running) throw new Error(`tapnetd ended with status ${await started.exited}:\n${started.output}`);
       return canConnect(join(this.runFolder, "control.sock"));
     };
-    await until("tapnetd to answer", answers, START_MS);
+    await until("tapnetd to answer", answers, timeoutMs);
     return this;
   }
 

@@ -3,59 +3,37 @@ import { join } from "node:path";
 import { Daemon } from "../../../test/support/daemon.js";
 import type { Host, Lab } from "../../../test/support/lab.js";
 import { hook, packageRoot } from "../../../test/support/paths.js";
-import type { RunningProcess } from "../../../test/support/process.js";
+import { Attacher } from "../../frame/attacher.js";
 import { guestSection, macOf, tapOf } from "../../frame/guests.js";
-import { loadProgram } from "../../frame/load-program.js";
 import { type Ends, GUEST, Way, type Workload } from "./way.js";
 
 const GATEWAY_MAC = "02:00:00:00:00:01";
 const UPLINK = { address: "198.51.100.1", neighbour: "198.51.100.2" } as const;
-const ATTACH_MS = 10_000;
-/** All TAPs go at once by their group: closing their descriptors one by one takes the kernel 20 ms each. */
-const GROUP = 77;
 
 /** A host on which guests are attached by one hook. */
 class Ground {
   readonly host: Host;
   readonly hook: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly #launcher: RunningProcess | undefined;
-  readonly #others: readonly number[];
+  readonly #others: Attacher | undefined;
 
-  private constructor(
-    host: Host,
-    hookPath: string,
-    env: Readonly<Record<string, string>>,
-    others: readonly number[],
-    launcher?: RunningProcess,
-  ) {
+  private constructor(host: Host, hookPath: string, env: Readonly<Record<string, string>>, others: Attacher | undefined) {
     this.host = host;
     this.hook = hookPath;
     this.env = env;
     this.#others = others;
-    this.#launcher = launcher;
   }
 
   /** Attaches guests 3 to `attached`; the load brings the first two itself. */
   static async make(host: Host, hookPath: string, env: Readonly<Record<string, string>>, attached: number): Promise<Ground> {
-    const others = Array.from({ length: Math.max(0, attached - 2) }, (_, index) => index + 3);
-    if (others.length === 0) return new Ground(host, hookPath, env, others);
-    const launcher = host.start([await loadProgram("launch"), hookPath], { env });
-    for (const number of others) {
-      launcher.stdout = "";
-      launcher.child.stdin?.write(`${tapOf(number)}\n`);
-      const [, status] = await launcher.waitFor(/^\S+ \d+ (\d+)$/m, ATTACH_MS);
-      if (status !== "0") throw new Error(`${hookPath} ${tapOf(number)}: status ${status}\n${launcher.stderr}`);
-    }
-    return new Ground(host, hookPath, env, others, launcher);
+    if (attached <= GUEST.b) return new Ground(host, hookPath, env, undefined);
+    const others = await Attacher.start(host, hookPath, env);
+    for (let number = GUEST.b + 1; number <= attached; number++) await others.attach(number);
+    return new Ground(host, hookPath, env, others);
   }
 
   async end(): Promise<void> {
-    if (this.#others.length === 0) return;
-    const lines = [...this.#others.map((number) => `link set ${tapOf(number)} group ${GROUP}`), `link delete group ${GROUP}`];
-    const { status, stderr } = await this.host.run(["ip", "-batch", "-"], { input: `${lines.join("\n")}\n`, timeoutMs: 60_000 });
-    if (status !== 0) throw new Error(`ip -batch: ${stderr}`);
-    await this.#launcher?.stop();
+    await this.#others?.end();
   }
 }
 

@@ -13,6 +13,8 @@ export interface Workload {
   readonly mode: "rate" | "one-core" | "trip";
   readonly bytes: number;
   readonly busy?: boolean;
+  /** Each frame begins a connection; with `one-core`. */
+  readonly fresh?: boolean;
   readonly seconds: number;
 }
 
@@ -81,12 +83,13 @@ export class Way implements System<Workload> {
   }
 }
 
-async function measureBetween(ends: Ends, { mode, bytes, busy, seconds }: Workload): Promise<readonly Measured[]> {
+async function measureBetween(ends: Ends, { mode, bytes, busy, fresh, seconds }: Workload): Promise<readonly Measured[]> {
   const words = [
     ...["--a", [ends.a, macOf(GUEST.a), addressOf(GUEST.a), ends.hopOfA].join(",")],
     ...["--b", [ends.b, macOf(GUEST.b), ends.addressOfB ?? addressOf(GUEST.b), ends.hopOfB].join(",")],
     ...["--mode", mode, "--bytes", String(bytes), "--seconds", String(seconds)],
     ...(busy === true ? ["--busy"] : []),
+    ...(fresh === true ? ["--fresh"] : []),
     ...(ends.hook === undefined ? [] : ["--hook", ends.hook]),
     ...(ends.back === undefined ? [] : ["--back", ends.back]),
   ];

@@ -45,7 +45,7 @@ policies.configure([...egress, ...ingress]);
 await nftables.load(composeRuleset([network], [], { ...NO_TRAFFIC, ...policies.traffic }));
 policies.open();
 
-const port = (guest: number) => ({ ifindex: FIRST_INDEX + guest, guest: String(guest), network });
+const port = (guest: number) => ({ ifindex: FIRST_INDEX + guest, guest: String(guest), network, bindings: [] });
 for (let guest = 0; guest < guests; guest++) policies.add(port(guest));
 const puts: number[] = [];
 const removals: number[] = [];
