@@ -12,7 +12,7 @@ import type { Logger } from "../base/log.js";
 import type { SetKey } from "../base/set-element.js";
 import type { Firewall } from "./kernel.js";
 import type { Port } from "./model.js";
-import { LIMIT_SETS, limitSets } from "./ruleset/limits.js";
+import { BRIDGE_LIMIT_SETS, LIMIT_SETS, limitSets } from "./ruleset/limits.js";
 import { elementText, type PlacedElement, type Traffic } from "./traffic.js";
 
 /** What is undefined is not limited. */
@@ -91,7 +91,7 @@ export class Limits {
     const limit = this.#options.limitOf(guest, network.name);
     if (limit === undefined && before === undefined) return;
     if (limit !== undefined && before !== undefined && sameLimit(limit, before.limit)) return;
-    const elements = new Map(elementsOf(ifindex, limit).map((placed) => [elementText(placed), placed]));
+    const elements = new Map(elementsOf(ifindex, network, limit).map((placed) => [elementText(placed), placed]));
     if (limit === undefined) this.#ports.delete(ifindex);
     else this.#ports.set(ifindex, { limit, elements });
     if (shapes(limit) || shapes(before?.limit)) this.#shape(guest, ifindex, limit);
@@ -132,7 +132,7 @@ export class Limits {
   }
 }
 
-function elementsOf(ifindex: number, limit: GuestLimit | undefined): PlacedElement[] {
+function elementsOf(ifindex: number, { bridge }: Port["network"], limit: GuestLimit | undefined): PlacedElement[] {
   const { packetsPerSecond, connections } = limit ?? {};
   const elements: PlacedElement[] = [];
   const put = (set: SetKey, counted: PlacedElement["element"]["limit"]): void => {
@@ -140,8 +140,8 @@ function elementsOf(ifindex: number, limit: GuestLimit | undefined): PlacedEleme
   };
   if (packetsPerSecond !== undefined) {
     const burst = Math.max(1, Math.round(packetsPerSecond / PACKET_BURST_PART));
-    for (const set of [LIMIT_SETS.packetsFrom, LIMIT_SETS.packetsTo])
-      put(set, { kind: "packets", perSecond: packetsPerSecond, burst });
+    const { packetsFrom, packetsTo } = bridge === undefined ? LIMIT_SETS : BRIDGE_LIMIT_SETS;
+    for (const set of [packetsFrom, packetsTo]) put(set, { kind: "packets", perSecond: packetsPerSecond, burst });
   }
   if (connections !== undefined) {
     for (const set of [LIMIT_SETS.connectionsFrom, LIMIT_SETS.connectionsTo])

@@ -36,17 +36,25 @@ export interface Policy {
 /** A list that the rules have; the number is its own for as long as the daemon runs. */
 export interface NumberedPolicy extends Policy {
   readonly number: number;
+  /** Whether guests on a bridge may have it: then it is at the bridge as well. */
+  readonly bridged: boolean;
 }
 
 export function policyOf(direction: Policy["direction"], rules: readonly TrafficRule[]): Policy {
   return { chain: `${direction}_${digest(rules.map(({ text }) => text).join("\n"))}`, direction, rules };
 }
 
-/** The set with the links of a guest, or with what a name has led to. */
+/** The set with the links of a guest. */
 export function guestSet(name: string): string {
   return `guest_${digest(name)}`;
 }
 
+/** The set with the addresses of a guest on a bridge, which the host knows it by. */
+export function guestAddressSet(name: string, family: 4 | 6): string {
+  return `${guestSet(name)}_${family}`;
+}
+
+/** The set with what a name has led to. */
 export function nameSet(name: string, family: 4 | 6): string {
   return `name_${digest(name)}_${family}`;
 }

@@ -5,6 +5,7 @@ import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
 import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, trafficSets } from "./ruleset.js";
 import type { Station } from "./state.js";
+import { isSameSet } from "./traffic.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
 export class Rules {
@@ -71,7 +72,7 @@ export class Rules {
     for (const set of trafficSets(traffic)) {
       batch.fill(
         set,
-        traffic.elements.filter((placed) => placed.set.name === set.name).map(({ element }) => element),
+        traffic.elements.filter((placed) => isSameSet(placed.set, set)).map(({ element }) => element),
       );
     }
     const changes = batch.count;

@@ -25,22 +25,21 @@ import type { Ruleset, SetKey, TableKey } from "./kernel.js";
 import type { Network } from "./model.js";
 import { composeArp } from "./ruleset/arp.js";
 import { ADVERTISED, composeBridge, onBridges } from "./ruleset/bridge.js";
+import { composeBridgePolicies } from "./ruleset/bridge-policies.js";
 import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
-import { composeLimits, limitSets } from "./ruleset/limits.js";
+import { composeBridgeLimits, composeLimits, limitSets } from "./ruleset/limits.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
-import { composePolicies, loadedPolicySets, POLICY_MAPS, policySets } from "./ruleset/policies.js";
+import { composePolicies, loadedPolicySets, policySets } from "./ruleset/policies.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
-import { ARP_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
+import { ARP_TABLE, BRIDGE_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
 import { concat, type Word } from "./ruleset/words.js";
 import type { Station } from "./state.js";
-import { NO_TRAFFIC, type Traffic } from "./traffic.js";
+import { isSameSet, NO_TRAFFIC, type Traffic } from "./traffic.js";
 
-export { ARP_TABLE, TABLE } from "./ruleset/table.js";
+export { ARP_TABLE, BRIDGE_TABLE, TABLE } from "./ruleset/table.js";
 
-/** There while a network of kind `bridge` is: not every kernel has the family. */
-export const BRIDGE_TABLE: TableKey = { family: "bridge", name: "tapnet" };
 export const TABLES: readonly TableKey[] = [TABLE, ARP_TABLE, BRIDGE_TABLE];
 
 /** Sets that hold what each guest may send. */
@@ -71,7 +70,7 @@ const FORWARD_KEYS: readonly SetKey[] = Object.values(FORWARD_SETS).flatMap(({ a
 
 /** Sets and maps that hold what `Traffic` has of guests. `nft` 1.0.6 reads no limits of elements in JSON: these follow a load. */
 export function trafficSets(traffic: Pick<Traffic, "connectionLimits" | "policies">): readonly SetKey[] {
-  return [...FORWARD_KEYS, ...limitSets(traffic), ...Object.values(POLICY_MAPS), ...policySets(traffic.policies)];
+  return [...FORWARD_KEYS, ...limitSets(traffic), ...policySets(traffic.policies)];
 }
 
 /** The sets that a station is an element of. */
@@ -103,13 +102,8 @@ export function composeRuleset(
   composeLimits(table, traffic);
   composePolicies(table, ours, traffic.policies);
   // In the same transaction: a guest is not without its list for as long as it takes to load its elements.
-  for (const { name } of [...FORWARD_KEYS, ...loadedPolicySets(traffic.policies)]) {
-    const placed = traffic.elements.filter(({ set }) => set.name === name);
-    table.elements(
-      name,
-      placed.map(({ element }) => wordOf(element)),
-    );
-  }
+  const loaded = [...FORWARD_KEYS, ...loadedPolicySets(traffic.policies)];
+  placeElements(table, loaded, traffic);
 
   const arp = new TableWriter(ARP_TABLE);
   composeArp(arp, ours);
@@ -119,13 +113,27 @@ export function composeRuleset(
   if (bridged.length === 0) return { nftables: [...table.commands(), ...arp.commands()] };
   const bridge = new TableWriter(BRIDGE_TABLE);
   composeBridge(bridge, bridged);
+  composeBridgeLimits(bridge, traffic);
+  composeBridgePolicies(bridge, bridged, traffic.policies);
   for (const set of [BRIDGED_IPV4, BRIDGED_IPV6, BRIDGED_MACS]) bridge.elements(set.name, elementsOf(set));
+  placeElements(bridge, loaded, traffic);
   return { nftables: [...table.commands(), ...arp.commands(), ...bridge.commands()], text: ADVERTISED };
 }
 
 /** What removes the tables that every kernel has, whether they are there or not. */
 export const EMPTY_RULESET: Ruleset = { nftables: [TABLE, ARP_TABLE].flatMap(removeTable) };
 export const NO_BRIDGE_RULESET: Ruleset = { nftables: removeTable(BRIDGE_TABLE) };
+
+function placeElements(table: TableWriter, sets: readonly SetKey[], { elements }: Traffic): void {
+  for (const set of sets) {
+    if (set.table.family !== table.key.family) continue;
+    const placed = elements.filter((each) => isSameSet(each.set, set));
+    table.elements(
+      set.name,
+      placed.map(({ element }) => wordOf(element)),
+    );
+  }
+}
 
 function wordOf({ key, data }: SetElement): Word {
   const words = key.map(partWord);

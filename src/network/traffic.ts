@@ -22,6 +22,10 @@ export interface Traffic {
 
 export const NO_TRAFFIC: Traffic = { forwards: false, packetLimits: false, connectionLimits: false, policies: [], elements: [] };
 
+export function isSameSet(one: SetKey, other: SetKey): boolean {
+  return one.name === other.name && one.table.family === other.table.family;
+}
+
 /** One text for equal elements, and for those only. */
 export function elementText({ set, element }: PlacedElement): string {
   const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;

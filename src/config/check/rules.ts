@@ -45,27 +45,20 @@ export function checkRules(
 }
 
 /**
- * What is counted or refused where the host forwards, by the guest's link: what comes from a bridge comes from the bridge. A rule
- * that does not hold is worse than none. `over`: where the rest comes from.
+ * Connections are counted where the host forwards, by the guest's link: what comes from a bridge comes from the bridge, and from
+ * port to port nobody tracks them. A limit that does not hold is worse than none. `over`: where the rest comes from.
  */
 function refuseOnBridge(
-  { egress, ingress, limit }: Pick<GuestConfiguration, "egress" | "ingress" | "limit">,
-  over: Pick<NetworkConfiguration, "egress" | "ingress" | "limit"> | undefined,
+  { limit }: Pick<GuestConfiguration, "limit">,
+  over: Pick<NetworkConfiguration, "limit"> | undefined,
   kind: NetworkConfiguration["kind"],
   path: KeyPath,
   document: ConfigDocument,
 ): void {
-  if (kind !== "bridge") return;
-  const wrong: (readonly [unknown, unknown, KeyPath])[] = [
-    [egress, over?.egress, ["egress"]],
-    [ingress, over?.ingress, ["ingress"]],
-    [limit?.packetsPerSecond, over?.limit?.packetsPerSecond, ["limit", "packets"]],
-    [limit?.connections, over?.limit?.connections, ["limit", "connections"]],
-  ];
-  for (const [written, inherited, key] of wrong) {
-    if (written === undefined || written === inherited) continue;
-    document.problem([...path, ...key], "does not hold for guests on a bridge; remove it, or take kind: nat or routed", "key");
-  }
+  const written = limit?.connections;
+  if (kind !== "bridge" || written === undefined || written === over?.limit?.connections) return;
+  const advice = "limit packets instead, or take kind: nat or routed";
+  document.problem([...path, "limit", "connections"], `connections cannot be counted on a bridge; ${advice}`, "key");
 }
 
 /** Whoever comes shows an address; which names lead to that nobody can tell. */

@@ -79,8 +79,13 @@ export class GuestTraffic implements Names {
   configure({ networks, guests }: Configuration, dns: DnsService): void {
     const all = [...networks, ...guests];
     this.#limits.configure(all.map(({ limit }) => limit));
-    this.#policies.configure(all.flatMap(policiesIn));
-    dns.answerer.told = this.#policies.learns ? (reply) => this.#learn(reply) : undefined;
+    const kinds = new Map(networks.map(({ name, kind }) => [name, kind]));
+    const onBridges = [
+      ...networks.filter(({ kind }) => kind === "bridge"),
+      ...guests.filter(({ network }) => kinds.get(network) === "bridge"),
+    ];
+    this.#policies.configure(all.flatMap(policiesIn), new Set(onBridges.flatMap(policiesIn).map(({ chain }) => chain)));
+    dns.answerer.told = this.#policies.learns ? (reply, asker) => this.#learn(reply, asker) : undefined;
   }
 
   /** The packet filter has our sets: from now on changes are carried there. */
@@ -96,8 +101,8 @@ export class GuestTraffic implements Names {
     for (const part of [this.forwards, this.#limits, this.#policies]) part.remove(port);
   }
 
-  /** A guest is about to be told this. */
-  #learn(reply: Uint8Array): void {
+  /** Somebody is about to be told this. */
+  #learn(reply: Uint8Array, asker: string): void {
     const message = parse(reply);
     if (typeof message === "string" || message.questions.length === 0) return;
     const addresses = message.answers.flatMap(({ name, type, ttlSeconds, data }): LearntAddress[] => {
@@ -105,7 +110,7 @@ export class GuestTraffic implements Names {
       const { address } = data;
       return typeof address === "number" || typeof address === "bigint" ? [{ name, address, ttlSeconds }] : [];
     });
-    this.#policies.learn(message.questions[0].name.toLowerCase(), addresses);
+    this.#policies.learn(asker, message.questions[0].name.toLowerCase(), addresses);
   }
 }
 

@@ -15,8 +15,17 @@ export const NOT_TO_GUEST = isNot(meta("oifgroup"), ANY_GUEST);
 
 /** Whether a packet came from one of our bridges: guests there were guarded when the bridge took the frame in. No word where there is none. */
 export function fromBridges(networks: readonly Network[]): Word[] {
+  return byBridges(networks, "iifgroup");
+}
+
+/** The same of a packet that goes to one. */
+export function toBridges(networks: readonly Network[]): Word[] {
+  return byBridges(networks, "oifgroup");
+}
+
+function byBridges(networks: readonly Network[], key: "iifgroup" | "oifgroup"): Word[] {
   const groups = networks.filter(({ bridge }) => bridge !== undefined).map(({ group }) => group);
-  return groups.length === 0 ? [] : [is(meta("iifgroup"), anyOf(...groups))];
+  return groups.length === 0 ? [] : [is(meta(key), anyOf(...groups))];
 }
 
 /** Each network's packets to a chain of the network's own. A single comparison costs less than looking one network up in a map. */

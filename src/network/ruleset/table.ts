@@ -3,6 +3,8 @@ import type { Word } from "./words.js";
 
 export const TABLE: TableKey = { family: "inet", name: "tapnet" };
 export const ARP_TABLE: TableKey = { family: "arp", name: "tapnet" };
+/** There while a network of kind `bridge` is: not every kernel has the family. */
+export const BRIDGE_TABLE: TableKey = { family: "bridge", name: "tapnet" };
 
 /** Where a base chain hangs in the kernel, and its place among others there (lower is earlier). */
 export interface Hook {

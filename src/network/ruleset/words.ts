@@ -35,6 +35,14 @@ export const byValue = (key: Word, verdicts: readonly (readonly [Word, Word])[])
 /** Adds what the packet shows to a set, or renews it. */
 export const remember = (element: Word, set: string): Word => ({ set: { op: "update", elem: element, set: `@${set}` } });
 
+/** The same for so long, whatever the set says. */
+export const rememberFor = (element: Word, seconds: number, set: string): Word =>
+  remember({ elem: { val: element, timeout: seconds } }, set);
+
+/** Where in the whole packet this fragment belongs; of the first, and of what is none, 0. */
+export const fragmentOffset = (family: 4 | 6): Word =>
+  family === 4 ? { "&": [payload("ip", "frag-off"), 0x1fff] } : { exthdr: { name: "frag", field: "frag-off" } };
+
 /** Of what kind the destination is here: `local`, `unicast`, … */
 export const FIB_TYPE: Word = { fib: { result: "type", flags: ["daddr"] } };
 /** What a map of the table has for this key. */

@@ -93,8 +93,8 @@ export class Answerer implements Completer {
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
   /** Who knew the last answer that was written. */
   lastSource: AnswerSource = "local";
-  /** Told of each reply before it leaves; the bytes are valid as long as the call. */
-  told: ((reply: Uint8Array) => void) | undefined;
+  /** Told of each reply before it leaves, and whose it is (`AskerLimits.name`); the bytes are valid as long as the call. */
+  told: ((reply: Uint8Array, asker: string) => void) | undefined;
   /** Asked for a name in our zones, or a bare one, that nobody has. */
   late: LateNames | undefined;
 
@@ -363,7 +363,7 @@ export class Answerer implements Completer {
     if ((this.#reply.flags & FLAG.truncated) !== 0) this.#counters.count(COUNTER.truncated);
     if (limits.logsQueries) this.#queryLog.record(limits.name, this.#query, bytes, this.#reply.rcode, source);
     const length = this.#reply.finish(view.policy !== undefined);
-    if (this.told !== undefined) this.told(this.#reply.written(length));
+    if (this.told !== undefined) this.told(this.#reply.written(length), limits.name);
     return length;
   }
 

@@ -11,7 +11,7 @@ const BURST_SECONDS = 2;
 
 /** The allowance of one guest, or of one client of a shared link (a token bucket), and whether its questions are logged. */
 export class AskerLimits {
-  /** How the asker is called in the query log. */
+  /** How the asker is called in the query log: a guest is `network/guest`, this host and clients of shared links have no slash. */
   readonly name: string;
   logsQueries = false;
   /** Questions that wait now. */

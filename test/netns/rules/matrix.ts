@@ -5,6 +5,7 @@ import { Daemon } from "../../support/daemon.js";
 import { type Host, Lab, type Scope } from "../../support/lab.js";
 import { packageRoot } from "../../support/paths.js";
 import { ask, respond } from "../../support/reach.js";
+import { joinGuest } from "./site.js";
 
 export const PAGE = "docs/who-reaches-whom.md";
 const PORT = 7777;
@@ -147,18 +148,16 @@ export class Matrix {
   }
 
   async #attach(name: string, number: number, index: number): Promise<void> {
-    const guest = await this.lab.host(name);
-    await this.host.ip(`link add tn-${name} type veth peer name eth0 netns ${guest.namespace}`);
-    await guest.sysctl({ "ipv6/conf/eth0/accept_ra": 0 });
-    await guest.ip(`link set eth0 address ${macOf(number, index)} up`);
-    await this.daemon.tapnet("guest", "attach", `tn-${name}`);
-    await guest.ip(`address add 10.${number}.0.1${index}/24 dev eth0`);
-    await guest.ip(`route add default via 10.${number}.0.1`);
-    // On a bridge the prefix is on the link, and the router has an address of it.
     const bridged = BRIDGED.has(name.slice(0, name.indexOf("-")));
-    await guest.ip(`address add fd00:${number}::1${index}/${bridged ? 64 : 128} dev eth0 nodad`);
-    await guest.ip(`-6 route add default via ${bridged ? `fd00:${number}::1` : "fe80::1"} dev eth0`);
-    this.#guests.set(name, guest);
+    const guest = {
+      name,
+      mac: macOf(number, index),
+      ipv4: `10.${number}.0.1${index}`,
+      ipv6: `fd00:${number}::1${index}`,
+      gateway: `10.${number}.0.1`,
+      ...(bridged ? { gatewayIpv6: `fd00:${number}::1` } : {}),
+    };
+    this.#guests.set(name, await joinGuest(this.daemon, guest));
   }
 }
 

@@ -13,6 +13,24 @@ export interface RuleGuest {
   readonly ipv6?: string;
   /** Gateway, as the guest's routes have it. */
   readonly gateway: string;
+  /** Its IPv6 gateway where the prefix, a /64, is on the link, as on a bridge; else that is `fe80::1`, and the address is alone. */
+  readonly gatewayIpv6?: string;
+}
+
+/** A namespace as a guest of the configuration, at its port and set up as a DHCP client would do it. */
+export async function joinGuest(daemon: Daemon, { name, mac, ipv4, ipv6, gateway, gatewayIpv6 }: RuleGuest): Promise<Host> {
+  const { host } = daemon;
+  const guest = await host.lab.host(name);
+  await host.ip(`link add tn-${name} type veth peer name eth0 netns ${guest.namespace}`);
+  await guest.sysctl({ "ipv6/conf/eth0/accept_ra": 0 });
+  await guest.ip(`link set eth0 address ${mac} up`);
+  await daemon.tapnet("guest", "attach", `tn-${name}`);
+  await guest.ip(`address add ${ipv4}/24 dev eth0`);
+  await guest.ip(`route add default via ${gateway}`);
+  if (ipv6 === undefined) return guest;
+  await guest.ip(`address add ${ipv6}/${gatewayIpv6 === undefined ? 128 : 64} dev eth0 nodad`);
+  await guest.ip(`-6 route add default via ${gatewayIpv6 ?? "fe80::1"} dev eth0`);
+  return guest;
 }
 
 export class RuleSite {
@@ -43,20 +61,9 @@ export class RuleSite {
     return new RuleSite(lab, host, world, daemon);
   }
 
-  /** A guest of the configuration, at its port and set up as a DHCP client would do it. */
-  async guest({ name, mac, ipv4, ipv6, gateway }: RuleGuest): Promise<Host> {
-    const guest = await this.lab.host(name);
-    await this.host.ip(`link add tn-${name} type veth peer name eth0 netns ${guest.namespace}`);
-    await guest.sysctl({ "ipv6/conf/eth0/accept_ra": 0 });
-    await guest.ip(`link set eth0 address ${mac} up`);
-    await this.daemon.tapnet("guest", "attach", `tn-${name}`);
-    await guest.ip(`address add ${ipv4}/24 dev eth0`);
-    await guest.ip(`route add default via ${gateway}`);
-    if (ipv6 !== undefined) {
-      await guest.ip(`address add ${ipv6}/128 dev eth0 nodad`);
-      await guest.ip("-6 route add default via fe80::1 dev eth0");
-    }
-    this.guests.set(name, guest);
-    return guest;
+  async guest(guest: RuleGuest): Promise<Host> {
+    const joined = await joinGuest(this.daemon, guest);
+    this.guests.set(guest.name, joined);
+    return joined;
   }
 }

@@ -92,12 +92,7 @@ const ROWS: readonly Row[] = [
       "  web2: { network: n, ingress: none, limit: { connections: 6 } }",
       "",
     ].join("\n"),
-    problems: [
-      ["2:41", /does not hold for guests on a bridge; remove it/],
-      ["2:75", /does not hold for guests on a bridge/],
-      ["5:23", /does not hold for guests on a bridge/],
-      ["5:60", /does not hold for guests on a bridge/],
-    ],
+    problems: [["5:60", /connections cannot be counted on a bridge; limit packets instead, or take kind: nat or routed/]],
   },
   {
     name: "rules that are none",
