@@ -61,6 +61,11 @@ export class Forwards {
     return { forwards: this.#used, elements: guests.flatMap(({ carried }) => [...carried.values()]) };
   }
 
+  /** Whether there are forwards, or were. */
+  get used(): boolean {
+    return this.#used;
+  }
+
   /** Where a guest's forwards lead to. */
   targetOf(guest: string): ForwardTarget {
     const known = this.#guests.get(guest)?.targets ?? new Map<string, ForwardTarget>();

@@ -18,18 +18,24 @@ const TABLES = [
 ] as const;
 const INODE_FIELD = 9;
 
-/** All of them, but for this process's own. One that listens to both families shows as IPv6. */
-export function listeningSockets(proc = "/proc"): ListeningSocket[] {
-  const own = ownSockets(proc);
-  return TABLES.flatMap(({ file, protocol, state }) => {
+/**
+ * Those that are asked for, but for this process's own. One that listens to both families shows as IPv6. Which are our own takes
+ * a look at all our descriptors, one or two a guest: only where any is asked for.
+ */
+export function listeningSockets(isAsked: (socket: ListeningSocket) => boolean = () => true, proc = "/proc"): ListeningSocket[] {
+  const found = TABLES.flatMap(({ file, protocol, state }) => {
     const lines = readTable(`${proc}/self/net/${file}`);
     return lines.flatMap((line) => {
       const fields = line.trim().split(/\s+/);
-      if (fields[3] !== state || own.has(fields[INODE_FIELD])) return [];
+      if (fields[3] !== state) return [];
       const [address, port] = fields[1].split(":");
-      return [{ protocol, address: parseAddress(address), port: Number.parseInt(port, 16) }];
+      const socket: ListeningSocket = { protocol, address: parseAddress(address), port: Number.parseInt(port, 16) };
+      return isAsked(socket) ? [{ socket, inode: fields[INODE_FIELD] }] : [];
     });
   });
+  if (found.length === 0) return [];
+  const own = ownSockets(proc);
+  return found.flatMap(({ socket, inode }) => (own.has(inode) ? [] : [socket]));
 }
 
 function readTable(path: string): string[] {

@@ -28,6 +28,7 @@ import type { ForwardRequest, ForwardView } from "../../control/index.js";
 import type { Forwards } from "../../network/forwards.js";
 import { type ListeningSocket, listeningSockets } from "../../os/listening-sockets.js";
 import { type AddedForward, ForwardFile } from "./forward-files.js";
+import { type ForwardEntry, ForwardIndex } from "./forward-index.js";
 import type { Relay } from "./relay.js";
 
 export interface PortForwardsParts {
@@ -42,17 +43,12 @@ export interface PortForwardsParts {
   readonly log: Logger;
 }
 
-type Source = ForwardView["source"];
-
-interface Entry extends AddedForward {
-  readonly source: Source;
-}
-
 export class PortForwards {
   readonly #parts: PortForwardsParts;
   readonly #added: Record<"live" | "permanent", AddedForward[]> = { live: [], permanent: [] };
   #files: Readonly<Record<"live" | "permanent", ForwardFile>> | undefined;
   #warnings: string[] = [];
+  #index = new ForwardIndex([]);
 
   constructor(parts: PortForwardsParts) {
     this.#parts = parts;
@@ -72,24 +68,24 @@ export class PortForwards {
   /** Everything in force as the present configuration and what was added say. */
   configure(): void {
     const { forwards, log } = this.#parts;
-    const { inForce, overruled } = this.#entries();
+    this.#index = new ForwardIndex(this.#wanted());
+    const inForce = this.#index.all();
     const byGuest = new Map<string, PortForward[]>();
-    for (const { guest, forward } of inForce) {
-      const list = byGuest.get(guest);
-      if (list === undefined) byGuest.set(guest, [forward]);
-      else list.push(forward);
-    }
+    for (const [guest, entries] of this.#index.guests)
+      byGuest.set(
+        guest,
+        entries.map(({ forward }) => forward),
+      );
     for (const { name, publics } of this.#parts.configuration().guests)
       if (publics.length > 0 && !byGuest.has(name)) byGuest.set(name, []);
     forwards.setAll(byGuest);
-    this.#warnings = [...overruled.map(describeOverruled), ...this.#servedWarnings(inForce)];
+    this.#warnings = [...this.#index.overruled.map(describeOverruled), ...this.#servedWarnings(inForce)];
     for (const warning of this.#warnings) log.warn({}, warning);
   }
 
   list(guest: string | undefined): ForwardView[] {
-    return this.#entries()
-      .inForce.filter((entry) => guest === undefined || entry.guest === guest)
-      .map((entry) => this.#view(entry));
+    const entries = guest === undefined ? this.#index.all() : this.#index.of(guest);
+    return entries.map((entry) => this.#view(entry));
   }
 
   async add({ guest, forward: text, permanent }: ForwardRequest): Promise<ForwardView> {
@@ -100,17 +96,22 @@ export class PortForwards {
     const kind = permanent === true ? "permanent" : "live";
     const before = this.#added[kind];
     this.#keep(kind, [...before, { guest, forward }]);
-    const { forwards } = this.#parts;
-    const wasUsed = forwards.traffic.forwards;
+    const entry = { guest, forward, source: kind } as const;
+    this.#index.add(entry);
+    const wasUsed = this.#parts.forwards.used;
     this.#carry(guest);
     if (!wasUsed) await this.#parts.restoreRules();
     const refusal = await this.#relayRefusal(guest, forward);
     if (refusal !== undefined) {
-      this.#keep(kind, before);
+      this.#keep(
+        kind,
+        this.#added[kind].filter((each) => each.forward !== forward),
+      );
+      this.#index.remove(entry);
       this.#carry(guest);
       throw new TapnetError("CONFLICT", `${formatForward(forward)} of guest ${guest}: ${refusal}`);
     }
-    return this.#view({ guest, forward, source: kind });
+    return this.#view(entry);
   }
 
   async #relayRefusal(guest: string, forward: PortForward): Promise<string | undefined> {
@@ -122,7 +123,7 @@ export class PortForwards {
 
   remove(guest: string, text: string): ForwardView {
     const wanted = readForward(text);
-    const entry = this.#entries().inForce.find((each) => each.guest === guest && isSame(each.forward, wanted));
+    const entry = this.#index.of(guest).find((each) => isSame(each.forward, wanted));
     if (entry === undefined) {
       throw new TapnetError("NOT_FOUND", `guest ${guest} has no forward ${formatForward(wanted)}; see: tapnet forward list`);
     }
@@ -138,38 +139,27 @@ export class PortForwards {
       source,
       this.#added[source].filter((each) => each.guest !== guest || !isSame(each.forward, wanted)),
     );
-    this.#carry(guest);
+    // What the configuration once overruled, and another took the port from since, may have its turn now.
+    if (this.#index.overruled.length > 0) this.configure();
+    else {
+      this.#index.remove(entry);
+      this.#carry(guest);
+    }
     return view;
   }
 
   #carry(guest: string): void {
-    const ofGuest = this.#entries().inForce.filter((entry) => entry.guest === guest);
     this.#parts.forwards.set(
       guest,
-      ofGuest.map(({ forward }) => forward),
+      this.#index.of(guest).map(({ forward }) => forward),
     );
   }
 
-  /** Those of the configuration, then those that were added and that nothing before them overrules. */
-  #entries(): { inForce: Entry[]; overruled: Entry[] } {
-    const inForce: Entry[] = this.#parts
-      .configuration()
-      .guests.flatMap(({ name, forwards }) =>
-        forwards.map((forward) => ({ guest: name, forward, source: "configuration" as const })),
-      );
-    const overruled: Entry[] = [];
-    const taken = new TakenPorts();
-    for (const { forward } of inForce) taken.take(forward);
-    for (const source of ["permanent", "live"] as const) {
-      for (const added of this.#added[source]) {
-        const entry = { ...added, source };
-        if (taken.isFree(added.forward)) {
-          taken.take(added.forward);
-          inForce.push(entry);
-        } else overruled.push(entry);
-      }
-    }
-    return { inForce, overruled };
+  /** Those of the configuration, then those that were added: in this order they have what they ask for. */
+  *#wanted(): Generator<ForwardEntry> {
+    for (const { name, forwards } of this.#parts.configuration().guests)
+      for (const forward of forwards) yield { guest: name, forward, source: "configuration" };
+    for (const source of ["permanent", "live"] as const) for (const added of this.#added[source]) yield { ...added, source };
   }
 
   #keep(kind: "live" | "permanent", forwards: AddedForward[]): void {
@@ -196,7 +186,7 @@ export class PortForwards {
   }
 
   #refuseTaken(forward: PortForward): void {
-    const other = this.#entries().inForce.find((each) => overlaps(each.forward, forward, this.#parts.relay !== undefined));
+    const other = this.#index.overlapping(forward, this.#parts.relay !== undefined);
     if (other !== undefined) {
       throw new TapnetError(
         "CONFLICT",
@@ -214,7 +204,7 @@ export class PortForwards {
       );
     }
     if (this.#parts.relay !== undefined) return;
-    const server = this.#servers().find((socket) => isServedBy(forward, socket));
+    const [server] = this.#servers((socket) => isServedBy(forward, socket));
     if (server !== undefined) {
       throw new TapnetError(
         "CONFLICT",
@@ -230,14 +220,15 @@ export class PortForwards {
   }
 
   /** Sockets that a forward would take the clients of. */
-  #servers(): ListeningSocket[] {
+  #servers(isAsked: (socket: ListeningSocket) => boolean = () => true): ListeningSocket[] {
     const gateways = new Set(this.#parts.configuration().networks.map(({ gatewayIpv4 }) => gatewayIpv4));
-    return listeningSockets().filter(
-      ({ address }) => !isLoopback(address) && !(typeof address === "number" && gateways.has(address)),
+    return listeningSockets(
+      (socket) =>
+        !isLoopback(socket.address) && !(typeof socket.address === "number" && gateways.has(socket.address)) && isAsked(socket),
     );
   }
 
-  #servedWarnings(entries: readonly Entry[]): string[] {
+  #servedWarnings(entries: readonly ForwardEntry[]): string[] {
     if (entries.length === 0 || this.#parts.relay !== undefined) return [];
     const servers = this.#servers();
     return entries.flatMap(({ guest, forward }) => {
@@ -250,7 +241,7 @@ export class PortForwards {
     });
   }
 
-  #view({ guest, forward, source }: Entry): ForwardView {
+  #view({ guest, forward, source }: ForwardEntry): ForwardView {
     const { ipv4, ipv6 } = this.#parts.forwards.targetOf(guest);
     const { protocol, address, firstPort, lastPort, guestPort } = forward;
     const serves = (family: "number" | "bigint"): boolean => address === undefined || typeof address === family;
@@ -269,23 +260,6 @@ export class PortForwards {
   }
 }
 
-/** Ports of the host that lead somewhere, one by one: with ten thousand forwards each is looked up once. */
-class TakenPorts {
-  readonly #ports = new Set<string>();
-
-  isFree(forward: PortForward): boolean {
-    return portsOf(forward).every((port) => !this.#ports.has(port));
-  }
-
-  take(forward: PortForward): void {
-    for (const port of portsOf(forward)) this.#ports.add(port);
-  }
-}
-
-function portsOf({ protocol, address, firstPort, lastPort }: PortForward): string[] {
-  return Array.from({ length: lastPort - firstPort + 1 }, (_, index) => `${protocol} ${address ?? ""} ${firstPort + index}`);
-}
-
 function readForward(text: string): PortForward {
   const forward = parseForward(text.trim());
   if ("message" in forward) throw new TapnetError("BAD_REQUEST", forward.message);
@@ -294,17 +268,6 @@ function readForward(text: string): PortForward {
 
 function isSame(one: PortForward, other: PortForward): boolean {
   return formatForward(one) === formatForward(other);
-}
-
-/** One from a certain address of the host goes before one from all of them, so these two do not meet; sockets of those two do. */
-function overlaps(one: PortForward, other: PortForward, bySockets: boolean): boolean {
-  const hasAll = bySockets && (one.address === undefined || other.address === undefined);
-  return (
-    one.protocol === other.protocol &&
-    (hasAll || one.address === other.address) &&
-    one.firstPort <= other.lastPort &&
-    other.firstPort <= one.lastPort
-  );
 }
 
 function isServedBy({ protocol, address, firstPort, lastPort }: PortForward, socket: ListeningSocket): boolean {
@@ -320,7 +283,7 @@ function describeSocket({ protocol, address, port }: ListeningSocket): string {
   return `${onAll ? "port " : `${where}:`}${port}/${protocol}`;
 }
 
-function describeOverruled({ guest, forward, source }: Entry): string {
+function describeOverruled({ guest, forward, source }: ForwardEntry): string {
   const kept = `the ${source} forward ${formatForward(forward)} of guest ${guest} does nothing`;
   return `${kept}: the configuration has the port for another; remove it with: tapnet forward remove ${guest} ${formatForward(forward)}`;
 }
