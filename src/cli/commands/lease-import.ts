@@ -14,17 +14,18 @@ export async function leaseImport(
   options: { format: LeaseFormat | "auto"; dryRun?: boolean },
 ): Promise<number | undefined> {
   const { format, leases, problems } = parseLeases(readInput(file), options.format);
+  const name = file === "-" ? "standard input" : file;
   if (problems.length > 0) {
-    for (const { line, message } of problems.slice(0, 20)) context.terminal.note(`${file}:${line}: ${printable(message)}`);
+    for (const { line, message } of problems.slice(0, 20)) context.terminal.note(`${name}:${line}: ${printable(message)}`);
     throw new TapnetError(
       "BAD_REQUEST",
-      `${problems.length === 1 ? "a line" : `${problems.length} lines`} of ${file} ${problems.length === 1 ? "is" : "are"} ` +
+      `${problems.length === 1 ? "a line" : `${problems.length} lines`} of ${name} ${problems.length === 1 ? "is" : "are"} ` +
         `not understood as ${format}; nothing was taken over`,
     );
   }
   if (options.dryRun === true) {
     if (context.json) printJson(context, leases);
-    else context.terminal.print(`${count(leases.length)} read from ${file} (${format}); nothing was taken over`);
+    else context.terminal.print(`${count(leases.length)} read from ${name} (${format}); nothing was taken over`);
     return undefined;
   }
   const result = await (await context.client()).importLeases(leases);
@@ -32,7 +33,8 @@ export async function leaseImport(
     printJson(context, result);
   } else {
     for (const { address, reason } of result.refused) context.terminal.note(`${printable(address)}: ${printable(reason)}`);
-    context.terminal.print(`${result.imported} of ${count(leases.length)} taken over from ${file} (${format})`);
+    if (leases.length === 0) context.terminal.note(`${name} has no leases, read as ${format}`);
+    context.terminal.print(`${result.imported} of ${count(leases.length)} taken over from ${name} (${format})`);
   }
   return result.refused.length > 0 ? EXIT.failed : EXIT.done;
 }

@@ -21,7 +21,12 @@ export function parseKeaLeases(text: string): ParsedLeases {
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
     const values = line.trim().split(",");
-    const row = new Map(titles.map((title, column) => [title, (values[column] ?? "").replaceAll("&#x2c", ",")]));
+    if (values.length < titles.length) {
+      // Its state would be missing, and with it the lease of an earlier line.
+      result.problems.push({ line: index + 2, message: `is cut off: ${values.length} of ${titles.length} columns` });
+      continue;
+    }
+    const row = new Map(titles.map((title, column) => [title, values[column].replaceAll("&#x2c", ",")]));
     const address = readAddress(row.get("address") ?? "");
     const lease = address === undefined ? `${row.get("address")} is not an address` : parseRow(address, row);
     if (typeof lease === "string") result.problems.push({ line: index + 2, message: lease });

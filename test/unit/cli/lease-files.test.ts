@@ -67,6 +67,13 @@ describe("leases of other servers", () => {
     ["a MAC that is none", "0 x 10.0.0.1 * *", "dnsmasq", 1, /x is not a MAC/],
     ["a title line without columns", "address,foo\n", "kea", 1, /no column valid_lifetime/],
     ["a lifetime that is none", KEA.replace("3600,1738324800,1,0,0,old", "x,1738324800,1,0,0,old"), "kea", 2, /no number/],
+    [
+      "a line that is cut off",
+      KEA.trimEnd().slice(0, -3),
+      "kea",
+      KEA.trimEnd().split("\n").length,
+      /is cut off: \d+ of \d+ columns/,
+    ],
     ["JSON that is none", "{", "json", 1, /JSON/],
     ["JSON that is no list", "{}", "libvirt", 1, /not a list/],
     ["an entry that is none", "[null]", "json", 1, /without a usable address/],
