@@ -57,6 +57,14 @@ export interface LinkSettings {
   readonly ipv6AddressGeneration?: Ipv6AddressGeneration | undefined;
 }
 
+/** A link for the frames of one VLAN on another link (IEEE 802.1Q). */
+export interface VlanSettings {
+  /** Index of the link that the frames are on. */
+  readonly parent: number;
+  /** 1 to 4094. */
+  readonly id: number;
+}
+
 /** What is set on a port of a bridge (`ip link set … type bridge_slave`). */
 export interface BridgePortSettings {
   /** Sources of frames become known as behind this port. */
@@ -103,6 +111,8 @@ export interface LinkState {
   readonly ipv6: Ipv6LinkState | undefined;
   /** Undefined where the link is no bridge. */
   readonly bridge?: BridgeSettings | undefined;
+  /** Undefined where the link is no VLAN's. */
+  readonly vlan?: VlanSettings | undefined;
   /** Undefined where the link is no port of a bridge. */
   readonly bridgePort?: BridgePortSettings | undefined;
 }

@@ -4,7 +4,7 @@ import type { IpAddress } from "../base/kernel-objects.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
 import type { GuestLimit } from "../network/limits.js";
-import type { PortForward } from "../network/model.js";
+import type { PortForward, Vlan } from "../network/model.js";
 import type { TrafficRule } from "../network/policy.js";
 import type { Dhcp6Configuration, FoundPrefix, Ipv6Source, RouterConfiguration } from "./ipv6.js";
 
@@ -67,6 +67,8 @@ export interface NetworkConfiguration {
   readonly router: Ipv4Address | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
   readonly uplink: string | undefined;
+  /** VLANs that we make, among the uplink and the bridge's ports; all of one number. */
+  readonly vlans: readonly Vlan[];
   /** The addresses are of the uplink's own subnet: the host answers for each of them there (proxy ARP, proxy NDP). */
   readonly answerOnUplink: boolean;
   readonly domain: string;

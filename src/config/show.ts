@@ -49,6 +49,11 @@ export function showConfiguration(configuration: Configuration): string {
   return stringify(describeConfiguration(configuration), { lineWidth: 120, flowCollectionPadding: true });
 }
 
+/** An interface as it was written: where it is a VLAN's, the one that the VLAN is on. */
+function linkOf({ vlans }: NetworkConfiguration, ifname: string): string {
+  return vlans.find(({ name }) => name === ifname)?.link ?? ifname;
+}
+
 function describeNetwork(network: NetworkConfiguration): Tree {
   return pruned({
     kind: network.kind,
@@ -56,10 +61,13 @@ function describeNetwork(network: NetworkConfiguration): Tree {
     gateway: maybe(network.gatewayIpv4, formatIpv4),
     "gateway-mac": maybe(network.gatewayMac, formatMac),
     ...describeIpv6(network),
-    bridge: maybe(network.bridge, describeBridge),
+    bridge: maybe(network.bridge, (bridge) =>
+      describeBridge({ ...bridge, ports: bridge.ports.map((port) => linkOf(network, port)) }),
+    ),
     "way-out": network.wayOut,
     router: maybe(network.router, formatIpv4),
-    uplink: network.uplink,
+    uplink: maybe(network.uplink, (uplink) => linkOf(network, uplink)),
+    vlan: network.vlans[0]?.id,
     "answer-on-uplink": network.answerOnUplink || undefined,
     domain: network.domain,
     mtu: network.mtu,

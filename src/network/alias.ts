@@ -16,8 +16,18 @@ export function parsePortAlias(alias: string): PortAlias | undefined {
   return match === null ? undefined : { guest: match[1], network: match[2] };
 }
 
+const VLAN = "tapnet vlan";
 const BRIDGE = "tapnet bridge network=";
 const BRIDGE_PORT = "tapnet bridge-port network=";
+
+/** What stands on the link of a VLAN that we have made. Several networks may be on it. */
+export function formatVlanAlias(): string {
+  return VLAN;
+}
+
+export function isVlanAlias(alias: string): boolean {
+  return alias === VLAN;
+}
 
 /** What stands on a bridge that we have made. */
 export function formatBridgeAlias(network: string): string {

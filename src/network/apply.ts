@@ -51,6 +51,9 @@ export function addTo(batch: RouteBatch, operation: Exclude<Operation, { do: "wr
     case "addBridge":
       batch.addBridge({ ...operation.bridge.settings, up: true }, operation.bridge.bridge);
       break;
+    case "addVlan":
+      batch.addVlan(operation.vlan.settings, operation.vlan.vlan);
+      break;
     case "setBridge":
       batch.setBridge(operation.ifindex, operation.settings);
       break;

@@ -14,7 +14,14 @@
 
 import { isLinkLocalIpv6 } from "../base/ipv6-address.js";
 import type { InterfaceAddress, LinkState } from "../base/kernel-objects.js";
-import { formatBridgeAlias, formatBridgePortAlias, parseBridgeAlias, parseBridgePortAlias } from "./alias.js";
+import {
+  formatBridgeAlias,
+  formatBridgePortAlias,
+  formatVlanAlias,
+  isVlanAlias,
+  parseBridgeAlias,
+  parseBridgePortAlias,
+} from "./alias.js";
 import type { Bridge, Network } from "./model.js";
 import type { Operation } from "./operation.js";
 import { hasIpv6 } from "./state.js";
@@ -61,10 +68,13 @@ function bridgeLink(network: OwnNetwork, ifindex: number): WantedLink {
   };
 }
 
-function portLinks({ name, bridge }: OwnNetwork, master: number, interfaces: ReadonlyMap<string, number>): WantedLink[] {
+function portLinks(network: OwnNetwork, master: number, interfaces: ReadonlyMap<string, number>): WantedLink[] {
+  const { name, bridge, vlans } = network;
   return bridge.ports.flatMap((port) => {
     const ifindex = interfaces.get(port);
-    return ifindex === undefined ? [] : [{ ifindex, settings: { master, alias: formatBridgePortAlias(name) } }];
+    const isVlan = vlans.some((vlan) => vlan.name === port);
+    const alias = isVlan ? formatVlanAlias() : formatBridgePortAlias(name);
+    return ifindex === undefined ? [] : [{ ifindex, settings: { master, alias } }];
   });
 }
 
@@ -130,7 +140,7 @@ function explainPort(
   addressed: boolean,
 ): string | undefined {
   if (link === undefined) return `network ${network}: there is no interface ${port} yet to be a port of ${bridge.name}`;
-  if (parseBridgePortAlias(link.alias) === network) return undefined;
+  if (parseBridgePortAlias(link.alias) === network || isVlanAlias(link.alias)) return undefined;
   if (link.master !== 0) return `network ${network}: ${port} is a port of something else already: take it out there first`;
   if (!addressed) return undefined;
   return (

@@ -4,7 +4,7 @@ import type { Ipv4Address } from "../base/ipv4-address.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Mac } from "../base/mac.js";
 import type { Ipv4Prefix, Ipv6Prefix } from "../base/prefix.js";
-import type { Bridge, Delegation, Network, NetworkKind, WayOut } from "./model.js";
+import type { Bridge, Delegation, Network, NetworkKind, Vlan, WayOut } from "./model.js";
 
 /** A network as people say it: what is left out is derived. */
 export interface NetworkSpecification {
@@ -25,6 +25,8 @@ export interface NetworkSpecification {
   /** Only for kind `bridge`. Default: a bridge of ours, without further ports. */
   readonly bridge?: { readonly [Key in keyof Bridge]?: Bridge[Key] | undefined } | undefined;
   readonly uplink?: string | undefined;
+  /** Default: none. Uplink and ports are given as these are called. */
+  readonly vlans?: readonly Vlan[] | undefined;
   readonly answerOnUplink?: boolean | undefined;
   readonly mtu?: number | undefined;
   readonly isolateGuests?: boolean | undefined;
@@ -62,6 +64,7 @@ export function defineNetworks(specifications: readonly NetworkSpecification[], 
     wayOut: wayOutOf(specification),
     bridge: specification.kind === "bridge" ? bridgeOf(specification) : undefined,
     uplink: specification.uplink,
+    vlans: specification.vlans ?? [],
     answerOnUplink: specification.answerOnUplink ?? false,
     mtu: specification.mtu ?? ETHERNET_MTU,
     isolateGuests: specification.isolateGuests ?? false,

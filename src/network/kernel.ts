@@ -9,6 +9,7 @@ import type {
   LinkState,
   Neighbour,
   Route,
+  VlanSettings,
 } from "../base/kernel-objects.js";
 import type { SetElement, SetKey, TableKey } from "../base/set-element.js";
 import type { Station } from "./state.js";
@@ -31,6 +32,7 @@ export interface RouteBatch {
   setNoQueue(ifindex: number): number;
   deleteLink(ifindex: number): number;
   addBridge(settings: LinkSettings, bridge: Partial<BridgeSettings>): number;
+  addVlan(settings: LinkSettings, vlan: VlanSettings): number;
   setBridge(ifindex: number, settings: Partial<BridgeSettings>): number;
   /** Of a link that is a port of a bridge by then. */
   setBridgePort(ifindex: number, settings: BridgePortSettings): number;

@@ -40,6 +40,15 @@ export interface Bridge {
   readonly served: readonly string[];
 }
 
+/** The link for one VLAN on an interface (IEEE 802.1Q), which we make. */
+export interface Vlan {
+  readonly name: string;
+  /** The interface that its frames are on. */
+  readonly link: string;
+  /** 1 to 4094. */
+  readonly id: number;
+}
+
 /** A network with everything derived that can be; made by `defineNetworks`. */
 export interface Network {
   readonly name: string;
@@ -67,6 +76,8 @@ export interface Network {
   readonly bridge: Bridge | undefined;
   /** The interface towards the world; undefined: whatever the host's routes say. */
   readonly uplink: string | undefined;
+  /** Links among the uplink and the bridge's ports that are VLANs of ours. */
+  readonly vlans: readonly Vlan[];
   /** Addresses are out of the uplink's own subnet: the host answers for them there, one by one. */
   readonly answerOnUplink: boolean;
   readonly mtu: number;

@@ -7,7 +7,7 @@ import type {
   Neighbour,
   Route,
 } from "../base/kernel-objects.js";
-import type { WantedBridge } from "./wanted.js";
+import type { WantedBridge, WantedVlan } from "./wanted.js";
 
 /** One change to the kernel. */
 export type Operation =
@@ -17,6 +17,7 @@ export type Operation =
   | { readonly do: "setNoQueue"; readonly ifindex: number }
   | { readonly do: "deleteLink"; readonly ifindex: number }
   | { readonly do: "addBridge"; readonly bridge: WantedBridge }
+  | { readonly do: "addVlan"; readonly vlan: WantedVlan }
   | { readonly do: "setBridge"; readonly ifindex: number; readonly settings: BridgeSettings }
   | { readonly do: "setBridgePort"; readonly ifindex: number; readonly settings: BridgePortSettings }
   | { readonly do: "addBridgeStation" | "deleteBridgeStation"; readonly station: BridgeStation }

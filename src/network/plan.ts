@@ -16,12 +16,14 @@ import {
   stationStates,
 } from "./state.js";
 import { NO_TRAFFIC, type Traffic } from "./traffic.js";
-import type { WantedBridge, WantedLink, WantedSysctl } from "./wanted.js";
+import { vlanLinks, wantedVlans } from "./vlan.js";
+import type { WantedBridge, WantedLink, WantedSysctl, WantedVlan } from "./wanted.js";
 
 /** Everything that the kernel should hold for a model: what of it is missing or different, `reconcile` puts right. */
 export interface KernelState {
   readonly networks: readonly Network[];
   readonly sysctls: readonly WantedSysctl[];
+  readonly vlans: readonly WantedVlan[];
   readonly bridges: readonly WantedBridge[];
   readonly links: readonly WantedLink[];
   readonly addresses: readonly InterfaceAddress[];
@@ -46,8 +48,13 @@ export function plan(model: Model): KernelState {
   return {
     networks,
     sysctls: hostSysctls(networks),
+    vlans: wantedVlans(networks, interfaces),
     bridges: wantedBridges(networks),
-    links: [...bridgeLinks(networks, interfaces), ...ports.map((port) => wantedPort(port, interfaces))],
+    links: [
+      ...vlanLinks(networks, interfaces),
+      ...bridgeLinks(networks, interfaces),
+      ...ports.map((port) => wantedPort(port, interfaces)),
+    ],
     addresses: [...networks.flatMap((network) => gatewayAddresses(network, interfaces)), ...ports.flatMap(portAddresses)],
     routes: [
       ...networks.flatMap((network) => poolRoutes(network, interfaces)),

@@ -13,6 +13,7 @@ import { surplusBridges } from "./bridge.js";
 import { PROTOCOL } from "./model.js";
 import type { Operation } from "./operation.js";
 import { IPV6_FORWARDING, type KernelState } from "./plan.js";
+import { surplusVlans } from "./vlan.js";
 import type { WantedLink } from "./wanted.js";
 
 /** What the kernel holds now, ours and others'. */
@@ -31,7 +32,7 @@ export interface KernelDump {
  *
  * Only what carries our protocol number is ever deleted, and only ports' links are changed. What belongs to a link that does
  * not exist is left out: that port is gone. The order: settings, links, what is too much, then addresses before the routes
- * that name them as their source, and old addresses at the end, because the kernel deletes such routes with them. A bridge that
+ * that name them as their source, and old addresses at the end, because the kernel deletes such routes with them. A link that
  * is made has no index yet: what belongs to it is found missing when the kernel is looked at again.
  */
 export function reconcile(state: KernelState, dump: KernelDump): Operation[] {
@@ -44,7 +45,9 @@ export function reconcile(state: KernelState, dump: KernelDump): Operation[] {
   const names = new Set(dump.links.map(({ name }) => name));
   return [
     ...sysctlOperations(state, dump),
+    ...surplusVlans(state.networks, dump.links),
     ...surplusBridges(state.networks, dump.links),
+    ...state.vlans.filter(({ settings }) => !names.has(settings.name)).map((vlan) => ({ do: "addVlan", vlan }) as const),
     ...state.bridges.filter(({ settings }) => !names.has(settings.name)).map((bridge) => ({ do: "addBridge", bridge }) as const),
     ...state.links.flatMap((wanted) => linkOperations(wanted, links.get(wanted.ifindex))),
     ...neighbours.surplus.map((neighbour) => ({ do: "deleteNeighbour", neighbour }) as const),

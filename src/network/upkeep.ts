@@ -19,7 +19,7 @@ import { parsePortAlias } from "./alias.js";
 import { apply, type OperationFailure } from "./apply.js";
 import { bridgeLinks, usableBridgeLinks } from "./bridge.js";
 import type { Firewall, Kernel, Subscription, Sysctl } from "./kernel.js";
-import { type Network, type Port, PROTOCOL } from "./model.js";
+import { type Network, type Port, PROTOCOL, type Vlan } from "./model.js";
 import type { Operation } from "./operation.js";
 import { hostSysctls, type KernelState, plan, wantedPort } from "./plan.js";
 import { type KernelDump, linkOperations, reconcile } from "./reconcile.js";
@@ -28,6 +28,7 @@ import { EMPTY_RULESET } from "./ruleset.js";
 import { gatewayAddresses, LOOPBACK_IFINDEX, poolRoutes } from "./state.js";
 import type { Traffic } from "./traffic.js";
 import { missingUplinks } from "./uplink.js";
+import { vlanComplaints } from "./vlan.js";
 
 /** Who knows what is attached. */
 export interface PortSource {
@@ -56,10 +57,11 @@ const SETTLE_MS = 50;
 const AT_MOST_EVERY_MS = 200;
 /** Objects named in a log line. */
 const NAMED_IN_LOG = 5;
+const NOTHING_REFUSED: ReadonlyMap<string, Error> = new Map();
 
 /** Keeps the kernel as the plan says. */
 export class Upkeep {
-  /** Indices of the networks' uplinks, bridges and bridges' ports that exist, by name. */
+  /** Indices of the networks' uplinks, VLANs and their interfaces, bridges and bridges' ports that exist, by name. */
   readonly interfaces = new Map<string, number>();
   readonly #options: UpkeepOptions;
   readonly #ports: PortSource;
@@ -69,9 +71,11 @@ export class Upkeep {
   #timer: Timer | undefined;
   #repairedAtMs = Number.NEGATIVE_INFINITY;
   #rulesSuspect = false;
-  /** What was said of bridges and uplinks last: it is said once. */
+  /** What was said of bridges, VLANs and uplinks last: it is said once. */
   #complaints: readonly string[] = [];
   #absent: readonly string[] = [];
+  /** VLANs that the kernel did not make, by name. */
+  #refusedVlans: ReadonlyMap<string, Error> = new Map();
 
   constructor(options: UpkeepOptions, ports: PortSource) {
     this.#options = options;
@@ -159,8 +163,10 @@ export class Upkeep {
 
   #repair(): { readonly operations: readonly Operation[]; readonly failures: OperationFailure[] } {
     const first = this.#repairOnce();
-    if (!first.operations.some((operation) => operation.do === "addBridge")) return first;
-    // Now that the bridge has an index, its ports and addresses can be told.
+    const isNew = (operation: Operation): boolean =>
+      operation.do === "addBridge" || (operation.do === "addVlan" && !this.#refusedVlans.has(operation.vlan.settings.name));
+    if (!first.operations.some(isNew)) return first;
+    // Now that it has an index, its ports and addresses can be told.
     const second = this.#repairOnce();
     return { operations: [...first.operations, ...second.operations], failures: [...first.failures, ...second.failures] };
   }
@@ -169,16 +175,20 @@ export class Upkeep {
     const { kernel, sysctl, log } = this.#options;
     const dump = this.#dump();
     const present = new Set(dump.links.map(({ ifindex }) => ifindex));
-    this.#tellAbsent();
     for (const { ifindex } of this.#ports.list()) if (!present.has(ifindex)) this.#ports.linkGone(ifindex);
     const operations = reconcile(this.#plan(), dump);
     const failures = operations.length === 0 ? [] : apply(operations, kernel, sysctl);
-    for (const { error } of failures) log.error({ error: error.message }, "the kernel refused a change");
-    return { operations, failures };
+    // Of VLANs it is told what to do.
+    const [vlans, others] = apart(failures);
+    this.#refusedVlans = vlans;
+    this.#tellAbsent(dump.links);
+    for (const { error } of others) log.error({ error: error.message }, "the kernel refused a change");
+    return { operations, failures: others };
   }
 
-  #tellAbsent(): void {
-    const absent = missingUplinks(this.#networks, this.interfaces);
+  #tellAbsent(links: readonly LinkState[]): void {
+    const vlans = vlanComplaints(this.#networks, links, this.#refusedVlans);
+    const absent = [...vlans.values(), ...missingUplinks(this.#networks, this.interfaces)];
     for (const sentence of absent) if (!this.#absent.includes(sentence)) this.#options.log.warn({}, sentence);
     this.#absent = absent;
   }
@@ -193,6 +203,7 @@ export class Upkeep {
     const [links, addresses] = [kernel.dumpLinks(), kernel.dumpAddresses()];
     this.interfaces.clear();
     for (const link of links) if (this.#isUsed(link)) this.interfaces.set(link.name, link.ifindex);
+    for (const name of vlanComplaints(this.#networks, links, NOTHING_REFUSED).keys()) this.interfaces.delete(name);
     const hasBridges = this.#networks.some(({ bridge }) => bridge !== undefined);
     if (hasBridges) this.#findBridges(links, addresses);
     const sysctls = new Map<string, string>();
@@ -232,7 +243,9 @@ export class Upkeep {
 
   #onLink(link: LinkState, deleted: boolean): void {
     const known = this.interfaces.get(link.name);
-    const isNamed = this.#networks.some(({ uplink, serve }) => uplink === link.name || serve.includes(link.name));
+    const isNamed = this.#networks.some(
+      ({ uplink, serve, vlans }) => uplink === link.name || serve.includes(link.name) || isOfVlan(link.name, vlans),
+    );
     if (isNamed && known !== (!deleted && this.#isUsed(link) ? link.ifindex : undefined)) this.#lookSoon();
     if (this.#isOfBridge(link.name) && (deleted || known !== link.ifindex || this.#differsFromBridge(link))) this.#lookSoon();
     const port = this.#ports.get(link.ifindex);
@@ -247,7 +260,9 @@ export class Upkeep {
 
   /** Uplinks, and interfaces that are served as long as they are up: a link that is down takes no routes. */
   #isUsed({ name, up }: LinkState): boolean {
-    return this.#networks.some(({ uplink, serve }) => uplink === name || (up && serve.includes(name)));
+    return this.#networks.some(
+      ({ uplink, serve, vlans }) => uplink === name || (up && serve.includes(name)) || isOfVlan(name, vlans),
+    );
   }
 
   #isOfBridge(name: string): boolean {
@@ -310,4 +325,21 @@ export class Upkeep {
       log.error({ error: errorMessage(error) }, "kernel state could not be put back");
     }
   }
+}
+
+/** Whether a link is a VLAN of ours, or has one. */
+function isOfVlan(ifname: string, vlans: readonly Vlan[]): boolean {
+  return vlans.some(({ name, link }) => name === ifname || link === ifname);
+}
+
+/** VLANs that were not made, by name, each with the first that was refused about it; and all other failures. */
+function apart(failures: readonly OperationFailure[]): readonly [Map<string, Error>, OperationFailure[]] {
+  const vlans = new Map<string, Error>();
+  const others: OperationFailure[] = [];
+  for (const failure of failures) {
+    const { operation, error } = failure;
+    if (operation.do !== "addVlan") others.push(failure);
+    else if (!vlans.has(operation.vlan.settings.name)) vlans.set(operation.vlan.settings.name, error);
+  }
+  return [vlans, others];
 }

@@ -7,8 +7,9 @@ const LAST_VLAN = 4094;
 
 /** What to say of networks whose uplink is not there, in sentences; `interfaces` are those that exist, by name. */
 export function missingUplinks(networks: readonly Network[], interfaces: ReadonlyMap<string, number>): string[] {
-  return networks.flatMap(({ name, uplink }) => {
-    if (uplink === undefined || interfaces.has(uplink)) return [];
+  return networks.flatMap(({ name, uplink, vlans }) => {
+    // Of a VLAN that we make ourselves it is known what keeps it away.
+    if (uplink === undefined || interfaces.has(uplink) || vlans.some((vlan) => vlan.name === uplink)) return [];
     return [`network ${name}: its uplink ${uplink} is not there, so nothing outside is reached until it is${adviceFor(uplink)}`];
   });
 }
@@ -16,5 +17,5 @@ export function missingUplinks(networks: readonly Network[], interfaces: Readonl
 function adviceFor(uplink: string): string {
   const { parent, id } = VLAN.exec(uplink)?.groups ?? {};
   if (parent === undefined || Number(id) > LAST_VLAN) return "";
-  return `; a VLAN is made with: ip link add link ${parent} name ${uplink} type vlan id ${id}, and set up`;
+  return `; tapnetd makes a VLAN itself with uplink: ${parent}, vlan: ${id}`;
 }

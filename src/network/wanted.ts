@@ -1,5 +1,5 @@
 /** What the plan says of links and settings; the rest of it is as the kernel has it. */
-import type { BridgePortSettings, BridgeSettings, LinkSettings } from "../base/kernel-objects.js";
+import type { BridgePortSettings, BridgeSettings, LinkSettings, VlanSettings } from "../base/kernel-objects.js";
 
 /** A setting of the whole host, by path below `/proc/sys`. */
 export interface WantedSysctl {
@@ -17,6 +17,12 @@ export interface WantedLink {
   readonly bridge?: BridgeSettings | undefined;
   /** Undefined for what is no guest's port of a bridge. */
   readonly bridgePort?: BridgePortSettings | undefined;
+}
+
+/** A VLAN's link of ours, to be made where it is not there. */
+export interface WantedVlan {
+  readonly settings: LinkSettings & { readonly name: string };
+  readonly vlan: VlanSettings;
 }
 
 /** A bridge of ours, to be made where it is not there. */

@@ -4,6 +4,7 @@ import type { BridgeConfiguration, NetworkConfiguration } from "../configuration
 import type { ConfigDocument } from "../document.js";
 import type { KeyPath } from "../problems.js";
 import type { NetworkInput } from "../schema/network.js";
+import { nameOnVlan } from "./vlan.js";
 
 /** What the kernel has where a spanning tree is wanted and nothing is said. */
 const SPANNING_TREE_DELAY_SECONDS = 15;
@@ -44,12 +45,13 @@ export function checkBridge(
 }
 
 function completeBridge(
-  { bridge, serve }: NetworkInput,
+  { bridge, serve, vlan }: NetworkInput,
   path: KeyPath,
   { dhcp, dns }: { readonly dhcp: boolean; readonly dns: boolean },
   document: ConfigDocument,
 ): BridgeConfiguration {
-  const { name, existing = false, ports = [], stp = false } = bridge ?? {};
+  const { name, existing = false, stp = false } = bridge ?? {};
+  const ports = (bridge?.ports ?? []).map((port) => nameOnVlan(port, vlan));
   const delaySeconds = bridge?.["forward-delay"] ?? (stp ? SPANNING_TREE_DELAY_SECONDS : 0);
   if (stp && delaySeconds < LEAST_SPANNING_TREE_DELAY_SECONDS) {
     document.problem(

@@ -9,6 +9,7 @@ import { checkDhcp } from "./dhcp.js";
 import { checkIpv6 } from "./ipv6.js";
 import { completeLimit } from "./limit.js";
 import { explainUnusable, hostRange } from "./ranges.js";
+import { checkVlan, nameOnVlan } from "./vlan.js";
 
 /** The prefix of the network `default` where nothing else is said. */
 const DEFAULT_PREFIX = parseIpv4Prefix("10.77.0.0/24");
@@ -37,7 +38,7 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
   if (input["answer-on-uplink"] && (input.uplink === undefined || input.kind !== "routed")) {
     document.problem([...path, "answer-on-uplink"], "needs kind: routed and uplink: with the interface to answer on");
   }
-  const servedUplink = input.serve.indexOf(input.uplink ?? "");
+  const servedUplink = input.serve.indexOf(nameOnVlan(input.uplink ?? "", input.vlan));
   if (servedUplink >= 0) {
     document.problem(
       [...path, "serve", servedUplink],
@@ -56,7 +57,8 @@ export function checkNetwork(name: string, input: NetworkInput, document: Config
     ...ipv6,
     gatewayMac: input["gateway-mac"],
     ...checkBridge(input, path, answers, document),
-    uplink: input.uplink,
+    uplink: input.uplink === undefined ? undefined : nameOnVlan(input.uplink, input.vlan),
+    vlans: checkVlan(input, path, document),
     answerOnUplink: input["answer-on-uplink"],
     domain: input.domain ?? (name === "default" ? DEFAULT_DOMAIN : `${name.toLowerCase()}.${DEFAULT_DOMAIN}`),
     mtu: Math.min(input.mtu, MOST_TAP_MTU),

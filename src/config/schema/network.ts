@@ -56,6 +56,7 @@ export const network = section({
   "way-out": choice("whether the host is the router of a bridge's guests", WAYS_OUT).optional(),
   router: ipv4.optional().describe("another machine that is the router of a bridge's guests"),
   uplink: ifname.optional().describe("the interface towards the world; any unless said"),
+  vlan: wholeNumber("the VLAN of uplink:, or of its bridge's ports:, that the network is on", 1, 4094).optional(),
   "answer-on-uplink": flag("answers on the uplink for each guest: for addresses of the uplink's own subnet").default(false),
   domain: domain.optional().describe("the domain of the guests' names"),
   mtu: wholeNumber("the largest packet in bytes", 576, 65_535).default(1500),

@@ -8,6 +8,7 @@ import {
   type LinkSettings,
   type Neighbour,
   type Route,
+  type VlanSettings,
 } from "../../base/kernel-objects.js";
 import { formatMac } from "../../base/mac.js";
 import { formatPrefix } from "../../base/prefix.js";
@@ -21,6 +22,7 @@ import {
   writeDeleteLinkGroup,
   writeNewBridge,
   writeNewVeth,
+  writeNewVlan,
   writeSetBridge,
   writeSetBridgePort,
   writeSetLink,
@@ -93,6 +95,17 @@ export class RouteBatch {
     if (alias === undefined) return request;
     writeAliasByName(this.#writer, name, alias);
     this.#add(() => `set alias of bridge ${name}`);
+    return request;
+  }
+
+  /** One request, or two where it gets an alias. EOPNOTSUPP where the kernel has no VLANs. */
+  addVlan(settings: LinkSettings, vlan: VlanSettings): number {
+    const { name = "", alias } = settings;
+    writeNewVlan(this.#writer, { ...settings, alias: undefined }, vlan);
+    const request = this.#add(() => `add VLAN ${name}`);
+    if (alias === undefined) return request;
+    writeAliasByName(this.#writer, name, alias);
+    this.#add(() => `set alias of VLAN ${name}`);
     return request;
   }
 

@@ -5,6 +5,7 @@ import type {
   Ipv6AddressGeneration,
   LinkSettings,
   LinkState,
+  VlanSettings,
 } from "../../base/kernel-objects.js";
 import { writeMac } from "../../base/mac.js";
 import { HOST_LITTLE_ENDIAN, NETLINK_FLAG } from "../netlink.js";
@@ -24,6 +25,7 @@ const IFLA = {
   address: 1,
   ifname: 3,
   mtu: 4,
+  link: 5,
   qdisc: 6,
   master: 10,
   linkinfo: 18,
@@ -36,6 +38,7 @@ const IFLA = {
 } as const;
 const IFLA_INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
 const VETH_INFO_PEER = 1;
+const IFLA_VLAN_ID = 1;
 const IFLA_INET_CONF = 1;
 const IFLA_INET6 = { conf: 2, addressGeneration: 8 } as const;
 /** `DEVCONF_*` (linux/ipv6.h): indices into the array of settings. */
@@ -81,6 +84,19 @@ export function writeNewVeth(writer: MessageWriter, one: LinkSettings, other: Li
 export function writeNewBridge(writer: MessageWriter, settings: LinkSettings, bridge: Partial<BridgeSettings>): void {
   beginNewLink(writer, settings);
   putBridgeInfo(writer, bridge);
+  writer.end();
+}
+
+/** It has its link's MAC address and MTU. EOPNOTSUPP where the kernel has no VLANs. */
+export function writeNewVlan(writer: MessageWriter, settings: LinkSettings, { parent, id }: VlanSettings): void {
+  beginNewLink(writer, settings);
+  writer.putU32(IFLA.link, parent);
+  const info = writer.beginNested(IFLA.linkinfo);
+  writer.putText(IFLA_INFO.kind, "vlan");
+  const data = writer.beginNested(IFLA_INFO.data);
+  writer.putU16(IFLA_VLAN_ID, id);
+  writer.endNested(data);
+  writer.endNested(info);
   writer.end();
 }
 
@@ -254,8 +270,13 @@ export function parseLink(bytes: Uint8Array, offset: number, end: number): LinkS
     ipv4: parseIpv4Settings(families?.nested(AF_INET)),
     ipv6: parseIpv6Settings(families?.nested(AF_INET6)),
     ...(kind === "bridge" ? { bridge: parseBridge(info?.nested(IFLA_INFO.data)) } : {}),
+    ...(kind === "vlan" ? { vlan: parseVlan(attributes, info?.nested(IFLA_INFO.data)) } : {}),
     ...(isPort ? { bridgePort: parseBridgePort(info?.nested(IFLA_INFO.slaveData)) } : {}),
   };
+}
+
+function parseVlan(link: Attributes, data: Attributes | undefined): VlanSettings {
+  return { parent: link.u32(IFLA.link) ?? 0, id: data?.u16(IFLA_VLAN_ID) ?? 0 };
 }
 
 function parseIpv4Settings(ipv4: Attributes | undefined): Ipv4LinkSettings | undefined {

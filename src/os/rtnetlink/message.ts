@@ -58,6 +58,11 @@ export class MessageWriter {
     this.#view.setUint8(offset, value);
   }
 
+  putU16(type: number, value: number): void {
+    const offset = this.#attribute(type, 2);
+    this.#view.setUint16(offset, value, HOST_LITTLE_ENDIAN);
+  }
+
   putU32(type: number, value: number): void {
     const offset = this.#attribute(type, 4);
     this.#view.setUint32(offset, value, HOST_LITTLE_ENDIAN);
@@ -170,6 +175,11 @@ export class Attributes {
   u8(type: number): number | undefined {
     const offset = this.#find(type, 1);
     return offset < 0 ? undefined : this.view.getUint8(offset);
+  }
+
+  u16(type: number): number | undefined {
+    const offset = this.#find(type, 2);
+    return offset < 0 ? undefined : this.view.getUint16(offset, HOST_LITTLE_ENDIAN);
   }
 
   u32(type: number): number | undefined {

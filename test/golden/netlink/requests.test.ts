@@ -5,10 +5,12 @@ import { suite, test } from "node:test";
 import type { InterfaceAddress, Neighbour, Route } from "../../../src/base/kernel-objects.js";
 import { writeAddAddress, writeDeleteAddress } from "../../../src/os/rtnetlink/addresses.js";
 import {
+  parseLink,
   writeAlternativeName,
   writeDeleteLink,
   writeNewBridge,
   writeNewVeth,
+  writeNewVlan,
   writeSetLink,
 } from "../../../src/os/rtnetlink/links.js";
 import { MessageWriter } from "../../../src/os/rtnetlink/message.js";
@@ -63,6 +65,10 @@ const rows: readonly (readonly [command: string, write: (writer: MessageWriter) 
   [
     "link add name br0 type bridge forward_delay 200 stp_state 1",
     (writer) => writeNewBridge(writer, { name: "br0" }, { forwardDelayMs: 2000, stp: true }),
+  ],
+  [
+    "link add link other0 name other0.100 type vlan id 100",
+    (writer) => writeNewVlan(writer, { name: "other0.100" }, { parent: OTHER, id: 100 }),
   ],
   ["link del dev v0", (writer) => writeDeleteLink(writer, 6)],
   ["address add 10.77.0.1/32 dev lo noprefixroute", (writer) => writeAddAddress(writer, gateway)],
@@ -150,6 +156,16 @@ suite("requests are those that iproute2 sends", () => {
     writeSetLink(writer, TAP, { alias: "tapnet guest=web1 network=default" });
     assert.match(hexOf(writer.bytes), /25001400746170/);
   });
+});
+
+test("a VLAN is read as a kernel that has them tells of it", () => {
+  const { hex } = JSON.parse(readFileSync(join(packageRoot, "test/golden/netlink/vlan-link.json"), "utf8")) as { hex: string };
+  const bytes = Buffer.from(hex, "hex");
+  const link = parseLink(bytes, 16, bytes.length);
+  assert.deepEqual(
+    [link?.name, link?.kind, link?.vlan, link?.alias, link?.up],
+    ["eth0.100", "vlan", { parent: 2, id: 100 }, "tapnet vlan", true],
+  );
 });
 
 /** Bytes of the fixed header behind `struct nlmsghdr`, by message type. */

@@ -255,6 +255,17 @@ const ROWS: readonly Row[] = [
     problems: [["2:59", /needs kind: routed and uplink:/]],
   },
   {
+    name: "VLANs on nothing, of no number, and with too long a name",
+    yaml:
+      "networks:\n  a: { ipv4: 10.1.0.0/24, vlan: 100 }\n  b: { ipv4: 10.2.0.0/24, uplink: eth0, vlan: 4095 }\n" +
+      "  c: { kind: bridge, bridge: { ports: [enp0s31f6np0, eth0] }, vlan: 100 }\n",
+    problems: [
+      ["2:33", /needs uplink: beside it/],
+      ["3:47", /from 1 to 4094/],
+      ["4:69", /makes the interface enp0s31f6np0\.100, whose name is too long/],
+    ],
+  },
+  {
     name: "what only bridges have",
     yaml: "networks:\n  a: { ipv4: 10.1.0.0/24, bridge: br0, way-out: nat, router: 10.1.0.9 }\n",
     problems: [

@@ -9,6 +9,7 @@ import {
   type LinkState,
   type Neighbour,
   type Route,
+  type VlanSettings,
 } from "../../../src/base/kernel-objects.js";
 import { formatMac } from "../../../src/base/mac.js";
 import { formatPrefix } from "../../../src/base/prefix.js";
@@ -66,6 +67,8 @@ export class FakeKernel implements Kernel, Sysctl {
   sends = 0;
   /** In words, what was asked for and carried out. */
   readonly done: string[] = [];
+  /** Without the module nothing can be made that is a VLAN. */
+  hasVlans = true;
   /** Requests whose description this matches are refused. */
   refuse: RegExp | undefined;
 
@@ -184,6 +187,23 @@ class FakeRouteBatch implements RouteBatch {
       );
       return this.#change(ifindex, settings);
     });
+  }
+
+  addVlan(settings: LinkSettings, vlan: VlanSettings): number {
+    const name = settings.name ?? "";
+    const request = this.#add(`add VLAN ${name}`, () => {
+      if (!this.#kernel.hasVlans) return "EOPNOTSUPP";
+      if (this.#kernel.link(name) !== undefined) return "EEXIST";
+      const ifindex = 1 + Math.max(...this.#kernel.links.keys());
+      this.#kernel.addLink(freshLink(ifindex, name, { kind: "vlan", vlan }));
+      return this.#change(ifindex, { ...settings, alias: undefined });
+    });
+    if (settings.alias === undefined) return request;
+    this.#add(`set alias of VLAN ${name}`, () => {
+      const link = this.#kernel.link(name);
+      return link === undefined ? "ENODEV" : this.#change(link.ifindex, { alias: settings.alias });
+    });
+    return request;
   }
 
   setBridge(ifindex: number, settings: Partial<BridgeSettings>): number {

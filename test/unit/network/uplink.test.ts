@@ -5,8 +5,8 @@ import { missingUplinks } from "../../../src/network/uplink.js";
 
 suite("uplinks that are not there", () => {
   const rows: readonly (readonly [uplink: string, advice: RegExp | undefined])[] = [
-    ["eth0.100", /ip link add link eth0 name eth0\.100 type vlan id 100, and set up$/],
-    ["bond0.4094", /ip link add link bond0 name bond0\.4094 type vlan id 4094, and set up$/],
+    ["eth0.100", /tapnetd makes a VLAN itself with uplink: eth0, vlan: 100$/],
+    ["bond0.4094", /uplink: bond0, vlan: 4094$/],
     ["eth0.4095", /is not there, so nothing outside is reached until it is$/],
     ["eth0.0", /until it is$/],
     ["wan", /until it is$/],
