@@ -176,8 +176,9 @@ SysError UdpChannel::SetOptions(int fd, const UdpOptions& options) const {
   return status == 0 ? SysError{} : LastError("SO_BINDTODEVICE", options.device);
 }
 
-size_t UdpChannel::Receive(const UdpColumns& columns) {
-  const size_t capacity = columns.offset.size();
+size_t UdpChannel::Receive(const UdpColumns& columns, bool one) {
+  if (one && only_ipv4_ != 0) return ReceiveOne(columns);
+  const size_t capacity = one ? 1 : columns.offset.size();
   size_t rows = 0;
   while (rows < capacity) {
     const size_t wanted = std::min(capacity - rows, kDatagramsMax);
@@ -192,6 +193,25 @@ size_t UdpChannel::Receive(const UdpColumns& columns) {
     if (static_cast<size_t>(received) < wanted) break;
   }
   return rows;
+}
+
+// Without a message header, which the kernel would read and write for nothing where nobody asks for the local address.
+size_t UdpChannel::ReceiveOne(const UdpColumns& columns) {
+  const size_t stride = columns.slab.size() / columns.offset.size();
+  sockaddr_in remote;
+  socklen_t remote_length = sizeof remote;
+  const ssize_t length = recvfrom(fd_.get(), columns.slab.data(), stride, MSG_DONTWAIT | MSG_TRUNC,
+                                  reinterpret_cast<sockaddr*>(&remote), &remote_length);
+  if (length < 0) return 0;
+  const auto whole = static_cast<size_t>(length);
+  columns.offset[0] = 0;
+  columns.length[0] = static_cast<uint32_t>(std::min(whole, stride));
+  columns.flags[0] = whole > stride ? kUdpTruncated : 0;
+  columns.ifindex[0] = 0;
+  columns.remote_port[0] = ntohs(remote.sin_port);
+  columns.remote_ipv4[0] = ntohl(remote.sin_addr.s_addr);
+  columns.local_ipv4[0] = only_ipv4_;
+  return 1;
 }
 
 void UdpChannel::PrepareReceive(const UdpColumns& columns, size_t first, size_t count) {

@@ -57,14 +57,15 @@ class UdpChannel {
   int fd() const { return fd_.get(); }
   uint16_t port() const { return port_; }
 
-  // Fills rows and returns how many.
-  size_t Receive(const UdpColumns& columns);
+  // Fills rows with what waits and returns how many. `one`: at most one, which costs the kernel less than a batch of one.
+  size_t Receive(const UdpColumns& columns, bool one = false);
   // Sends the first `count` rows and returns how many the kernel took; a row that it refuses does not stop the others.
   size_t Send(const UdpColumns& columns, size_t count);
 
  private:
   struct Scratch;
   SysError SetOptions(int fd, const UdpOptions& options) const;
+  size_t ReceiveOne(const UdpColumns& columns);
   void PrepareReceive(const UdpColumns& columns, size_t first, size_t count);
   void Keep(const UdpColumns& columns, size_t row, size_t index);
   bool PrepareSend(const UdpColumns& columns, size_t row, size_t index);

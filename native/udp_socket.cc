@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include <cmath>
 #include <span>
 
 #include "arguments.h"
@@ -23,6 +24,11 @@ constexpr size_t kIpv6Bytes = 16;
 constexpr size_t kColumnBytes = 5 * sizeof(uint32_t) + 2 * kIpv6Bytes + sizeof(uint16_t) + sizeof(uint8_t);
 constexpr size_t kSlabAlignment = 64;
 constexpr int64_t kRowsMax = 65536;
+// What is answered before others have their turn; each round is a batch, or one datagram.
+constexpr size_t kRoundsMax = 32;
+constexpr size_t kDatagramsMax = 512;
+// Datagrams that come one by one are received so; after so many a batch is tried, since one by one they would never be more.
+constexpr size_t kAloneMax = 4;
 
 size_t SlabOffset(size_t rows) { return (rows * kColumnBytes + kSlabAlignment - 1) / kSlabAlignment * kSlabAlignment; }
 
@@ -53,9 +59,8 @@ Napi::Function UdpSocket::Define(Napi::Env env) {
   return DefineClass(env, "UdpSocket",
                      {
                          InstanceMethod<&UdpSocket::Port>("port"),
-                         InstanceMethod<&UdpSocket::Receive>("receive"),
                          InstanceMethod<&UdpSocket::Send>("send"),
-                         InstanceMethod<&UdpSocket::Watch>("watch"),
+                         InstanceMethod<&UdpSocket::Serve>("serve"),
                          InstanceMethod<&UdpSocket::SetReferenced>("setReferenced"),
                          InstanceMethod<&UdpSocket::Close>("close"),
                      });
@@ -83,10 +88,10 @@ Napi::Value UdpSocket::Port(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), channel_.port());
 }
 
-// (memory, rows, …): one argument for all columns, as each takes 40 ns and a DNS answer 300.
-bool UdpSocket::ReadColumns(Arguments& arguments, UdpColumns& columns) {
-  const auto rows = static_cast<size_t>(arguments.Integer(1, "rows", 1, kRowsMax));
-  const std::span<uint8_t> memory = arguments.Bytes(0, "memory", SlabOffset(rows) + rows);
+// (…, memory, rows, …): one argument for all columns, as each takes 40 ns and a DNS answer 300.
+bool UdpSocket::ReadColumns(Arguments& arguments, size_t first, UdpColumns& columns) {
+  const auto rows = static_cast<size_t>(arguments.Integer(first + 1, "rows", 1, kRowsMax));
+  const std::span<uint8_t> memory = arguments.Bytes(first, "memory", SlabOffset(rows) + rows);
   if (!arguments.ok()) return false;
   if (reinterpret_cast<uintptr_t>(memory.data()) % alignof(uint32_t) != 0) {
     ThrowState(arguments.env(), "INVALID_ARGUMENT", std::string(kName) + ": memory must start at a multiple of four bytes");
@@ -96,34 +101,75 @@ bool UdpSocket::ReadColumns(Arguments& arguments, UdpColumns& columns) {
   return true;
 }
 
-Napi::Value UdpSocket::Receive(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (!channel_.open()) return ThrowClosed(env, kName);
-  Arguments arguments(info, "UdpSocket.receive");
-  UdpColumns columns;
-  if (!ReadColumns(arguments, columns)) return env.Undefined();
-  return Napi::Number::New(env, static_cast<double>(channel_.Receive(columns)));
-}
-
 // send(memory, rows, count) → datagrams that the kernel took
 Napi::Value UdpSocket::Send(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!channel_.open()) return ThrowClosed(env, kName);
   Arguments arguments(info, "UdpSocket.send");
   UdpColumns columns;
-  if (!ReadColumns(arguments, columns)) return env.Undefined();
+  if (!ReadColumns(arguments, 0, columns)) return env.Undefined();
   const auto count = static_cast<size_t>(arguments.Integer(2, "count", 0, static_cast<int64_t>(columns.offset.size())));
   if (!arguments.ok()) return env.Undefined();
   return Napi::Number::New(env, static_cast<double>(channel_.Send(columns, count)));
 }
 
-Napi::Value UdpSocket::Watch(const Napi::CallbackInfo& info) {
+// serve(received: memory, rows, answers: memory, rows, onDatagrams: (count) => rows of the answers to send)
+Napi::Value UdpSocket::Serve(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!channel_.open()) return ThrowClosed(env, kName);
-  Arguments arguments(info, "UdpSocket.watch");
-  const Napi::Function on_readable = arguments.Function(0, "onReadable");
-  if (arguments.ok()) readable_.Start(channel_.fd(), on_readable, kName, &UdpSocket::OnReadable);
+  Arguments arguments(info, "UdpSocket.serve");
+  Batch received;
+  Batch answers;
+  const Napi::Function on_datagrams = arguments.Function(4, "onDatagrams");
+  if (!ReadColumns(arguments, 0, received.columns) || !ReadColumns(arguments, 2, answers.columns)) return env.Undefined();
+  // A function of ours around the one that is given: it runs the rounds of a wake-up inside of one callback of the loop.
+  const auto rounds = Napi::Function::New(env, [this](const Napi::CallbackInfo& call) { return RunRounds(call.Env()); });
+  if (!readable_.Start(channel_.fd(), rounds, kName, &UdpSocket::OnReadable)) return env.Undefined();
+  received.buffer = Napi::Persistent(info[0].As<Napi::Uint8Array>().ArrayBuffer());
+  answers.buffer = Napi::Persistent(info[2].As<Napi::Uint8Array>().ArrayBuffer());
+  received_ = std::move(received);
+  answers_ = std::move(answers);
+  on_datagrams_ = Napi::Persistent(on_datagrams);
   return env.Undefined();
+}
+
+Napi::Value UdpSocket::RunRounds(Napi::Env env) {
+  // Looked up once a wake-up, as the wrappers of node-addon-api cost more than the call.
+  const Wake wake{on_datagrams_.Value(), received_.buffer.Value(), answers_.buffer.Value()};
+  size_t alone = 0;
+  for (size_t round = 0, datagrams = 0; round < kRoundsMax && datagrams < kDatagramsMax && channel_.open(); round++) {
+    const bool one = mostly_one_ && alone < kAloneMax;
+    const size_t count = channel_.Receive(received_.columns, one);
+    if (count == 0) break;
+    datagrams += count;
+    alone = one ? alone + 1 : 0;
+    mostly_one_ = count == 1;
+    if (!Answer(env, wake, count)) break;
+  }
+  return env.Undefined();
+}
+
+bool UdpSocket::Answer(Napi::Env env, const Wake& wake, size_t count) {
+  napi_value argument = nullptr;
+  napi_value answered = nullptr;
+  if (napi_create_uint32(env, static_cast<uint32_t>(count), &argument) != napi_ok ||
+      napi_call_function(env, Value(), wake.on_datagrams, 1, &argument, &answered) != napi_ok) {
+    return false;
+  }
+  // It may have closed the socket.
+  if (!channel_.open()) return false;
+  double rows = NAN;
+  if (napi_get_value_double(env, answered, &rows) != napi_ok) rows = NAN;
+  if (!(rows >= 0 && rows <= static_cast<double>(answers_.columns.offset.size()))) {
+    ThrowState(env, "INVALID_ARGUMENT", std::string(kName) + ": onDatagrams must return a number of rows of the answers");
+    return false;
+  }
+  if (wake.received.IsDetached() || wake.answers.IsDetached()) {
+    ThrowState(env, "INVALID_STATE", std::string(kName) + ": the memory of its batches has been given away");
+    return false;
+  }
+  if (rows >= 1) channel_.Send(answers_.columns, static_cast<size_t>(rows));
+  return true;
 }
 
 Napi::Value UdpSocket::SetReferenced(const Napi::CallbackInfo& info) { return readable_.SetReferenced(info); }
@@ -131,6 +177,9 @@ Napi::Value UdpSocket::SetReferenced(const Napi::CallbackInfo& info) { return re
 Napi::Value UdpSocket::Close(const Napi::CallbackInfo& info) {
   readable_.Stop();
   channel_.Close();
+  received_ = {};
+  answers_ = {};
+  on_datagrams_.Reset();
   return info.Env().Undefined();
 }
 

@@ -42,7 +42,7 @@ export { Nftables } from "./os/nftables.js";
 export { type PortCounts, type PortEvent, type PortListener, PortSocket } from "./os/port-socket.js";
 export { Rtnetlink } from "./os/rtnetlink.js";
 export { ALL_OFFLOADS, closeTaps, createTap, openTap, type Tap, type TapOffloads, type TapOptions } from "./os/tap.js";
-export { UdpBatch, UdpSocket, type UdpSocketOptions } from "./os/udp-socket.js";
+export { UdpBatch, type UdpHandler, UdpSocket, type UdpSocketOptions } from "./os/udp-socket.js";
 /** Services: bytes in, bytes or silence out. */
 export { defineDhcp4Network } from "./services/dhcp4/define-network.js";
 export type { Dhcp4Network } from "./services/dhcp4/network.js";

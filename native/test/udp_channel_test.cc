@@ -109,6 +109,34 @@ const Register alone("one datagram alone comes to any address with its own addre
   return std::string();
 });
 
+const Register one_by_one("one at a time leaves the next for the next call, and says what was cut off", [] {
+  for (const std::vector<uint8_t>& address : {kIpv4Loopback, kIpv4Any}) {
+    UdpChannel one;
+    UdpChannel other;
+    CHECK(!OpenOnLoopback(one).failed());
+    CHECK(!OpenOn(other, address).failed());
+    Batch batch;
+    for (size_t row = 0; row < 2; row++) {
+      batch.length[row] = row == 0 ? kStride + 1 : 3;
+      batch.remote_ipv4[row] = kLoopback;
+      batch.remote_port[row] = other.port();
+    }
+    CHECK(one.Send(batch.columns(), 2) == 2);
+    Batch received;
+    pollfd waiting{other.fd(), POLLIN, 0};
+    CHECK(poll(&waiting, 1, 1000) == 1);
+    received.offset[0] = 7;
+    CHECK(other.Receive(received.columns(), true) == 1);
+    CHECK(received.offset[0] == 0 && received.length[0] == kStride && received.flags[0] == kUdpTruncated);
+    CHECK(received.remote_ipv4[0] == kLoopback && received.remote_port[0] == one.port());
+    CHECK(received.local_ipv4[0] == kLoopback);
+    CHECK(other.Receive(received.columns(), true) == 1);
+    CHECK(received.length[0] == 3 && received.flags[0] == 0);
+    CHECK(other.Receive(received.columns(), true) == 0);
+  }
+  return std::string();
+});
+
 const Register nonsense("rows outside of the slab are passed over, the others sent", [] {
   UdpChannel one;
   UdpChannel other;

@@ -144,9 +144,14 @@ export interface NativeCaptureSocket extends NativeWatched {
 
 export interface NativeUdpSocket extends NativeWatched {
   port(): number;
-  receive(memory: Uint8Array, rows: number): number;
   send(memory: Uint8Array, rows: number, count: number): number;
-  watch(onReadable: () => void): void;
+  serve(
+    received: Uint8Array,
+    receivedRows: number,
+    answers: Uint8Array,
+    answersRows: number,
+    onDatagrams: (count: number) => number,
+  ): void;
 }
 
 export interface NativeUnixListener extends NativeWatched {

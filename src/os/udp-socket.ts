@@ -91,6 +91,19 @@ export interface UdpSocketOptions {
   readonly receiveBytes?: number | undefined;
 }
 
+/** Who takes what comes. Both batches are in use as long as the socket is open, and their memory must stay where it is. */
+export interface UdpHandler {
+  /** What datagrams are received into; sockets may share it. */
+  readonly received: UdpBatch;
+  /** Where answers leave from. */
+  readonly answers: UdpBatch;
+  /**
+   * Called with each batch that has come: `count` rows of `received`, valid as long as the call. Returns how many rows of
+   * `answers` shall leave, 0 for none. What it throws is an uncaught exception.
+   */
+  onDatagrams(count: number): number;
+}
+
 const OPTION = { reusePort: 1, reuseAddress: 2, freeBind: 4, ipv6Only: 8 } as const;
 
 export class UdpSocket {
@@ -98,11 +111,11 @@ export class UdpSocket {
   readonly #native: NativeUdpSocket;
 
   /**
-   * Bound at once; `onReadable` is called while datagrams wait. Waiting keeps the process alive until `close`.
+   * Bound at once; the handler has each batch that comes. Waiting keeps the process alive until `close`.
    *
    * SystemError: EADDRINUSE, EADDRNOTAVAIL, EACCES, ENODEV. caps: NET_BIND_SERVICE for ports below 1024
    */
-  constructor(options: UdpSocketOptions, onReadable: () => void) {
+  constructor(options: UdpSocketOptions, handler: UdpHandler) {
     const device = options.device ?? "";
     if (device !== "" && !isInterfaceName(device)) {
       throw new TapnetError("INVALID_ARGUMENT", `${JSON.stringify(device)} is no interface name`);
@@ -115,13 +128,9 @@ export class UdpSocket {
     const port = options.port ?? 0;
     this.#native = new (addon().UdpSocket)(options.family === 6, address, port, bits, device, options.receiveBytes ?? 0);
     this.port = this.#native.port();
-    this.#native.watch(onReadable);
-  }
-
-  /** Fills the batch with what waits, sets its count and returns it. Never blocks. */
-  receive(batch: UdpBatch): number {
-    batch.count = this.#native.receive(batch.memory, batch.capacity);
-    return batch.count;
+    const { received, answers } = handler;
+    const onDatagrams = (count: number): number => handler.onDatagrams(count);
+    this.#native.serve(received.memory, received.capacity, answers.memory, answers.capacity, onDatagrams);
   }
 
   /** Sends the first `count` rows; returns how many the kernel took. One that it refuses does not stop the others. */
@@ -134,7 +143,7 @@ export class UdpSocket {
     this.#native.setReferenced(referenced);
   }
 
-  /** May be called again, also from inside `onReadable`. Later use throws TapnetError `CLOSED`. */
+  /** May be called again, also from inside `onDatagrams`. Later use throws TapnetError `CLOSED`. */
   close(): void {
     this.#native.close();
   }

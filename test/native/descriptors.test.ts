@@ -12,7 +12,7 @@ import { FrameSocket } from "../../src/os/frame-socket.js";
 import { NetlinkSocket } from "../../src/os/netlink.js";
 import { unshareNetworkNamespace } from "../../src/os/netns.js";
 import { createTap, openTap } from "../../src/os/tap.js";
-import { UdpSocket } from "../../src/os/udp-socket.js";
+import { UdpBatch, UdpSocket } from "../../src/os/udp-socket.js";
 import { UnixListener } from "../../src/os/unix-socket.js";
 import { needs, root, tap } from "../support/needs.js";
 import { until } from "../support/wait.js";
@@ -66,7 +66,10 @@ describe(`${CYCLES} times open and close`, () => {
     return cycle(() => socket.subscribe([1], { onMessages() {}, onOverrun() {} })).finally(() => socket.close());
   });
 
-  test("a UDP socket that is watched", () => cycle(() => new UdpSocket({ family: 4 }, () => {})));
+  test("a UDP socket that is watched", () => {
+    const batch = new UdpBatch(1, 64);
+    return cycle(() => new UdpSocket({ family: 4 }, { received: batch, answers: batch, onDatagrams: () => 0 }));
+  });
 
   test("a unix listener", () => cycle(() => new UnixListener({ path: LISTENER_PATH }, () => {})));
 
@@ -113,10 +116,16 @@ describe("never closed", () => {
     let received = 0;
     let port = 0;
     const forget = (): void => {
-      const socket: UdpSocket = new UdpSocket({ family: 4, address: 0x7f00_0001 }, () => {
+      const batch = new UdpBatch(1, 64);
+      const onDatagrams = (): number => {
         received++;
         socket.close();
-      });
+        return 0;
+      };
+      const socket: UdpSocket = new UdpSocket(
+        { family: 4, address: 0x7f00_0001 },
+        { received: batch, answers: batch, onDatagrams },
+      );
       port = socket.port;
     };
     forget();

@@ -123,9 +123,8 @@ const SUBJECTS: readonly Subject[] = [
     construct: [false, new Uint8Array(16), 0, 0, "", 0],
     methods: {
       port: [],
-      receive: datagrams(),
       send: [...datagrams(), 1],
-      watch: [() => {}],
+      serve: [...datagrams(), ...datagrams(), () => 0],
       setReferenced: [false],
       close: [],
     },

@@ -19,8 +19,8 @@ export function makeDns(configuration: DnsConfiguration, parts: { clock: Clock; 
   const { cacheBytes, staleSeconds, rateLimit, openLimit, hostsFiles } = configuration;
   return new DnsService({
     ...parts,
-    transport: batchTransport({
-      open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
+    transport: batchTransport<UdpBatch>({
+      open: ({ family, port, device }, handler) => new UdpSocket({ family, port, device }, handler),
       makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
       streams: nodeTransport(),
     }),
@@ -90,7 +90,7 @@ export class DnsSockets {
   #openUdp(address: IpAddress): UdpSocket {
     const family = typeof address === "number" ? 4 : 6;
     const server = this.#service.udp(family, () => new UdpBatch());
-    const socket = new UdpSocket({ family, address, port: DNS_PORT, freeBind: true }, () => server.onReadable());
+    const socket = new UdpSocket({ family, address, port: DNS_PORT, freeBind: true }, server);
     server.attach(socket);
     return socket;
   }

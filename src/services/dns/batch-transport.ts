@@ -1,21 +1,18 @@
 import { readIpv6, writeIpv6 } from "../../base/ipv6-address.js";
-import type { BatchSocket, DatagramBatch } from "./udp.js";
+import type { BatchSocket, DatagramBatch, DatagramHandler } from "./udp.js";
 import type { UpstreamAddress } from "./upstream.js";
 import type { DatagramPort, DatagramReceiver, UpstreamTransport } from "./upstream-transport.js";
 
-/** A batch socket that can be opened and closed; `receive` and `send` as for those that answer. */
+/** A batch socket that can be opened and closed. */
 export interface OpenSocket extends BatchSocket {
   close(): void;
 }
 
-export interface BatchTransportOptions {
-  /**
-   * Binds a socket; throws an error with code EADDRINUSE where the port is taken. `onReadable` is called while datagrams
-   * wait.
-   */
-  open(options: { family: 4 | 6; port: number; device: string | undefined }, onReadable: () => void): OpenSocket;
+export interface BatchTransportOptions<Batch extends DatagramBatch> {
+  /** Binds a socket; throws an error with code EADDRINUSE where the port is taken. */
+  open(options: { family: 4 | 6; port: number; device: string | undefined }, handler: DatagramHandler<Batch>): OpenSocket;
   /** Makes a batch as these sockets want it: so many rows, each with room for so many bytes. */
-  makeBatch(capacity: number, slotBytes: number): DatagramBatch;
+  makeBatch(capacity: number, slotBytes: number): Batch;
   /** For everything over TCP and TLS. */
   readonly streams: Pick<UpstreamTransport, "openStream">;
 }
@@ -28,20 +25,16 @@ const RECEIVE = { rows: 64, slotBytes: 2048 } as const;
 
 /**
  * Upstream questions over batch sockets, which can be bound to a device. What a socket sends gathers until the end of the event
- * loop's turn; all sockets share one batch to receive into, each emptied before the next has its turn.
+ * loop's turn; all sockets share one batch to receive into.
  */
-export function batchTransport(options: BatchTransportOptions): UpstreamTransport {
+export function batchTransport<Batch extends DatagramBatch>(options: BatchTransportOptions<Batch>): UpstreamTransport {
   const received = options.makeBatch(RECEIVE.rows, RECEIVE.slotBytes);
   const flush = new TurnEnd();
   return {
     openDatagram: (family, device, randomPort, receiver) => {
-      const open = (port: number, onReadable: () => void) => options.open({ family, port, device }, onReadable);
       const sending = options.makeBatch(SEND.rows, SEND.slotBytes);
-      return new BatchDatagramPort(
-        family,
-        { received, sending, flush },
-        (onReadable) => openOnRandomPort(randomPort, open, onReadable),
-        receiver,
+      return new BatchDatagramPort(family, { received, sending, flush }, receiver, (handler) =>
+        openOnRandomPort(randomPort, (port) => options.open({ family, port, device }, handler)),
       );
     },
     openStream: (address, receiver) => options.streams.openStream(address, receiver),
@@ -64,35 +57,36 @@ class TurnEnd {
   }
 }
 
-class BatchDatagramPort implements DatagramPort {
+class BatchDatagramPort<Batch extends DatagramBatch> implements DatagramPort, DatagramHandler<Batch> {
+  readonly received: Batch;
+  /** Nothing that upstream sends is answered at once: what is put in here leaves with `#flush`. */
+  readonly answers: Batch;
   readonly #socket: OpenSocket;
-  readonly #received: DatagramBatch;
-  readonly #sending: DatagramBatch;
   readonly #turnEnd: TurnEnd;
   readonly #family: 4 | 6;
   readonly #receiver: DatagramReceiver;
   readonly #flush = () => {
-    if (this.#sending.count > 0 && !this.#closed) this.#socket.send(this.#sending);
-    this.#sending.count = 0;
+    if (this.answers.count > 0 && !this.#closed) this.#socket.send(this.answers);
+    this.answers.count = 0;
   };
   #closed = false;
 
   constructor(
     family: 4 | 6,
-    shared: { received: DatagramBatch; sending: DatagramBatch; flush: TurnEnd },
-    open: (onReadable: () => void) => OpenSocket,
+    shared: { received: Batch; sending: Batch; flush: TurnEnd },
     receiver: DatagramReceiver,
+    open: (handler: DatagramHandler<Batch>) => OpenSocket,
   ) {
-    this.#received = shared.received;
-    this.#sending = shared.sending;
+    this.received = shared.received;
+    this.answers = shared.sending;
     this.#turnEnd = shared.flush;
     this.#family = family;
     this.#receiver = receiver;
-    this.#socket = open(() => this.#onReadable());
+    this.#socket = open(this);
   }
 
   send(bytes: Uint8Array, offset: number, length: number, to: UpstreamAddress): void {
-    const batch = this.#sending;
+    const batch = this.answers;
     if (batch.count === batch.capacity) this.#flush();
     if (batch.count === 0) this.#turnEnd.add(this.#flush);
     const row = batch.count++;
@@ -105,16 +99,13 @@ class BatchDatagramPort implements DatagramPort {
     for (let index = 0; index < length; index++) batch.bytes[at + index] = bytes[offset + index];
   }
 
-  #onReadable(): void {
-    const batch = this.#received;
-    let count = batch.capacity;
-    while (count === batch.capacity && !this.#closed) {
-      count = this.#socket.receive(batch);
-      for (let row = 0; row < count && !this.#closed; row++) {
-        const address = this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
-        this.#receiver.receive(batch.bytes, batch.offset[row], batch.length[row], address, batch.remotePort[row]);
-      }
+  onDatagrams(count: number): number {
+    const batch = this.received;
+    for (let row = 0; row < count && !this.#closed; row++) {
+      const address = this.#family === 4 ? batch.remoteIpv4[row] : readIpv6(viewOf(batch.remoteIpv6), row * IPV6_BYTES);
+      this.#receiver.receive(batch.bytes, batch.offset[row], batch.length[row], address, batch.remotePort[row]);
     }
+    return 0;
   }
 
   close(): void {
@@ -123,14 +114,10 @@ class BatchDatagramPort implements DatagramPort {
   }
 }
 
-function openOnRandomPort(
-  randomPort: () => number,
-  open: (port: number, onReadable: () => void) => OpenSocket,
-  onReadable: () => void,
-): OpenSocket {
+function openOnRandomPort(randomPort: () => number, open: (port: number) => OpenSocket): OpenSocket {
   for (let tries = 1; ; tries++) {
     try {
-      return open(randomPort(), onReadable);
+      return open(randomPort());
     } catch (error) {
       const taken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       if (!taken || tries === OPEN_TRIES) throw error;

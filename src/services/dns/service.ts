@@ -199,7 +199,7 @@ export class DnsService {
   }
 
   /** A service for one UDP socket; `makeBatch` makes batches as that socket wants them. */
-  udp(family: 4 | 6, makeBatch: () => DatagramBatch): UdpService {
+  udp<Batch extends DatagramBatch>(family: 4 | 6, makeBatch: () => Batch): UdpService<Batch> {
     return new UdpService(this.answerer, this.#askers, family, makeBatch);
   }
 

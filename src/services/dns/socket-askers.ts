@@ -34,6 +34,10 @@ export class KnownAskers implements SocketAskers {
     this.#limits = limits;
   }
 
+  get epoch(): number {
+    return this.#views.epoch;
+  }
+
   identify(local: Uint8Array, remote: Uint8Array): Identity | undefined {
     if (!this.#isLast(local, remote)) {
       this.#last = this.#find(addressOf(local), addressOf(remote));

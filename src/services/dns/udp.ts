@@ -23,100 +23,118 @@ export interface DatagramBatch {
   count: number;
 }
 
-/** A bound socket that moves datagrams in batches. */
+/** A bound socket that sends datagrams in batches. */
 export interface BatchSocket {
-  /** Fills the batch with what waits, sets its count and returns it. Never blocks. */
-  receive(batch: DatagramBatch): number;
+  /** Sends the first `count` rows. */
   send(batch: DatagramBatch): number;
+}
+
+/** Who takes what comes to a socket: the socket fills `received`, asks for answers, and sends so many rows of `answers`. */
+export interface DatagramHandler<Batch extends DatagramBatch> {
+  readonly received: Batch;
+  readonly answers: Batch;
+  onDatagrams(count: number): number;
 }
 
 /** Who asks over a socket: by our address that he used and his own, four or sixteen bytes each. */
 export interface SocketAskers {
+  /** Another number whenever an answer of `identify` may have changed. */
+  readonly epoch: number;
   identify(local: Uint8Array, remote: Uint8Array): { view: View; limits: AskerLimits } | undefined;
 }
 
 const IPV6_BYTES = 16;
-/** Batches answered before others have their turn. */
-const BATCHES_PER_WAKE = 8;
+const NO_EPOCH = -1;
 
 /**
  * DNS on a UDP socket: for this host itself, and wherever guests reach the gateway through the kernel.
  *
- * `onReadable` is called by the socket while datagrams wait: all of a batch are received with one call, answered, and sent with
- * one call. Answers that come later gather until the end of the event loop's turn.
+ * The socket receives all that wait, has them answered and sends the answers with one call into here. Answers that come later
+ * gather until the end of the event loop's turn.
  */
-export class UdpService {
+export class UdpService<Batch extends DatagramBatch> implements DatagramHandler<Batch> {
+  readonly received: Batch;
+  readonly answers: Batch;
   readonly #answerer: Answerer;
   readonly #askers: SocketAskers;
   readonly #family: 4 | 6;
-  readonly #received: DatagramBatch;
-  readonly #sending: DatagramBatch;
-  readonly #later: DatagramBatch;
+  readonly #later: Batch;
   readonly #slotBytes: number;
   readonly #remote: Uint8Array;
   readonly #local: Uint8Array;
   #asker: Asker | undefined = undefined;
+  #lastRemote = 0;
+  #lastLocal = 0;
+  #lastEpoch = NO_EPOCH;
   #row = 0;
   #socket: BatchSocket | undefined = undefined;
   #flushing = false;
 
   /** `makeBatch` makes batches as the socket wants them, with slots of one size. */
-  constructor(answerer: Answerer, askers: SocketAskers, family: 4 | 6, makeBatch: () => DatagramBatch) {
+  constructor(answerer: Answerer, askers: SocketAskers, family: 4 | 6, makeBatch: () => Batch) {
     this.#answerer = answerer;
     this.#askers = askers;
     this.#family = family;
-    this.#received = makeBatch();
-    this.#sending = makeBatch();
+    this.received = makeBatch();
+    this.answers = makeBatch();
     this.#later = makeBatch();
-    this.#slotBytes = this.#sending.bytes.length / this.#sending.capacity;
+    this.#slotBytes = this.answers.bytes.length / this.answers.capacity;
     this.#remote = new Uint8Array(family === 4 ? 4 : IPV6_BYTES);
     this.#local = new Uint8Array(family === 4 ? 4 : IPV6_BYTES);
   }
 
-  /** The socket to answer on; set before its first `onReadable`. */
+  /** The socket to answer on; set before its first datagram. */
   attach(socket: BatchSocket): void {
     this.#socket = socket;
   }
 
-  /** Answers what waits. */
-  onReadable(): void {
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    for (let batches = 0; batches < BATCHES_PER_WAKE; batches++) {
-      const count = socket.receive(this.#received);
-      this.#sending.count = 0;
-      for (let row = 0; row < count; row++) this.#answerRow(row);
-      if (this.#sending.count > 0) socket.send(this.#sending);
-      if (count < this.#received.capacity) return;
-    }
+  /** Answers the first `count` rows of what was received; returns the rows of the answers. */
+  onDatagrams(count: number): number {
+    let answered = 0;
+    for (let row = 0; row < count; row++) answered += this.#answerRow(row, answered);
+    return answered;
   }
 
-  #answerRow(row: number): void {
-    const received = this.#received;
-    const sending = this.#sending;
+  /** How many rows it has written from `target` on: one, or none. */
+  #answerRow(row: number, target: number): number {
+    const { received, answers } = this;
     const asker = this.#identify(row);
-    if (asker === undefined || received.remotePort[row] === 0) return;
+    if (asker === undefined || received.remotePort[row] === 0) return 0;
     this.#row = row;
-    const target = sending.count;
     const at = target * this.#slotBytes;
     const length = this.#answerer.answer(
       received.bytes,
       received.offset[row],
       received.length[row],
-      sending.bytes,
+      answers.bytes,
       at,
       this.#slotBytes,
       asker,
     );
-    if (length <= 0) return;
-    sending.offset[target] = at;
-    sending.length[target] = length;
-    copyAddresses(received, row, sending, target, this.#family);
-    sending.count = target + 1;
+    if (length <= 0) return 0;
+    answers.offset[target] = at;
+    answers.length[target] = length;
+    copyAddresses(received, row, answers, target, this.#family);
+    return 1;
   }
 
   #identify(row: number): Asker | undefined {
-    const batch = this.#received;
+    const batch = this.received;
+    if (this.#family === 4 && this.#isLastIpv4(batch.remoteIpv4[row], batch.localIpv4[row])) return this.#asker;
+    const asker = this.#findAsker(row);
+    this.#lastRemote = batch.remoteIpv4[row];
+    this.#lastLocal = batch.localIpv4[row];
+    this.#lastEpoch = asker === undefined ? NO_EPOCH : this.#askers.epoch;
+    return asker;
+  }
+
+  /** Whether this is the asker of the question before, as he mostly is. */
+  #isLastIpv4(remote: number, local: number): boolean {
+    return remote === this.#lastRemote && local === this.#lastLocal && this.#askers.epoch === this.#lastEpoch;
+  }
+
+  #findAsker(row: number): Asker | undefined {
+    const batch = this.received;
     if (this.#family === 4) {
       writeUint32(this.#remote, 0, batch.remoteIpv4[row]);
       writeUint32(this.#local, 0, batch.localIpv4[row]);
@@ -138,7 +156,7 @@ export class UdpService {
   }
 
   #retain(): Delivery {
-    const path = new KeptRow(this.#received, this.#row, this.#family);
+    const path = new KeptRow(this.received, this.#row, this.#family);
     return { deliver: (message) => this.#deliver(path, message) };
   }
 

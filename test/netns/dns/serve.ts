@@ -27,8 +27,8 @@ const dns = new DnsService({
   clock: systemClock,
   random: systemRandom(),
   log: silentLogger,
-  transport: batchTransport({
-    open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
+  transport: batchTransport<UdpBatch>({
+    open: ({ family, port, device }, handler) => new UdpSocket({ family, port, device }, handler),
     makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
     streams: nodeTransport(),
   }),
@@ -61,6 +61,6 @@ dns.setRecords([
 ]);
 
 const udp = dns.udp(4, () => new UdpBatch());
-udp.attach(new UdpSocket({ family: 4, port: 53 }, () => udp.onReadable()));
+udp.attach(new UdpSocket({ family: 4, port: 53 }, udp));
 createServer({ allowHalfOpen: true }, (socket) => dns.tcp.accept(socket)).listen(53, "0.0.0.0", () => console.log("serving"));
 process.stdin.on("end", () => process.exit(0)).resume();

@@ -1,42 +1,62 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";
 import { parseIpv6, readIpv6 } from "../../../src/base/ipv6-address.js";
-import { DATAGRAM_TRUNCATED, UdpBatch, UdpSocket, type UdpSocketOptions } from "../../../src/os/udp-socket.js";
+import { DATAGRAM_TRUNCATED, UdpBatch, type UdpHandler, UdpSocket, type UdpSocketOptions } from "../../../src/os/udp-socket.js";
 import { until } from "../../support/wait.js";
 
+const UDP_SOCKET = new URL("../../../src/os/udp-socket.js", import.meta.url).href;
 const LOOPBACK = 0x7f00_0001;
 const OTHER_LOOPBACK = 0x7f00_0102;
 const LOOPBACK_6 = parseIpv6("::1");
 const SLOT = 256;
 
+/** A handler with a batch for what comes; the answer to a row is the row. */
+function handler(onDatagrams: (count: number, batch: UdpBatch) => number, batch = new UdpBatch(64, SLOT)): UdpHandler {
+  return { received: batch, answers: batch, onDatagrams: (count) => onDatagrams(count, batch) };
+}
+
+const ignore = handler(() => 0);
+
 /** A socket that answers each datagram with its bytes doubled in value, from the address that was asked. */
 function echo(t: TestContext, options: UdpSocketOptions): UdpSocket {
-  const batch = new UdpBatch(64, SLOT);
-  const socket: UdpSocket = new UdpSocket(options, () => {
-    socket.receive(batch);
-    for (let row = 0; row < batch.count; row++) batch.bytes[batch.offset[row]] *= 2;
-    assert.equal(socket.send(batch), batch.count);
-  });
+  const answer = (count: number, batch: UdpBatch): number => {
+    for (let row = 0; row < count; row++) batch.bytes[batch.offset[row]] *= 2;
+    return count;
+  };
+  const socket = new UdpSocket(options, handler(answer));
   t.after(() => socket.close());
   return socket;
 }
 
 /** A socket that keeps what it receives, a line for each datagram. */
-function listen(t: TestContext, options: UdpSocketOptions): { socket: UdpSocket; lines: string[]; batch: UdpBatch } {
-  const batch = new UdpBatch(64, SLOT);
+function listen(t: TestContext, options: UdpSocketOptions): { socket: UdpSocket; lines: string[]; flags: number[] } {
   const lines: string[] = [];
-  const socket: UdpSocket = new UdpSocket(options, () => {
-    socket.receive(batch);
-    for (let row = 0; row < batch.count; row++) {
+  const flags: number[] = [];
+  const keep = (count: number, batch: UdpBatch): number => {
+    for (let row = 0; row < count; row++) {
       const remote =
         options.family === 4
           ? batch.remoteIpv4[row].toString(16)
           : readIpv6(new DataView(batch.remoteIpv6.buffer, batch.remoteIpv6.byteOffset), row * 16).toString(16);
       lines.push(`${remote}:${batch.remotePort[row]} ${batch.bytes[batch.offset[row]]} of ${batch.length[row]}`);
+      flags.push(batch.flags[row]);
     }
-  });
+    return 0;
+  };
+  const socket = new UdpSocket(options, handler(keep));
   t.after(() => socket.close());
-  return { socket, lines, batch };
+  return { socket, lines, flags };
+}
+
+/** One datagram of `length` bytes from a socket to another on the loopback. */
+function send(from: UdpSocket, port: number, length: number, slotBytes = SLOT): void {
+  const batch = new UdpBatch(1, slotBytes);
+  batch.length[0] = length;
+  batch.remoteIpv4[0] = LOOPBACK;
+  batch.remotePort[0] = port;
+  batch.count = 1;
+  assert.equal(from.send(batch), 1);
 }
 
 describe("a UDP socket", () => {
@@ -75,17 +95,58 @@ describe("a UDP socket", () => {
     assert.deepEqual(four.lines, [`7f000001:${server.port} 42 of 5`]);
   });
 
-  test("a datagram that does not fit says so; one of no bytes is one", async (t) => {
-    const { socket, lines, batch } = listen(t, { family: 4, address: LOOPBACK });
-    const sending = new UdpBatch(2, 1024);
-    sending.length.set([1000, 0]);
-    sending.remoteIpv4.fill(LOOPBACK);
-    sending.remotePort.fill(socket.port);
-    sending.count = 2;
-    assert.equal(socket.send(sending), 2);
-    await until("both datagrams", () => lines.length === 2);
-    assert.deepEqual([...batch.length.subarray(0, 2)], [SLOT, 0]);
-    assert.deepEqual([...batch.flags.subarray(0, 2)], [DATAGRAM_TRUNCATED, 0]);
+  for (const [name, address] of [
+    ["one address", LOOPBACK],
+    ["any address", undefined],
+  ] as const) {
+    test(`on ${name}: a datagram that does not fit says so, alone and in a batch; one of no bytes is one`, async (t) => {
+      const { socket, lines, flags } = listen(t, { family: 4, address });
+      send(socket, socket.port, 1000, 1024);
+      await until("the datagram alone", () => lines.length === 1);
+      assert.deepEqual([lines, flags], [[`7f000001:${socket.port} 0 of ${SLOT}`], [DATAGRAM_TRUNCATED]]);
+      const sending = new UdpBatch(3, 1024);
+      sending.length.set([1000, 0, SLOT]);
+      sending.remoteIpv4.fill(LOOPBACK);
+      sending.remotePort.fill(socket.port);
+      sending.count = 3;
+      assert.equal(socket.send(sending), 3);
+      await until("all datagrams", () => lines.length === 4);
+      assert.deepEqual(
+        lines.slice(1).map((line) => line.split(" of ")[1]),
+        [String(SLOT), "0", String(SLOT)],
+      );
+      assert.deepEqual(flags.slice(1), [DATAGRAM_TRUNCATED, 0, 0]);
+    });
+  }
+
+  test("an ICMP error for an answer does not end it: the next datagram is heard", async (t) => {
+    const server = echo(t, { family: 4, address: LOOPBACK });
+    const gone = new UdpSocket({ family: 4, address: LOOPBACK }, ignore);
+    for (let count = 0; count < 3; count++) send(gone, server.port, 1);
+    gone.close();
+    const client = listen(t, { family: 4, address: LOOPBACK });
+    send(client.socket, server.port, 1);
+    await until("the answer", () => client.lines.length === 1);
+  });
+
+  test("while one client asks without end, others and the event loop have their turn", async (t) => {
+    let rounds = 0;
+    // It sends to itself: each round's answer is the next round's datagram, so one is always there.
+    const socket: UdpSocket = new UdpSocket(
+      { family: 4, address: LOOPBACK },
+      handler((count) => {
+        rounds++;
+        return count;
+      }),
+    );
+    t.after(() => socket.close());
+    send(socket, socket.port, 1);
+    for (let turns = 0; turns < 20; turns++) {
+      const before = rounds;
+      await until("a round", () => rounds > before);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(rounds >= 20);
   });
 
   test("a row that cannot be sent does not stop the others", async (t) => {
@@ -105,7 +166,7 @@ describe("a UDP socket", () => {
   test("an address that is taken, absent, or of the other family is refused", (t) => {
     const { socket } = listen(t, { family: 4, address: LOOPBACK });
     const refused = (options: UdpSocketOptions, expected: object): void =>
-      assert.throws(() => new UdpSocket(options, () => {}), expected);
+      assert.throws(() => new UdpSocket(options, ignore), expected);
     refused(
       { family: 4, address: LOOPBACK, port: socket.port },
       { name: "SystemError", code: "EADDRINUSE", message: /127\.0\.0\.1 port/ },
@@ -114,25 +175,55 @@ describe("a UDP socket", () => {
     refused({ family: 4, address: LOOPBACK_6 }, { name: "TapnetError", code: "INVALID_ARGUMENT" });
     refused({ family: 6, address: LOOPBACK }, { code: "INVALID_ARGUMENT" });
     refused({ family: 4, device: "a/b" }, { code: "INVALID_ARGUMENT" });
-    new UdpSocket({ family: 4, address: 0xc000_0201, freeBind: true }, () => {}).close();
-    const shared = new UdpSocket({ family: 4, address: LOOPBACK, reusePort: true }, () => {});
-    new UdpSocket({ family: 4, address: LOOPBACK, port: shared.port, reusePort: true }, () => {}).close();
+    new UdpSocket({ family: 4, address: 0xc000_0201, freeBind: true }, ignore).close();
+    const shared = new UdpSocket({ family: 4, address: LOOPBACK, reusePort: true }, ignore);
+    new UdpSocket({ family: 4, address: LOOPBACK, port: shared.port, reusePort: true }, ignore).close();
     shared.close();
   });
 
   test("it can be closed from inside its callback, and twice", async () => {
     let called = 0;
-    const batch = new UdpBatch(1, SLOT);
-    const socket: UdpSocket = new UdpSocket({ family: 4, address: LOOPBACK }, () => {
-      called++;
-      socket.close();
-      socket.close();
-    });
-    batch.remoteIpv4[0] = LOOPBACK;
-    batch.remotePort[0] = socket.port;
-    batch.count = 1;
-    socket.send(batch);
+    const socket: UdpSocket = new UdpSocket(
+      { family: 4, address: LOOPBACK },
+      handler((count) => {
+        called++;
+        socket.close();
+        socket.close();
+        return count;
+      }),
+    );
+    send(socket, socket.port, 1);
     await until("the callback", () => called === 1);
-    assert.throws(() => socket.receive(batch), { name: "TapnetError", code: "CLOSED" });
+    assert.throws(() => socket.send(new UdpBatch(1, SLOT)), { name: "TapnetError", code: "CLOSED" });
   });
+
+  for (const [name, body, expected] of [
+    ["answers with more rows than there are", "return 3;", "INVALID_ARGUMENT the UDP socket: onDatagrams must return"],
+    ["answers with something else", "return 'one';", "INVALID_ARGUMENT the UDP socket: onDatagrams must return"],
+    [
+      "gives the batch's memory away",
+      "structuredClone(0, { transfer: [batch.memory.buffer] }); return 0;",
+      "INVALID_STATE the UDP socket: the memory",
+    ],
+    ["throws", "throw new Error('planned');", "undefined planned"],
+  ] as const) {
+    test(`a handler that ${name} is an uncaught exception, and nothing is sent`, () => {
+      const program = `
+        import { UdpBatch, UdpSocket } from ${JSON.stringify(UDP_SOCKET)};
+        process.on("uncaughtException", (error) => { console.log(error.code, error.message); process.exit(0); });
+        const batch = new UdpBatch(2, 64);
+        const handler = { received: batch, answers: batch, onDatagrams() { ${body} } };
+        const socket = new UdpSocket({ family: 4, address: ${LOOPBACK} }, handler);
+        const question = new UdpBatch(1, 64);
+        question.remoteIpv4[0] = ${LOOPBACK};
+        question.remotePort[0] = socket.port;
+        question.count = 1;
+        socket.send(question);`;
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+        encoding: "utf8",
+        timeout: 10_000,
+      });
+      assert.ok(stdout.startsWith(expected), stdout + stderr);
+    });
+  }
 });

@@ -57,7 +57,7 @@ async function serve(
   await listen(server);
   const { port } = server.address() as AddressInfo;
   const udp = dns.udp(4, () => new UdpBatch());
-  const socket = new UdpSocket({ family: 4, address: LOOPBACK, port }, () => udp.onReadable());
+  const socket = new UdpSocket({ family: 4, address: LOOPBACK, port }, udp);
   udp.attach(socket);
   t.after(() => {
     server.close();
@@ -252,8 +252,8 @@ const transports: readonly [string, () => UpstreamTransport][] = [
   [
     "batch sockets",
     () =>
-      batchTransport({
-        open: ({ family, port, device }, onReadable) => new UdpSocket({ family, port, device }, onReadable),
+      batchTransport<UdpBatch>({
+        open: ({ family, port, device }, handler) => new UdpSocket({ family, port, device }, handler),
         makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
         streams: nodeTransport(),
       }),
