@@ -54,6 +54,12 @@ export class ConfigError extends TapnetError {
   }
 }
 
+/** Why a file could not be used, in the system's words: without the path and the call that Node.js adds, since whoever asks names the file. */
+export function fileReason(thrown: unknown): string {
+  const message = errorMessage(thrown);
+  return /^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*)?$/s.exec(message)?.[1] ?? message;
+}
+
 /** The message of anything that was thrown. */
 export function errorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

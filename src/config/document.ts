@@ -1,19 +1,7 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  visit,
-  type YAMLParseError,
-  type YAMLWarning,
-} from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
 import { errorMessage } from "../base/errors.js";
 import { formatKeyPath, type KeyPath, type Problem } from "./problems.js";
+import { describeSyntax } from "./syntax.js";
 
 /** A place in the text: a key, or what stands behind it. */
 export type Part = "key" | "value";
@@ -36,8 +24,13 @@ export class ConfigDocument {
     // The parser's own search for keys written twice compares all with all: seconds for ten thousand guests.
     const strict = { resolveKnownTags: false, prettyErrors: false, logLevel: "error" } as const;
     this.#document = parseDocument(text, { ...strict, lineCounter: this.#lines, merge: true, uniqueKeys: false });
-    for (const error of [...this.#document.errors, ...this.#document.warnings]) this.problems.push(this.#syntaxProblem(error));
+    // The first only: the others are mostly what follows from it.
+    for (const error of [...this.#document.errors, ...this.#document.warnings].slice(0, 1)) {
+      const { start, end, message } = describeSyntax(error, text);
+      this.problems.push(this.#place(start, end, message));
+    }
     this.#noteDuplicates();
+    this.#noteAliases();
     this.value = this.#document.errors.length === 0 ? this.#plain() : undefined;
   }
 
@@ -52,7 +45,9 @@ export class ConfigDocument {
     try {
       return this.#document.toJS({ maxAliasCount: 100 });
     } catch (error) {
-      this.problems.push(this.#place(0, 1, `this is not usable YAML: ${errorMessage(error)}`));
+      // An alias without its anchor has been noted, with its place.
+      if (!(error instanceof ReferenceError))
+        this.problems.push(this.#place(0, 1, `this is not usable YAML: ${errorMessage(error)}`));
       return undefined;
     }
   }
@@ -73,12 +68,14 @@ export class ConfigDocument {
     });
   }
 
-  #syntaxProblem(error: YAMLParseError | YAMLWarning): Problem {
-    if (error.code === "TAB_AS_INDENT") return this.#place(error.pos[0], error.pos[1], "a tab cannot indent YAML; use spaces");
-    if (error.code === "MULTIPLE_DOCS")
-      return this.#place(error.pos[0], error.pos[1], "a second document begins here; write one only");
-    if (error.code === "TAG_RESOLVE_FAILED") return this.#place(error.pos[0], error.pos[1], "tags mean nothing here; remove it");
-    return this.#place(error.pos[0], error.pos[1], `this is not YAML: ${lowerFirst(error.message)}`);
+  #noteAliases(): void {
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document) !== undefined) return;
+        const message = `there is no &${alias.source} before this; write it in front of the value that is meant`;
+        this.problems.push(this.#place(...rangeOf(alias), message));
+      },
+    });
   }
 
   #place(start: number, end: number, message: string): Problem {
@@ -125,8 +122,4 @@ export class ConfigDocument {
 
 function rangeOf(node: Node | undefined): readonly [number, number] {
   return node?.range === undefined || node.range === null ? [0, 1] : [node.range[0], node.range[1]];
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -15,5 +15,6 @@ export {
 } from "./load.js";
 export { ConfigurationError, type Problem } from "./problems.js";
 export { formatForward, parseForward } from "./schema/forward.js";
+export { explainLabel } from "./schema/names.js";
 export { DEFAULT_STATE_DIRECTORY } from "./schema/root.js";
 export { describeConfiguration, showConfiguration } from "./show.js";

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, errorMessage } from "../base/errors.js";
+import { ConfigError, fileReason } from "../base/errors.js";
 import { checkAccessRule } from "./check/access.js";
 import { checkGuests } from "./check/guests.js";
 import { checkNetwork } from "./check/network.js";
@@ -63,8 +63,7 @@ function readText(path: string): string {
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
   } catch (thrown) {
     if (thrown instanceof ConfigError) throw thrown;
-    const reason =
-      thrown instanceof TypeError ? "is not UTF-8 text; save it as UTF-8" : `cannot be read: ${errorMessage(thrown)}`;
+    const reason = thrown instanceof TypeError ? "is not UTF-8 text; save it as UTF-8" : `cannot be read: ${fileReason(thrown)}`;
     throw new ConfigError(reason, { path, cause: thrown });
   }
 }

@@ -53,6 +53,8 @@ export function closestWord(written: string, known: readonly string[]): string |
 
 /** `did you mean kind?`, or the known words when none is near. */
 export function suggestion(written: string, known: readonly string[]): string {
+  const [, key = "", value = ""] = /^([^:]+):(.+)$/.exec(written) ?? [];
+  if (known.includes(key)) return `write ${key}: ${value}, with a space behind the colon`;
   const closest = closestWord(written, known);
   if (closest !== undefined) return `did you mean ${closest}?`;
   if (known.length === 0) return "there are none yet";

@@ -173,7 +173,7 @@ describe("loading a configuration", () => {
       () => loadConfiguration("/nonexistent/tapnet.yaml"),
       (error) => {
         assert(error instanceof ConfigError);
-        assert.match(error.message, /^\/nonexistent\/tapnet\.yaml: cannot be read: ENOENT/);
+        assert.match(error.message, /^\/nonexistent\/tapnet\.yaml: cannot be read: no such file or directory$/);
         return true;
       },
     );

@@ -13,7 +13,33 @@ interface Row {
 const LAN = "networks:\n  lan:\n";
 
 const ROWS: readonly Row[] = [
-  { name: "YAML that ends too early", yaml: "networks: [", problems: [["1:12", /this is not YAML: flow sequence/]] },
+  {
+    name: "YAML that ends too early",
+    yaml: "networks: [",
+    problems: [["1:11", /^this \[ is not closed; write \] where it ends/]],
+  },
+  {
+    name: "a bracket that is not closed",
+    yaml: `networks:\n  lan: { dhcp: { ranges: [1-2] }\nguests: {}\n`,
+    problems: [["2:8", /^this \{ is not closed; write \} where it ends/]],
+  },
+  {
+    name: "a quote that is not closed",
+    yaml: 'log: "info\nstate: /x\n',
+    problems: [["1:6", /^this " is not closed; write " where/]],
+  },
+  { name: "another column", yaml: `${LAN}    mtu: 1500\n   kind: nat\n`, problems: [["4:4", /^begins at another column/]] },
+  { name: "two keys on a line", yaml: "networks:\n  lan: kind: nat\n", problems: [["2:8", /give each key its own line/]] },
+  { name: "a key below a value", yaml: "log: info\n  state: /x\n", problems: [["1:6", /^a value cannot have keys below/]] },
+  { name: "no comma", yaml: "networks: { lan: { kind: nat mtu: 1500 } }\n", problems: [["1:26", /^a comma is missing in this/]] },
+  { name: "no colon", yaml: "networks\nguests: {}\n", problems: [["1:1", /^a colon is missing/]] },
+  { name: "a reserved character", yaml: "log: @info\n", problems: [["1:6", /^a value that begins with @ belongs into quotes/]] },
+  { name: "an alias of nothing", yaml: "log: info\nnetworks: *base\n", problems: [["2:11", /^there is no &base before this/]] },
+  {
+    name: "no space behind a colon",
+    yaml: "networks: { lan: { kind:nat } }\n",
+    problems: [["1:20", /unknown key; write kind: nat, with a space behind the colon/]],
+  },
   { name: "a tab as indent", yaml: "networks:\n\tlan: {}", problems: [["2:1", /a tab cannot indent YAML; use spaces/]] },
   { name: "two documents", yaml: "log: info\n---\nlog: warn\n", problems: [["2:1", /a second document begins here/]] },
   { name: "a tag", yaml: "log: !level info\n", problems: [["1:6", /tags mean nothing here/]] },
