@@ -38,6 +38,7 @@ _tapnet_values() {
 _tapnet_options() {
   local options='--json --run --help'
   case "$1" in
+    ' ') options+=' --version' ;;
     'capture '*) options+=' --network --write --count --snap --rotate-size --rotate-time --keep' ;;
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
@@ -78,6 +79,8 @@ _tapnet_third() {
     'dns log') _tapnet_words "$(tapnet guest list --quiet 2>/dev/null) on off" "$2" ;;
     'guest attach') _tapnet_words "$(command ls /sys/class/net)" "$2" ;;
     'net show') _tapnet_names net "$2" ;;
+    'lease show' | 'lease release' | 'lease history')
+      _tapnet_words "$(tapnet lease list 2>/dev/null | awk 'NR > 1 { print $1 }')" "$2" ;;
     'config check' | 'config show' | 'lease import') mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
   esac
 }

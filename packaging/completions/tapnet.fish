@@ -8,6 +8,10 @@ function __tapnet_networks
     tapnet net list --quiet 2>/dev/null
 end
 
+function __tapnet_addresses
+    tapnet lease list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
 # Options that have a value behind them; -q has one only with `guest add`.
 set -g __tapnet_valued --run -n --network -g --guest -s --state -f --format -w --write -c --count -o --owner --queues --socket \
     --at --snap --rotate-size --rotate-time --keep
@@ -58,6 +62,7 @@ complete -c tapnet -f
 complete -c tapnet -l json -d 'Print the answer as JSON'
 complete -c tapnet -l run -x -a '(__fish_complete_directories)' -d 'Folder of the daemon\'s sockets'
 complete -c tapnet -s h -l help -d 'Show help'
+complete -c tapnet -n '__tapnet_at' -s V -l version -d 'Print the version'
 
 complete -c tapnet -n '__tapnet_at' -a status -d 'The daemon, its networks, and what it wants you to know'
 complete -c tapnet -n '__tapnet_at' -a events -d 'What happens, as it happens'
@@ -127,6 +132,9 @@ complete -c tapnet -n '__tapnet_in lease export' -s f -l format -x -a 'json dnsm
 complete -c tapnet -n '__tapnet_in lease import' -s f -l format -x -a 'auto json dnsmasq kea libvirt' -d 'Of the file'
 complete -c tapnet -n '__tapnet_in lease import' -l dry-run -d 'Only say what was read'
 complete -c tapnet -n '__tapnet_at lease import' -F
+for command in show release history
+    complete -c tapnet -n "__tapnet_at lease $command" -a '(__tapnet_addresses)'
+end
 
 complete -c tapnet -n '__tapnet_at net' -a list -d 'Networks and how full they are'
 complete -c tapnet -n '__tapnet_at net' -a show -d 'One network in full'

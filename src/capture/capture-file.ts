@@ -11,7 +11,7 @@
  */
 import { closeSync, existsSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join, parse as parsePath } from "node:path";
-import { errorMessage, TapnetError } from "../base/errors.js";
+import { fileReason, TapnetError } from "../base/errors.js";
 import { CAPTURE_OUTGOING, type CaptureBatch, type CaptureCounts } from "../os/capture-socket.js";
 import * as pcapng from "../wire/pcapng.js";
 
@@ -133,7 +133,7 @@ export class CaptureFile {
     try {
       this.#descriptor = path === "-" ? STANDARD_OUTPUT : openSync(path, "w", 0o600);
     } catch (cause) {
-      throw new TapnetError("FILE", `cannot write ${path}: ${errorMessage(cause)}`, { cause });
+      throw new TapnetError("FILE", `cannot write ${path}: ${fileReason(cause)}`, { cause });
     }
     this.#files++;
     this.#paths.push(path);
@@ -184,7 +184,7 @@ export class CaptureFile {
     if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
     this.#descriptor = -1;
     this.#filled = 0;
-    return new TapnetError(code, `cannot write ${this.path}: ${errorMessage(cause)}`, { cause });
+    return new TapnetError(code, `cannot write ${this.path}: ${fileReason(cause)}`, { cause });
   }
 }
 

@@ -11,6 +11,8 @@ export const EXIT = {
 export function exitCodeOf(code: string): number {
   switch (code) {
     case "USAGE":
+    case "BAD_REQUEST":
+    case "INVALID_ARGUMENT":
       return EXIT.usage;
     case "ABSENT":
     case "TIMEOUT":

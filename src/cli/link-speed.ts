@@ -12,6 +12,12 @@ const OFFLOAD_NAME: Readonly<Record<string, string>> = {
 
 /** Fields for `guest show`. */
 export function describeLink(link: LinkView, holder: TapHolder | undefined): [name: string, value: string][] {
+  if (link.socket !== null) {
+    return [
+      ["MTU", String(link.mtu)],
+      ["socket", `${link.socket.kind} at ${link.socket.path}: whole frames, without offloads`],
+    ];
+  }
   return [
     ["MTU", String(link.mtu)],
     ["queues", describeQueues(link)],

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { errorMessage, TapnetError } from "../base/errors.js";
+import { packageVersion } from "../control/package.js";
 import { findRunDirectory } from "../control/paths.js";
 import { LEASE_STATES } from "../control/views.js";
 import type { Context } from "./context.js";
@@ -35,14 +36,24 @@ The manual: tapnet(1), tapnetd(8), tapnet.yaml(5), qemu-ifup(8).`;
 /** Runs one command line; gives the exit code. Nothing is thrown. */
 export async function runProgram(args: readonly string[], terminal: Terminal, environment: NodeJS.ProcessEnv): Promise<number> {
   const outcome: Outcome = { exitCode: EXIT.done };
-  const program = buildProgram(terminal, environment, outcome);
+  // Looked for by hand, because a mistake may stand before it.
+  const json = args.includes("--json");
+  const program = buildProgram(terminal, environment, outcome, json);
   try {
     await program.parseAsync(args, { from: "user" });
     return outcome.exitCode;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return fail(thrown, terminal, program.opts().json === true);
+    if (!(thrown instanceof CommanderError)) return fail(thrown, terminal, json);
+    if (thrown.exitCode === 0) return EXIT.done;
+    if (json) return fail(new TapnetError("USAGE", usageMessage(thrown)), terminal, json);
+    return EXIT.usage;
   }
+}
+
+/** Wrong usage in one line; commander has printed it for people already. */
+function usageMessage({ code, message }: CommanderError): string {
+  if (code === "commander.help") return "a command is missing; see: tapnet help";
+  return message.replace(/^error: /, "").replaceAll("\n", " ");
 }
 
 function fail(thrown: unknown, terminal: Terminal, json: boolean): number {
@@ -54,7 +65,12 @@ function fail(thrown: unknown, terminal: Terminal, json: boolean): number {
 }
 
 /** The tree of commands. Exported for the tests that hold manual and completions against it. */
-export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv, outcome: Outcome = { exitCode: 0 }): Command {
+export function buildProgram(
+  terminal: Terminal,
+  environment: NodeJS.ProcessEnv,
+  outcome: Outcome = { exitCode: EXIT.done },
+  json = false,
+): Command {
   const program = new Command("tapnet");
   program
     .description("The network of virtual machines on this host: guests, leases, names, and what is wrong.")
@@ -64,13 +80,18 @@ export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv,
       "where the daemon's sockets are; also $TAPNET_RUN",
       findRunDirectory(environment, process.getuid?.() ?? 0),
     )
+    .option("-V, --version", "print the version of this program")
+    .on("option:version", () => {
+      terminal.print(`tapnet ${packageVersion()}`);
+      throw new CommanderError(EXIT.done, "commander.version", "the version was printed");
+    })
     .helpOption("-h, --help", "show this, or the help of a command")
-    .helpCommand("help [command]", "show the help of a command")
+    .helpCommand(false)
     .addHelpText("after", EXAMPLES)
     .configureHelp({ showGlobalOptions: true, sortOptions: false, styleTitle: (title) => terminal.paint("bold", title) })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.note(text.trimEnd()),
+      writeErr: (text) => (json ? undefined : terminal.note(text.trimEnd())),
       outputError: (text, write) => write(text.replace(/^error: /, `${terminal.paint("red", "tapnet:")} `)),
       getOutHasColors: () => terminal.colours,
       getErrHasColors: () => terminal.colours,
@@ -104,7 +125,25 @@ export function buildProgram(terminal: Terminal, environment: NodeJS.ProcessEnv,
   addDns(program, action);
   addConfig(program, action);
   for (const command of program.commands) sayWhereHelpIs(command, "tapnet");
+  for (const group of program.commands) if (group.commands.length > 0) addHelp(group, { hidden: true });
+  addHelp(program, { hidden: false });
   return program;
+}
+
+/** `help` in front of the words of a command, for those who ask so: what is none is refused as it is without `help`. */
+function addHelp(group: Command, options: { hidden: boolean }): void {
+  group
+    .command("help [command...]", options)
+    .description("show the help of a command")
+    .action(async (words: readonly string[]) => {
+      let asked: Command | undefined = group;
+      for (const word of words) {
+        if (asked === undefined || asked.commands.length === 0) break;
+        asked = asked.commands.find((each) => each.name() === word || each.aliases().includes(word));
+      }
+      if (asked === undefined) await group.parseAsync([...words], { from: "user" });
+      else asked.outputHelp();
+    });
 }
 
 /** Whoever uses a command wrongly is led to the help of that one. */

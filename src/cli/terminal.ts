@@ -11,6 +11,8 @@ export interface Terminal {
   /** `text` in a colour, where colours are wanted. */
   paint(style: Style, text: string): string;
   readonly colours: boolean;
+  /** How wide it is; undefined where nothing is cut or wrapped, as in a file. */
+  readonly columns?: number | undefined;
 }
 
 /** Stdout and stderr of this process. Colours only for people: a terminal, and no NO_COLOR (https://no-color.org). */
@@ -23,6 +25,7 @@ export function processTerminal(): Terminal {
     note: (text) => void process.stderr.write(`${text}\n`),
     paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
     colours,
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   };
 }
 

@@ -96,6 +96,8 @@ export interface LinkView {
   readonly offloads: readonly string[];
   /** It stays when its VMM ends. */
   readonly persistent: boolean;
+  /** Where its guest is on a socket of QEMU's: tapnetd itself has the TAP open, and whole frames cross the socket. */
+  readonly socket: { readonly kind: "dgram" | "stream"; readonly path: string } | null;
 }
 
 /** A TAP that was made for a guest, and how QEMU takes it. */

@@ -11,7 +11,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.js";
-import { errorMessage, TapnetError } from "../base/errors.js";
+import { errorMessage, fileReason, TapnetError } from "../base/errors.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
@@ -61,6 +61,13 @@ import { UplinkMemory } from "./wiring/uplink-memory.js";
 import { UplinkPrefixes } from "./wiring/uplink-prefixes.js";
 import { UserPlane } from "./wiring/user-plane.js";
 
+/** What cannot change while the daemon runs. */
+const FIXED_KEYS = [
+  { key: "runDirectory", written: "run" },
+  { key: "stateDirectory", written: "state" },
+  { key: "controlGroup", written: "group" },
+] as const;
+
 export class Daemon implements DaemonParts {
   readonly clock: Clock = systemClock;
   readonly startedAtMs = this.clock.nowMs();
@@ -83,6 +90,8 @@ export class Daemon implements DaemonParts {
   networks: readonly Network[];
   /** As it was written. */
   #written: Configuration;
+  readonly #started: Configuration;
+  #reloadWarnings: readonly string[] = [];
   readonly #uplinks: UplinkPrefixes;
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
@@ -108,6 +117,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
+    this.#started = configuration;
     this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
@@ -217,11 +227,41 @@ export class Daemon implements DaemonParts {
   /** Another configuration from now on. Where it cannot be applied whole, the reasons are logged. */
   async reload(configuration: Configuration): Promise<void> {
     await this.#inTurn(async () => {
+      const changed = FIXED_KEYS.filter(({ key }) => configuration[key] !== this.#started[key]).map(({ written }) => written);
+      this.#reloadWarnings =
+        changed.length === 0
+          ? []
+          : [`${changed.join(", ")} of the configuration ${changed.length === 1 ? "takes" : "take"} effect at a restart only`];
+      for (const warning of this.#reloadWarnings) this.log.warn({}, warning);
       this.#written = configuration;
       this.#uplinks.configure(configuration);
       await this.#apply();
       this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
+      this.#tellSystemd(this.#serving);
     });
+  }
+
+  /** A configuration that cannot be used changes nothing, and is remembered until there is a better one. */
+  refuse(reason: string): void {
+    const [first, ...others] = reason.split("\n");
+    const more = others.length === 0 ? "" : ` (and ${others.length} more; see: tapnet config check)`;
+    this.#reloadWarnings = [`the configuration was not loaded, the one before stays in effect: ${first}${more}`];
+    this.log.error({ error: reason }, "the configuration was not loaded; the one before stays in effect");
+    this.#tellSystemd("STATUS=the configuration was not loaded; the one before stays in effect");
+  }
+
+  #tellSystemd(...states: readonly string[]): void {
+    try {
+      notify(states);
+    } catch (thrown) {
+      this.log.warn({ error: errorMessage(thrown) }, "systemd could not be told how it goes");
+    }
+  }
+
+  /** For systemd's status. */
+  get #serving(): string {
+    const { length } = this.networks;
+    return `STATUS=serving ${length} ${length === 1 ? "network" : "networks"}`;
   }
 
   async #inTurn(change: () => Promise<void>): Promise<void> {
@@ -264,13 +304,14 @@ export class Daemon implements DaemonParts {
     return this.configuration;
   }
 
-  /** What people should know of uplinks and bridges, in sentences. */
-  get linkWarnings(): readonly string[] {
-    return this.#upkeep.warnings;
+  /** What people should know of the configuration, of uplinks and bridges, in sentences. */
+  get warnings(): readonly string[] {
+    return [...this.#reloadWarnings, ...this.#upkeep.warnings];
   }
 
   /** Ends serving; what is in the kernel stays, so guests do not notice. May be called again. */
   async stop(): Promise<void> {
+    this.#tellSystemd("STOPPING=1");
     for (const undo of this.#undo.splice(0).toReversed()) {
       try {
         await undo();
@@ -336,7 +377,7 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.#dnsSockets.close());
     this.#undo.push(() => this.#hostLookups.close());
     await this.#openSockets();
-    notify(["READY=1", `STATUS=serving ${this.networks.length} networks`]);
+    this.#tellSystemd("READY=1", this.#serving);
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);
     log.info({ networks: this.networks.map(({ name }) => name), guests: this.ports.list().length, startMs }, "serving");
   }
@@ -511,6 +552,6 @@ function makeDirectory(path: string, mode: number): void {
   try {
     mkdirSync(path, { recursive: true, mode });
   } catch (thrown) {
-    throw new TapnetError("DIRECTORY", `the directory ${path} cannot be made: ${errorMessage(thrown)}`, { cause: thrown });
+    throw new TapnetError("DIRECTORY", `the directory ${path} cannot be made: ${fileReason(thrown)}`, { cause: thrown });
   }
 }

@@ -8,11 +8,11 @@ import {
   installedConfiguration,
   loadConfiguration,
 } from "../config/index.js";
+import { packageVersion } from "../control/package.js";
 import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
-import { packageVersion } from "../control/version.js";
 import { Rtnetlink } from "../os/rtnetlink.js";
 import { Daemon } from "./daemon.js";
-import { makeLogger } from "./log.js";
+import { complain, type DaemonLogger, makeLogger } from "./log.js";
 import { type DaemonOptions, parseDaemonOptions, USAGE } from "./options.js";
 import { type Folders, makeOwn, rootlessFolders } from "./rootless/folders.js";
 import { type FromInside, INSIDE, launch } from "./rootless/launch.js";
@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (options.cleanup) return Daemon.cleanup(configuration, log);
   const daemon = await Daemon.start(configuration, log, isInside);
   tellOutside({ kind: "serving" });
-  process.on("SIGHUP", () => void reload(daemon, options, folders));
+  process.on("SIGHUP", () => void reload(daemon, log, options, folders));
   const stop = async (signal: string): Promise<void> => {
     log.info({ signal }, "stopping; guests stay connected");
     const guests = daemon.ports.list().length;
@@ -87,19 +87,21 @@ function tellOutside(message: FromInside): void {
 }
 
 /** A configuration that cannot be used changes nothing. */
-async function reload(daemon: Daemon, options: DaemonOptions, folders: Folders | undefined): Promise<void> {
+async function reload(daemon: Daemon, log: DaemonLogger, options: DaemonOptions, folders: Folders | undefined): Promise<void> {
   try {
-    await daemon.reload(configure(options, folders));
+    const configuration = configure(options, folders);
+    log.level = configuration.logLevel;
+    await daemon.reload(configuration);
   } catch (thrown) {
-    daemon.log.error({ error: errorMessage(thrown) }, "the configuration was not loaded; the one before stays in effect");
+    daemon.refuse(errorMessage(thrown));
   }
 }
 
 /** Everything that can be foreseen is said in a sentence; only our own mistakes show where they happened. */
 function fail(thrown: unknown): never {
-  if (thrown instanceof ConfigurationError) process.stderr.write(`${thrown.report(process.stderr.isTTY)}\n`);
-  else if (thrown instanceof TapnetError) process.stderr.write(`tapnetd: ${thrown.message}\n`);
-  else process.stderr.write(`tapnetd: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`);
+  if (thrown instanceof ConfigurationError) complain(thrown.report(process.stderr.isTTY));
+  else if (thrown instanceof TapnetError) complain(`tapnetd: ${thrown.message}`);
+  else complain(`tapnetd: ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
   const usage = thrown instanceof TapnetError && (thrown.code === "USAGE" || thrown.code === "CONFIG");
   process.exit(usage ? EXIT.usage : EXIT.failed);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { errorMessage, TapnetError } from "../base/errors.js";
+import { TapnetError } from "../base/errors.js";
 import type { LogLevel } from "../config/index.js";
 
 /** What the command line says; it goes before the configuration, which goes before the defaults. */
@@ -60,11 +60,19 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     };
   } catch (thrown) {
     if (thrown instanceof TapnetError) throw thrown;
-    throw new TapnetError("USAGE", `${errorMessage(thrown).split("\n")[0]} Try 'tapnetd --help'.`, { cause: thrown });
+    throw new TapnetError("USAGE", `${describe(thrown as NodeJS.ErrnoException)}\nTry: tapnetd --help`, { cause: thrown });
   }
+}
+
+/** What parseArgs says, in the form of everything else that is said here. */
+function describe({ code, message }: NodeJS.ErrnoException): string {
+  const [first] = message.split("\n");
+  if (code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL")
+    return first.replace(/^Unexpected argument (.*?)\..*/, "unexpected argument $1");
+  return first.charAt(0).toLowerCase() + first.slice(1);
 }
 
 function parseLevel(text: string | undefined): LogLevel | undefined {
   if (text === undefined || text === "debug" || text === "info" || text === "warn" || text === "error") return text;
-  throw new TapnetError("USAGE", `--log ${text}: expected debug, info, warn or error`);
+  throw new TapnetError("USAGE", `--log ${text}: write debug, info, warn or error`);
 }

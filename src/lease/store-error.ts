@@ -1,4 +1,4 @@
-import { errorMessage, TapnetError } from "../base/errors.js";
+import { fileReason, TapnetError } from "../base/errors.js";
 
 /**
  * A lease store that cannot be used. Codes: `LEASE_STORE_CORRUPT` (bytes that nobody wrote so), `LEASE_STORE_NEWER` (written by
@@ -33,7 +33,7 @@ export function storeErrorOf(cause: unknown, path: string): LeaseStoreError {
   if (code === "ENOTDIR" || code === "EEXIST") {
     return new LeaseStoreError("LEASE_STORE_DENIED", path, "is not a directory: move it away, or set `state:` elsewhere", cause);
   }
-  return new LeaseStoreError("LEASE_STORE_IO", path, errorMessage(cause), cause);
+  return new LeaseStoreError("LEASE_STORE_IO", path, fileReason(cause), cause);
 }
 
 export function corrupt(path: string, what: string): LeaseStoreError {

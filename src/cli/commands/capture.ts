@@ -5,7 +5,7 @@ import { describeFrame } from "../../capture/frame-text.js";
 import { openCapture } from "../../capture/open.js";
 import { type CaptureOutcome, type CaptureSink, runCapture } from "../../capture/run.js";
 import { parseDuration } from "../../config/duration.js";
-import { packageVersion } from "../../control/version.js";
+import { packageVersion } from "../../control/package.js";
 import type { LinkView } from "../../control/views.js";
 import type { Context } from "../context.js";
 import { printable } from "../terminal.js";
@@ -103,12 +103,12 @@ function rotationOf({ write, rotateSize, rotateTime, keep }: CaptureOptions): {
 } {
   const rotates = rotateSize !== undefined || rotateTime !== undefined;
   if ((rotates || keep !== undefined) && (write === undefined || write === "-")) {
-    throw new TapnetError("BAD_REQUEST", "only files rotate: give one with --write FILE");
+    throw new TapnetError("USAGE", "only files rotate: give one with --write FILE");
   }
-  if (keep !== undefined && !rotates) throw new TapnetError("BAD_REQUEST", "--keep goes with --rotate-size or --rotate-time");
+  if (keep !== undefined && !rotates) throw new TapnetError("USAGE", "--keep goes with --rotate-size or --rotate-time");
   const seconds = rotateTime === undefined ? undefined : parseDuration(rotateTime);
   if (rotateTime !== undefined && (seconds === undefined || seconds === 0)) {
-    throw new TapnetError("BAD_REQUEST", `--rotate-time ${rotateTime}: write a time like 30s, 15m, 1h`);
+    throw new TapnetError("USAGE", `--rotate-time ${rotateTime}: write a time like 30s, 15m, 1h`);
   }
   return {
     rotateBytes: rotateSize === undefined ? undefined : sizeOf(rotateSize),
@@ -120,7 +120,7 @@ function rotationOf({ write, rotateSize, rotateTime, keep }: CaptureOptions): {
 function sizeOf(text: string): number {
   const [, digits, unit] = /^(\d{1,12})([kKMG]i?|)B?$/.exec(text) ?? [];
   const bytes = Number(digits) * (SIZE_UNIT[unit] ?? Number.NaN);
-  if (!(bytes > 0)) throw new TapnetError("BAD_REQUEST", `--rotate-size ${text}: write a size like 500k, 10M, 1G`);
+  if (!(bytes > 0)) throw new TapnetError("USAGE", `--rotate-size ${text}: write a size like 500k, 10M, 1G`);
   return bytes;
 }
 
@@ -129,7 +129,7 @@ function numberOf(option: string, text: string | undefined, least: number, most:
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new TapnetError("BAD_REQUEST", `--${option} ${text}: write a whole number ${range}`);
+  throw new TapnetError("USAGE", `--${option} ${text}: write a whole number ${range}`);
 }
 
 function fileSink(file: CaptureFile): CaptureSink {

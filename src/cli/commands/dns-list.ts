@@ -17,9 +17,9 @@ function nameTable(context: Context, names: readonly DnsNameView[]): string {
       { title: "NAME", value: (name) => name.name },
       { title: "TYPE", value: (name) => name.type },
       { title: "VALUE", value: (name) => name.value },
-      { title: "TTL", value: (name) => String(name.ttlSeconds), align: "right" },
-      { title: "NETWORK", value: (name) => name.network },
-      { title: "FROM", value: (name) => name.source },
+      { title: "TTL", spare: 1, value: (name) => String(name.ttlSeconds), align: "right" },
+      { title: "NETWORK", spare: 3, value: (name) => name.network },
+      { title: "FROM", spare: 2, value: (name) => name.source },
     ],
     names,
   );

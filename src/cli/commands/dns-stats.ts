@@ -9,7 +9,12 @@ export async function dnsStats(context: Context): Promise<undefined> {
     context.terminal.print(
       formatFields(
         context.terminal,
-        Object.entries(stats).map(([name, value]) => [name, String(value)] as const),
+        Object.entries(stats).map(([name, value]) => [words(name), String(value)] as const),
       ),
     );
+}
+
+/** `rate-limited` and `openQuestions` as people write: `rate limited`, `open questions`. */
+function words(name: string): string {
+  return name.replaceAll("-", " ").replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -27,11 +27,11 @@ export async function guestAdd(
 function parseSocket(text: string | true): SocketKind {
   const kind = text === true ? "dgram" : SOCKET_KINDS.find((known) => known === text);
   if (kind !== undefined) return kind;
-  throw new TapnetError("BAD_REQUEST", `--socket ${String(text)}: write ${SOCKET_KINDS.join(" or ")}`);
+  throw new TapnetError("USAGE", `--socket ${String(text)}: write ${SOCKET_KINDS.join(" or ")}`);
 }
 
 function parseQueues(text: string): number {
   const queues = Number(text);
   if (Number.isInteger(queues) && queues >= 1 && queues <= MOST_QUEUES) return queues;
-  throw new TapnetError("BAD_REQUEST", `--queues ${text}: write a whole number from 1 to ${MOST_QUEUES}`);
+  throw new TapnetError("USAGE", `--queues ${text}: write a whole number from 1 to ${MOST_QUEUES}`);
 }

@@ -1,3 +1,4 @@
+import { hookPath } from "../../control/package.js";
 import type { GuestView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatBytes } from "../sizes.js";
@@ -13,7 +14,10 @@ export async function guestList(context: Context, options: { network?: string; q
   } else if (options.quiet === true) {
     for (const guest of guests) context.terminal.print(printable(guest.name));
   } else if (guests.length === 0) {
-    context.terminal.note("No guests. To attach one: -netdev tap,id=n0,ifname=tn-NAME,script=…/qemu-ifup, see qemu-ifup(8).");
+    const hooks = `script=${hookPath("qemu-ifup")},downscript=${hookPath("qemu-ifdown")}`;
+    context.terminal.note(
+      `No guests. QEMU attaches one called web1 by: -netdev tap,id=net0,ifname=tn-web1,${hooks} -device virtio-net-pci,netdev=net0`,
+    );
   } else {
     context.terminal.print(guestTable(context, guests));
   }
@@ -24,14 +28,19 @@ function guestTable(context: Context, guests: readonly GuestView[]): string {
     context.terminal,
     [
       { title: "GUEST", value: (guest) => guest.name },
-      { title: "NETWORK", value: (guest) => guest.network },
+      { title: "NETWORK", spare: 5, value: (guest) => guest.network },
       { title: "STATE", value: (guest) => guest.state, style: (guest) => (guest.state === "attached" ? "green" : "dim") },
       { title: "ADDRESSES", value: (guest) => [...guest.ipv4, ...guest.ipv6].join(" ") },
-      { title: "MAC", value: (guest) => guest.mac },
-      { title: "INTERFACE", value: (guest) => guest.ifname },
-      { title: "SENT", value: ({ sent }) => (sent === null ? null : formatBytes(sent.bytes)), align: "right" },
-      { title: "RECEIVED", value: ({ received }) => (received === null ? null : formatBytes(received.bytes)), align: "right" },
-      { title: "ATTACHED", value: (guest) => formatRelative(guest.attachedAt, context.nowMs) },
+      { title: "MAC", spare: 4, value: (guest) => guest.mac },
+      { title: "INTERFACE", spare: 3, value: (guest) => guest.ifname },
+      { title: "SENT", spare: 2, value: ({ sent }) => (sent === null ? null : formatBytes(sent.bytes)), align: "right" },
+      {
+        title: "RECEIVED",
+        spare: 2,
+        value: ({ received }) => (received === null ? null : formatBytes(received.bytes)),
+        align: "right",
+      },
+      { title: "ATTACHED", spare: 1, value: (guest) => formatRelative(guest.attachedAt, context.nowMs) },
     ],
     guests,
   );

@@ -31,10 +31,9 @@ export async function guestShow(context: Context, name: string): Promise<undefin
     return;
   }
   for (const [index, nic] of nics.entries()) {
-    context.terminal.print(`${index === 0 ? "" : "\n"}${describeGuest(context, nic)}`);
-    for (const link of links.filter(({ ifname }) => ifname === nic.ifname)) {
-      context.terminal.print(formatFields(context.terminal, describeLink(link, holders.get(link.ifname))));
-    }
+    const link = links.find(({ ifname }) => ifname === nic.ifname);
+    const speed = link === undefined ? [] : describeLink(link, holders.get(link.ifname));
+    context.terminal.print(`${index === 0 ? "" : "\n"}${describeGuest(context, nic, speed)}`);
   }
   if (leases.length > 0) context.terminal.print(`\n${leaseTable(context, leases)}`);
 }
@@ -44,7 +43,7 @@ function describeTraffic(traffic: TrafficView | null): string | null {
 }
 
 /** One guest as names and values; also what attach and detach answer. */
-export function describeGuest(context: Context, guest: GuestView): string {
+export function describeGuest(context: Context, guest: GuestView, more: readonly (readonly [string, string])[] = []): string {
   const since =
     guest.attachedAt === null
       ? ""
@@ -61,5 +60,6 @@ export function describeGuest(context: Context, guest: GuestView): string {
     ["names", guest.names.join(" ")],
     ["sent", describeTraffic(guest.sent)],
     ["received", describeTraffic(guest.received)],
+    ...more,
   ]);
 }

@@ -32,10 +32,10 @@ function tenureTable(context: Context, tenures: readonly TenureView[]): string {
     context.terminal,
     [
       { title: "ADDRESS", value: (tenure) => tenure.address },
-      { title: "NETWORK", value: (tenure) => tenure.network },
+      { title: "NETWORK", spare: 3, value: (tenure) => tenure.network },
       { title: "OWNER", value: (tenure) => tenure.identity },
-      { title: "MAC", value: (tenure) => tenure.mac },
-      { title: "NAME", value: (tenure) => tenure.hostname },
+      { title: "MAC", spare: 1, value: (tenure) => tenure.mac },
+      { title: "NAME", spare: 2, value: (tenure) => tenure.hostname },
       { title: "FROM", value: (tenure) => formatLocal(tenure.boundAt) },
       { title: "UNTIL", value: (tenure) => formatLocal(tenure.endedAt) ?? "now" },
       { title: "ENDED BY", value: (tenure) => tenure.reason },

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { errorMessage, TapnetError } from "../../base/errors.js";
+import { fileReason, TapnetError } from "../../base/errors.js";
 import { type Context, printJson } from "../context.js";
 import { EXIT } from "../exit-codes.js";
 import { type LeaseFormat, parseLeases } from "../lease-files/formats.js";
@@ -18,7 +18,7 @@ export async function leaseImport(
   if (problems.length > 0) {
     for (const { line, message } of problems.slice(0, 20)) context.terminal.note(`${name}:${line}: ${printable(message)}`);
     throw new TapnetError(
-      "BAD_REQUEST",
+      "LEASE_FILE",
       `${problems.length === 1 ? "a line" : `${problems.length} lines`} of ${name} ${problems.length === 1 ? "is" : "are"} ` +
         `not understood as ${format}; nothing was taken over`,
     );
@@ -43,7 +43,7 @@ function readInput(file: string): string {
   try {
     return readFileSync(file === "-" ? STDIN : file, "utf8");
   } catch (thrown) {
-    throw new TapnetError("UNREADABLE", `${file} cannot be read: ${errorMessage(thrown)}`, { cause: thrown });
+    throw new TapnetError("UNREADABLE", `${file} cannot be read: ${fileReason(thrown)}`, { cause: thrown });
   }
 }
 

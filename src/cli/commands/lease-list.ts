@@ -22,10 +22,10 @@ export function leaseTable(context: Context, leases: readonly LeaseView[]): stri
     context.terminal,
     [
       { title: "ADDRESS", value: (lease) => lease.address },
-      { title: "NETWORK", value: (lease) => lease.network },
+      { title: "NETWORK", spare: 2, value: (lease) => lease.network },
       { title: "OWNER", value: (lease) => lease.identity },
-      { title: "MAC", value: (lease) => lease.mac },
-      { title: "NAME", value: (lease) => lease.hostname },
+      { title: "MAC", spare: 1, value: (lease) => lease.mac },
+      { title: "NAME", spare: 3, value: (lease) => lease.hostname },
       { title: "STATE", value: (lease) => lease.state, style: (lease) => STATE_STYLE[lease.state] },
       { title: "EXPIRES", value: (lease) => formatExpiry(lease, context.nowMs) },
     ],

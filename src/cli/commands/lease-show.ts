@@ -10,7 +10,7 @@ import { formatExpiry } from "./lease-list.js";
 /** `tapnet lease show ADDRESS`. */
 export async function leaseShow(context: Context, address: string): Promise<undefined> {
   if (parseIpv4(address) === undefined && parseIpv6(address.replace(/\/\d+$/, "")) === undefined) {
-    throw new TapnetError("BAD_REQUEST", `${address} is no address; see: tapnet lease list`);
+    throw new TapnetError("USAGE", `${address} is no address; see: tapnet lease list`);
   }
   const leases = await (await context.client()).leases({ address });
   if (leases.length === 0) throw new TapnetError("NOT_FOUND", `nobody has or had ${address}; see: tapnet lease list`);

@@ -37,8 +37,8 @@ export function networkTable(context: Context, networks: readonly NetworkView[])
       { title: "NETWORK", value: (network) => network.name },
       { title: "KIND", value: (network) => network.kind },
       { title: "IPV4", value: (network) => network.ipv4 },
-      { title: "IPV6", value: (network) => network.ipv6 },
-      { title: "DOMAIN", value: (network) => network.domain },
+      { title: "IPV6", spare: 2, value: (network) => network.ipv6 },
+      { title: "DOMAIN", spare: 1, value: (network) => network.domain },
       { title: "GUESTS", value: (network) => String(network.guestsAttached), align: "right" },
       {
         title: "LEASES",

@@ -1,5 +1,5 @@
 import { TapnetError } from "../../base/errors.js";
-import { packageVersion } from "../../control/version.js";
+import { packageVersion } from "../../control/package.js";
 import type { VersionView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 

@@ -1,7 +1,7 @@
 import { errorMessage, TapnetError } from "../../base/errors.js";
 import { ControlClient } from "../../control/client.js";
+import { packageVersion } from "../../control/package.js";
 import { hookSocket } from "../../control/paths.js";
-import { packageVersion } from "../../control/version.js";
 import type { Finding, Host } from "./host.js";
 
 const ANSWER_MS = 3_000;

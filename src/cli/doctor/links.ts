@@ -57,7 +57,8 @@ export async function examineLinks(host: Host, runDirectory: string): Promise<Fi
 
 /** One finding for each way to be slow, with the guests that are. */
 export function slownessOf(links: readonly LinkView[]): Finding[] {
-  return SLOWNESS.flatMap((slowness) => finding(slowness, links.filter(slowness.applies)));
+  const taps = links.filter(({ socket }) => socket === null);
+  return SLOWNESS.flatMap((slowness) => finding(slowness, taps.filter(slowness.applies)));
 }
 
 function finding({ check, result, message, advice }: Slowness, links: readonly LinkView[]): Finding[] {

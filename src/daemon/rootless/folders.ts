@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorMessage, TapnetError } from "../../base/errors.js";
+import { fileReason, TapnetError } from "../../base/errors.js";
 import { ownConfigurationPath } from "../../config/index.js";
 import { ownRunDirectories } from "../../control/paths.js";
 
@@ -39,7 +39,7 @@ export function makeOwn(path: string, uid: number): void {
   } catch (thrown) {
     throw new TapnetError(
       "DIRECTORY",
-      `the directory ${path} cannot be made: ${errorMessage(thrown)}; set XDG_RUNTIME_DIR, or say another with --run`,
+      `the directory ${path} cannot be made: ${fileReason(thrown)}; set XDG_RUNTIME_DIR, or say another with --run`,
       { cause: thrown },
     );
   }

@@ -4,7 +4,7 @@
  * them until they run out.
  */
 import { join } from "node:path";
-import { errorMessage } from "../../base/errors.js";
+import { fileReason } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { formatPrefix, parseIpv6Prefix } from "../../base/prefix.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
@@ -49,7 +49,7 @@ export class AdvertisedMemory {
       writeWholeFile(this.#path, text);
       this.#saved = text;
     } catch (thrown) {
-      this.#log.error({ path: this.#path, error: errorMessage(thrown) }, "which prefixes are advertised cannot be kept");
+      this.#log.error({ path: this.#path, error: fileReason(thrown) }, "which prefixes are advertised cannot be kept");
     }
   }
 
@@ -63,7 +63,7 @@ export class AdvertisedMemory {
           byNetwork.set(network, [...(byNetwork.get(network) ?? []), { prefix, preferredSeconds: 0, ...rest }]);
       }
     } catch (thrown) {
-      this.#log.warn({ path: this.#path, error: errorMessage(thrown) }, "which prefixes were advertised is forgotten");
+      this.#log.warn({ path: this.#path, error: fileReason(thrown) }, "which prefixes were advertised is forgotten");
     }
     return byNetwork;
   }

@@ -35,7 +35,7 @@ import type {
   TenureView,
   VersionView,
 } from "../../control/index.js";
-import { packageVersion } from "../../control/version.js";
+import { packageVersion } from "../../control/package.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseAddress, LeaseRecord } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
@@ -76,7 +76,7 @@ export class DaemonApi implements ControlApi {
       leases: { bound: sum(counts, ({ bound }) => bound), declined: sum(counts, ({ declined }) => declined) },
       warnings: [
         ...guests.unknown().map(({ ifname }) => `${ifname} is up, but no frame has come that tells whose it is`),
-        ...this.#daemon.linkWarnings,
+        ...this.#daemon.warnings,
         ...portForwards.warnings,
         ...passage.warnings,
       ],
@@ -148,9 +148,12 @@ export class DaemonApi implements ControlApi {
   }
 
   links({ guest }: LinkFilter): LinkView[] {
-    const { ports, links, roster } = this.#daemon;
+    const { ports, links, roster, sockets } = this.#daemon;
     const wanted = ports.list().filter((port) => guest === undefined || port.guest === guest);
-    return wanted.flatMap((port) => links.view(port, roster.guest(port.guest, port.network.name)?.queues) ?? []);
+    return wanted.flatMap((port) => {
+      const link = links.view(port, roster.guest(port.guest, port.network.name)?.queues);
+      return link === undefined ? [] : { ...link, socket: sockets.socketOf(port.guest, port.ifname) };
+    });
   }
 
   async makeTap(request: MakeTapRequest): Promise<MadeTapView> {
@@ -170,7 +173,9 @@ export class DaemonApi implements ControlApi {
   }
 
   forwards(guest: string | undefined): ForwardView[] {
-    return this.#daemon.portForwards.list(guest);
+    const forwards = this.#daemon.portForwards.list(guest);
+    if (guest !== undefined && forwards.length === 0) this.#mustKnowGuest(guest);
+    return forwards;
   }
 
   addForward(request: ForwardRequest): Promise<ForwardView> {
@@ -189,6 +194,7 @@ export class DaemonApi implements ControlApi {
       if (filter.address !== undefined && lease.address !== parseAddress(filter.address)) continue;
       views.push(leaseView(lease, book));
     }
+    if (filter.guest !== undefined && views.length === 0) this.#mustKnowGuest(filter.guest);
     return views;
   }
 
@@ -218,6 +224,7 @@ export class DaemonApi implements ControlApi {
       if (guest !== undefined && guestOf(record) !== guest) continue;
       if (atMs === undefined || record.boundAtMs <= atMs) open.push(record);
     }
+    if (guest !== undefined && open.length === 0 && ended.length === 0) this.#mustKnowGuest(guest);
     const running = open.map((lease) => tenureView({ lease, endedAtMs: Number.POSITIVE_INFINITY, reason: null }));
     return [...running, ...ended.map(tenureView)];
   }
@@ -313,7 +320,7 @@ export class DaemonApi implements ControlApi {
     return { network, guest: guest ?? null, on };
   }
 
-  /** Where a guest is attached, or configured to be. */
+  /** Where a guest is attached, or configured to be. Throws NOT_FOUND where it is neither. */
   #networkOf(guest: string): string {
     const { ports, roster } = this.#daemon;
     const network = ports.list().find((port) => port.guest === guest)?.network.name ?? roster.guest(guest)?.network;
@@ -365,6 +372,12 @@ export class DaemonApi implements ControlApi {
   #mustHaveNetwork(name: string): void {
     if (this.#daemon.roster.network(name) === undefined)
       throw new TapnetError("NOT_FOUND", `there is no network ${name}; see: tapnet net list`);
+  }
+
+  /** A guest is known while it is attached or configured, or has had a lease that is not forgotten yet. */
+  #mustKnowGuest(name: string): void {
+    for (const { lease } of this.#eachLease(undefined)) if (guestOf(lease) === name) return;
+    this.#networkOf(name);
   }
 
   /** Takes over one lease; returns why not. */

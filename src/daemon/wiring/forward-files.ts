@@ -1,6 +1,6 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage, TapnetError } from "../../base/errors.js";
+import { fileReason, TapnetError } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { formatForward, type PortForward, parseForward } from "../../config/index.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
@@ -28,7 +28,7 @@ export class ForwardFile {
       return text === undefined ? [] : parse(text);
     } catch (thrown) {
       log.error(
-        { file: this.#path, error: errorMessage(thrown) },
+        { file: this.#path, error: fileReason(thrown) },
         `forwards that were added cannot be read: put aside as ${FILE}.broken; add them again`,
       );
       this.#putAside(log);
@@ -42,7 +42,7 @@ export class ForwardFile {
     try {
       writeWholeFile(this.#path, `${JSON.stringify({ version: 1, forwards: lines }, undefined, 2)}\n`);
     } catch (thrown) {
-      throw new TapnetError("FORWARDS", `${this.#path} cannot be written: ${errorMessage(thrown)}`, { cause: thrown });
+      throw new TapnetError("FORWARDS", `${this.#path} cannot be written: ${fileReason(thrown)}`, { cause: thrown });
     }
   }
 
@@ -50,7 +50,7 @@ export class ForwardFile {
     try {
       renameSync(this.#path, `${this.#path}.broken`);
     } catch (thrown) {
-      log.error({ file: this.#path, error: errorMessage(thrown) }, "nor can it be put aside");
+      log.error({ file: this.#path, error: fileReason(thrown) }, "nor can it be put aside");
     }
   }
 }

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { errorMessage, TapnetError } from "../../base/errors.js";
+import { fileReason, TapnetError } from "../../base/errors.js";
 import { systemRandom } from "../../base/random.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
 import { newServerDuid } from "../../services/dhcp6/server-duid.js";
@@ -44,7 +44,7 @@ function read(path: string): string | undefined {
   try {
     return readWholeFile(path);
   } catch (thrown) {
-    throw new TapnetError("IDENTITY", `${path} cannot be read: ${errorMessage(thrown)}`, { cause: thrown });
+    throw new TapnetError("IDENTITY", `${path} cannot be read: ${fileReason(thrown)}`, { cause: thrown });
   }
 }
 
@@ -53,7 +53,7 @@ function create(path: string): ServerIdentity {
   try {
     writeWholeFile(path, `duid ${Buffer.from(identity.duid).toString("hex")}\nsecret ${identity.secret.toString("hex")}\n`);
   } catch (thrown) {
-    throw new TapnetError("IDENTITY", `${path} cannot be written: ${errorMessage(thrown)}`, { cause: thrown });
+    throw new TapnetError("IDENTITY", `${path} cannot be written: ${fileReason(thrown)}`, { cause: thrown });
   }
   return identity;
 }

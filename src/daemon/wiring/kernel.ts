@@ -86,7 +86,8 @@ export function checkHost(): void {
     if (!(thrown instanceof SystemError) || (thrown.code !== "EPERM" && thrown.code !== "EACCES")) throw thrown;
     throw new TapnetError(
       "NOT_PERMITTED",
-      `tapnetd may not make TAPs (${thrown.message}): run it as root, or with CAP_NET_ADMIN and access to /dev/net/tun`,
+      "this user may not make TAPs: run tapnetd as root, or with CAP_NET_ADMIN and access to /dev/net/tun; without them, " +
+        "tapnetd --rootless serves your own guests",
       { cause: thrown },
     );
   }

@@ -38,8 +38,8 @@ export interface DaemonParts {
   readonly clients: ClientNames;
   readonly frames: FramePath;
   readonly ipv6: Ipv6;
-  /** What people should know of uplinks and bridges, in sentences. */
-  readonly linkWarnings: readonly string[];
+  /** What people should know of the configuration, of uplinks and bridges, in sentences. */
+  readonly warnings: readonly string[];
   readonly portForwards: PortForwards;
   readonly passage: Passage;
   readonly events: EventLog;

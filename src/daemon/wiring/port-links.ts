@@ -29,7 +29,7 @@ export class PortLinks {
   view(
     { ifindex, ifname, guest, network }: Pick<Port, "ifindex" | "ifname" | "guest" | "network">,
     wanted = 1,
-  ): LinkView | undefined {
+  ): Omit<LinkView, "socket"> | undefined {
     const link = this.#route.link(ifindex);
     const tun = this.#route.tun(ifindex);
     if (link === undefined || tun === undefined) return undefined;

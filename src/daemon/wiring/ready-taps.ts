@@ -63,7 +63,7 @@ export class ReadyTaps {
   #userId(owner: string | undefined): number | undefined {
     if (owner === undefined) return undefined;
     const uid = this.#accounts.userId(owner);
-    if (uid === undefined) throw new TapnetError("BAD_REQUEST", `there is no user ${owner} on this host`);
+    if (uid === undefined) throw new TapnetError("NOT_FOUND", `there is no user ${owner} on this host`);
     return uid;
   }
 }

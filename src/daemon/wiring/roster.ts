@@ -2,11 +2,14 @@ import { TapnetError } from "../../base/errors.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { formatMac, type Mac } from "../../base/mac.js";
 import type { Configuration, GuestConfiguration, NetworkConfiguration } from "../../config/configuration.js";
+import { explainLabel } from "../../config/index.js";
 
 /** What a TAP's name begins with when it says whose it is. */
 export const PORT_PREFIX = "tn-";
 /** What the name of a TAP that we make for nobody in particular begins with. */
 export const ANONYMOUS_PREFIX = "tnp";
+/** RFC 1035 §2.3.4. */
+const MOST_LABEL = 63;
 
 /** Who is behind a port, and on which network. */
 export interface Placement {
@@ -74,6 +77,7 @@ export class Roster {
     const byIfname = this.#byIfname.get(claim.ifname);
     if (claim.guest === undefined && byIfname !== undefined)
       return this.#placeGuest(byIfname.name, claim.network ?? byIfname.network);
+    if (claim.guest !== undefined) checkName(claim.guest);
     const named = claim.guest ?? guestInName(claim.ifname);
     return named === undefined ? undefined : this.#placeGuest(named, claim.network);
   }
@@ -117,6 +121,12 @@ export class Roster {
     }
     return { guest, network, configured };
   }
+}
+
+/** As in the configuration: a guest's name is its host name. */
+function checkName(guest: string): void {
+  const problem = explainLabel(guest, MOST_LABEL);
+  if (problem !== undefined) throw new TapnetError("BAD_REQUEST", `guest ${problem}`);
 }
 
 /** `tn-web1` → `web1`. `tn-web1.2` is the second interface of a guest that is configured with one: it is looked up by its name. */

@@ -62,6 +62,12 @@ export class SocketGuests {
     return this.#members.has(guest);
   }
 
+  /** The socket behind a guest's TAP; null where it has none. */
+  socketOf(guest: string, ifname: string): { kind: SocketKind; path: string } | null {
+    const entry = this.#members.get(guest)?.entry;
+    return entry?.ifname === ifname ? { kind: entry.socket, path: this.#socketOf(entry).local } : null;
+  }
+
   /** Makes a guest's TAP and socket and attaches it; hands back its port, and the words with which QEMU connects. */
   async make(request: MakeTapRequest, socket: SocketKind): Promise<{ port: Port; qemu: readonly string[] }> {
     const { guest, network } = request;

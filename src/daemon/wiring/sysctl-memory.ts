@@ -10,7 +10,7 @@
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { errorMessage } from "../../base/errors.js";
+import { fileReason } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import type { Sysctl } from "../../network/kernel.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
@@ -54,7 +54,7 @@ export class SysctlMemory implements Sysctl {
         this.#sysctl.write(path, earlier);
         this.#log.info({ sysctl: path, value: earlier }, "a setting of the host is as it was before");
       } catch (thrown) {
-        this.#log.warn({ sysctl: path, error: errorMessage(thrown) }, "a setting of the host could not be put back");
+        this.#log.warn({ sysctl: path, error: fileReason(thrown) }, "a setting of the host could not be put back");
       }
     }
     this.#changed = new Map();
@@ -73,7 +73,7 @@ export class SysctlMemory implements Sysctl {
     try {
       writeWholeFile(this.#path, `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`);
     } catch (thrown) {
-      this.#log.warn({ path: this.#path, error: errorMessage(thrown) }, "what settings of the host were cannot be kept");
+      this.#log.warn({ path: this.#path, error: fileReason(thrown) }, "what settings of the host were cannot be kept");
     }
   }
 
@@ -87,7 +87,7 @@ export class SysctlMemory implements Sysctl {
       const text = readWholeFile(this.#path);
       return new Map(Object.entries(text === undefined ? {} : (JSON.parse(text) as Record<string, Changed>)));
     } catch (thrown) {
-      this.#log.warn({ path: this.#path, error: errorMessage(thrown) }, "what settings of the host were is forgotten");
+      this.#log.warn({ path: this.#path, error: fileReason(thrown) }, "what settings of the host were is forgotten");
       return new Map();
     }
   }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.js";
-import { errorMessage } from "../../base/errors.js";
+import { fileReason } from "../../base/errors.js";
 import type { Logger } from "../../base/log.js";
 import { formatPrefix, parseIpv6Prefix } from "../../base/prefix.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
@@ -42,7 +42,7 @@ export class UplinkMemory {
       const entries = text === undefined ? [] : (JSON.parse(text) as Entry[]);
       return new Map(entries.map((entry) => [entry.ifname, this.#delegationOf(entry)]));
     } catch (thrown) {
-      this.#log.warn({ path: this.#path, error: errorMessage(thrown) }, "what uplinks had delegated is forgotten: asking anew");
+      this.#log.warn({ path: this.#path, error: fileReason(thrown) }, "what uplinks had delegated is forgotten: asking anew");
       return new Map();
     }
   }
@@ -52,7 +52,7 @@ export class UplinkMemory {
     try {
       writeWholeFile(this.#path, `${JSON.stringify(entries, undefined, 2)}\n`);
     } catch (thrown) {
-      this.#log.error({ path: this.#path, error: errorMessage(thrown) }, "what uplinks delegate to us cannot be kept");
+      this.#log.error({ path: this.#path, error: fileReason(thrown) }, "what uplinks delegate to us cannot be kept");
     }
   }
 

@@ -55,13 +55,13 @@ const BAD_STARTS: readonly BadStart[] = [
   {
     name: "a configuration that is not there",
     status: 2,
-    says: /cannot be read: ENOENT/,
+    says: /cannot be read: no such file or directory$/m,
     start: (daemon) => [...daemon, "--config", "/nowhere.yaml"],
   },
   {
     name: "an option that it does not have",
     status: 2,
-    says: /Unknown option '--frob'.*--help/,
+    says: /^tapnetd: unknown option '--frob'\nTry: tapnetd --help$/m,
     start: (daemon) => [...daemon, "--frob"],
   },
   {
@@ -73,7 +73,7 @@ const BAD_STARTS: readonly BadStart[] = [
   {
     name: "/dev/net/tun forbidden",
     status: 1,
-    says: /may not make TAPs .*CAP_NET_ADMIN/,
+    says: /may not make TAPs: .*CAP_NET_ADMIN/,
     start: (daemon) => ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", ...daemon],
   },
   {

@@ -15,7 +15,9 @@ export interface Leaf {
 }
 
 function leaves(command: Command, before: readonly string[]): Leaf[] {
-  return command.commands.flatMap((child) => {
+  // `guest help` is there for those who try it, and is no command of its own.
+  const own = command.commands.filter((child) => before.length === 0 || child.name() !== "help");
+  return own.flatMap((child) => {
     if (child.commands.length > 0) return leaves(child, [...before, child.name()]);
     const options = child.options.map((option) => (option.long ?? "").slice("--".length));
     const named = (name: string): string => [...before, name].join(" ");

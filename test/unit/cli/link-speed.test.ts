@@ -17,6 +17,7 @@ const FAST: LinkView = {
   vnetHeader: true,
   offloads: ["checksum", "tso4", "tso6", "ecn", "uso"],
   persistent: true,
+  socket: null,
 };
 const SLOW: LinkView = { ...FAST, guest: "db1", ifname: "tn-db1", queues: 1, vnetHeader: false, offloads: [] };
 const IDLE: LinkView = { ...SLOW, queues: 0 };
@@ -58,6 +59,15 @@ describe("what makes a guest's link fast", () => {
       slownessOf([{ ...FAST, offloads: [] }]).map(({ check, result }) => [check, result]),
       [["offloads", "note"]],
     );
+  });
+
+  it("is not asked of a TAP that tapnetd has open for a guest on a socket", () => {
+    const relayed: LinkView = { ...SLOW, socket: { kind: "dgram", path: "/run/tapnet/guests/db1.sock" } };
+    assert.deepEqual(slownessOf([relayed]), []);
+    assert.deepEqual(saidOf(relayed), {
+      MTU: "1500",
+      socket: "dgram at /run/tapnet/guests/db1.sock: whole frames, without offloads",
+    });
   });
 
   it("is nobody's fault where no VMM has the TAP open", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { formatFields, formatTable } from "../../../src/cli/table.js";
+import { type Column, formatFields, formatTable } from "../../../src/cli/table.js";
 import { printable, type Terminal } from "../../../src/cli/terminal.js";
 import { formatElapsed, formatRelative } from "../../../src/cli/times.js";
 
@@ -30,6 +30,16 @@ describe("a table", () => {
       ROWS,
     );
     assert.equal(text, "NAME    COUNT  NOTE\na           7  x\nlonger   1234  -");
+  });
+
+  it("loses the columns that can be spared where the terminal is narrow, the lowest first", () => {
+    const columns: readonly Column<Row>[] = [
+      { title: "NAME", value: (row) => row.name },
+      { title: "COUNT", spare: 2, value: (row) => String(row.count) },
+      { title: "NOTE", spare: 1, value: (row) => row.note },
+    ];
+    const titles = [100, 19, 18, 12, 3].map((width) => formatTable({ ...PLAIN, columns: width }, columns, ROWS).split("\n")[0]);
+    assert.deepEqual(titles, ["NAME    COUNT  NOTE", "NAME    COUNT  NOTE", "NAME    COUNT", "NAME", "NAME"]);
   });
 
   it("colours words without moving columns", () => {

@@ -60,7 +60,7 @@ describe("tapnet with a daemon", () => {
       /^GUEST {2}NETWORK {2}STATE {5}ADDRESSES {3}MAC .*\nweb1 {3}default {2}attached {2}10\.77\.0\.10 {2}52:54:00:12:34:56 {2}tn-web1/,
     ],
     ["guest ls -q", /^web1$/],
-    ["guest show web1", /^guest {6}web1\nnetwork {4}default\nstate {6}attached since [\s\S]*10\.77\.0\.10[\s\S]*ADDRESS/],
+    ["guest show web1", /^guest {7}web1\nnetwork {5}default\nstate {7}attached since [\s\S]*10\.77\.0\.10[\s\S]*ADDRESS/],
     ["guest show web1", /^MTU {9}1500\nqueues {6}1 of 4\nto guest {4}offloads: checksum, TSO$/m],
     ["guest add web1 --queues 4", /^guest {6}web1[\s\S]*\n\nqemu-system-x86_64 … -netdev tap,id=net0,ifname=tn-web1$/],
     ["guest remove web1", /^web1: what guest add had made is removed; its lease stays$/],
@@ -213,17 +213,58 @@ describe("tapnet without a daemon", () => {
     ["a time that is none", ["lease", "history", "--at", "noon"]],
     ["events that there are not", ["events", "lease.boun"]],
     ["nothing", []],
+    ["help for what is none", ["help", "statsu"]],
+    ["help for what is none of a group", ["help", "guest", "lst"]],
+    ["a number that is none", ["guest", "add", "web1", "--queues", "many"]],
+    ["an address that is none", ["lease", "show", "10.77.0"]],
   ] as const) {
     it(`answers ${name} with exit code 2`, async () => {
       const ran = await tapnet(...args);
       assert.equal(ran.exitCode, 2);
       assert.notEqual(ran.notes, "");
+      assert.equal(ran.out, "");
+    });
+
+    it(`answers ${name} as JSON with --json`, async () => {
+      const ran = await tapnet(...args, "--json");
+      assert.deepEqual([ran.exitCode, ran.out], [2, ""]);
+      const { error } = JSON.parse(ran.notes);
+      assert.equal(error.code, "USAGE");
+      assert.doesNotMatch(error.message, /^error|\n/);
     });
   }
 
   it("leads to the help of the command that was used wrongly", async () => {
     assert.match((await tapnet("guest", "show")).notes, /^Try: tapnet guest show --help$/m);
     assert.match((await tapnet("guest", "lst")).notes, /^Try: tapnet guest --help$/m);
+  });
+
+  it("says its version as tapnetd does", async () => {
+    for (const flag of ["--version", "-V"]) {
+      const ran = await tapnet(flag);
+      assert.equal(ran.exitCode, 0);
+      assert.match(ran.out, /^tapnet \d+\.\d+\.\d+$/);
+    }
+  });
+
+  for (const [asked, usage] of [
+    ["help", "tapnet "],
+    ["help guest", "tapnet guest "],
+    ["help guest ls", "tapnet guest list|ls "],
+    ["help network show", "tapnet net show "],
+    ["guest help list", "tapnet guest list|ls "],
+    ["help status now", "tapnet status "],
+  ] as const) {
+    it(`${asked} is the help of that command`, async () => {
+      const ran = await tapnet(...asked.split(" "));
+      assert.equal(ran.exitCode, 0, ran.notes);
+      assert.equal(ran.out.startsWith(`Usage: ${usage}`), true, ran.out);
+    });
+  }
+
+  it("says why a file cannot be read, without what Node.js calls it", async () => {
+    const ran = await tapnet("lease", "import", "/nonexistent");
+    assert.deepEqual([ran.exitCode, ran.notes], [1, "tapnet: /nonexistent cannot be read: no such file or directory"]);
   });
 
   it("suggests the command that was meant", async () => {

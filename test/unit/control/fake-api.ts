@@ -104,7 +104,7 @@ export class FakeApi implements ControlApi {
   links(filter: Parameters<ControlApi["links"]>[0]): ReturnType<ControlApi["links"]> {
     this.asked.push(filter);
     const speed = { queues: 1, queuesWanted: 4, multiQueue: false, vnetHeader: true, offloads: ["checksum", "tso4"] };
-    return [{ guest: "web1", network: "default", ifname: "tn-web1", mtu: 1500, persistent: false, ...speed }];
+    return [{ guest: "web1", network: "default", ifname: "tn-web1", mtu: 1500, persistent: false, socket: null, ...speed }];
   }
   makeTap(request: Parameters<ControlApi["makeTap"]>[0]): ReturnType<ControlApi["makeTap"]> {
     this.asked.push(request);
