@@ -1,6 +1,6 @@
 /** Configuration: YAML in, a typed and complete `Configuration` out, or every mistake with its place. */
 
-export { explainLoopback, explainNoForwards, explainUnasked } from "./check/forwards.js";
+export { explainLoopback, explainNoForwards, explainOwnPublics, explainUnasked } from "./check/forwards.js";
 export { makeMac } from "./check/nics.js";
 export * from "./configuration.js";
 export { formatDuration, parseDuration } from "./duration.js";

@@ -7,7 +7,8 @@
  * one that the caller may not read says nothing, and that is how rules are made for single users. The daemon may read all of
  * them, so it looks at mode and owner instead.
  */
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
 
 /** As the kernel knows a caller (SO_PEERCRED, SO_PEERGROUPS). */
 export interface Caller {
@@ -19,6 +20,8 @@ export interface Caller {
 const MOST_FILES = 64;
 const MOST_BYTES = 1024 * 1024;
 const READABLE = { owner: 0o400, group: 0o040, others: 0o004 } as const;
+/** To go through a folder. */
+const PASSABLE = { owner: 0o100, group: 0o010, others: 0o001 } as const;
 
 /** Whether the list at `path` lets a caller use a bridge. A list that is not there lets nobody. */
 export function bridgeConfAllows(path: string, bridge: string, caller: Caller): boolean {
@@ -44,16 +47,24 @@ export function bridgeConfAllows(path: string, bridge: string, caller: Caller): 
 /** Rules of a file, without comments and empty lines; none where the caller may not read it. */
 function linesFor(path: string, caller: Caller): string[] {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined || !found.isFile() || found.size > MOST_BYTES || !mayRead(found, caller)) return [];
+  if (found === undefined || !found.isFile() || found.size > MOST_BYTES || !mayRead(path, found, caller)) return [];
   return readFileSync(path, "utf8")
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-function mayRead({ mode, uid, gid }: Stats, caller: Caller): boolean {
+/** Whether the caller could open a file: it, and every folder on the way to it as the links lead. */
+function mayRead(path: string, found: Stats, caller: Caller): boolean {
   if (caller.uid === 0) return true;
-  if (caller.uid === uid) return (mode & READABLE.owner) !== 0;
-  if (caller.gid === gid || caller.groups.includes(gid)) return (mode & READABLE.group) !== 0;
-  return (mode & READABLE.others) !== 0;
+  for (let folder = dirname(realpathSync(path)); ; folder = dirname(folder)) {
+    if (!mayDo(PASSABLE, statSync(folder), caller)) return false;
+    if (folder === dirname(folder)) return mayDo(READABLE, found, caller);
+  }
+}
+
+function mayDo(bits: typeof READABLE | typeof PASSABLE, { mode, uid, gid }: Stats, caller: Caller): boolean {
+  if (caller.uid === uid) return (mode & bits.owner) !== 0;
+  if (caller.gid === gid || caller.groups.includes(gid)) return (mode & bits.group) !== 0;
+  return (mode & bits.others) !== 0;
 }

@@ -13,6 +13,7 @@ import { mkdirSync } from "node:fs";
 import { type Clock, systemClock } from "../base/clock.js";
 import { errorMessage, fileReason, TapnetError } from "../base/errors.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
+import type { IpAddress } from "../base/kernel-objects.js";
 import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
@@ -213,7 +214,7 @@ export class Daemon implements DaemonParts {
       await daemon.#upkeep.cleanup();
       await daemon.passage.cleanup();
       daemon.#kernel.shaper.removeOthers(new Set());
-      daemon.#kernel.sysctl.putBack();
+      daemon.#kernel.sysctl.putBack(daemon.#otherRouters());
     } finally {
       await daemon.stop();
     }
@@ -328,10 +329,23 @@ export class Daemon implements DaemonParts {
     if (this.ports.list().length === 0) {
       await this.#upkeep
         .cleanup()
-        .then(() => this.#kernel.sysctl.putBack())
+        .then(() => this.#kernel.sysctl.putBack(this.#otherRouters()))
         .catch((thrown: unknown) => this.log.debug({ error: errorMessage(thrown) }, "clean-up after a failed start"));
     }
     await this.stop();
+  }
+
+  #ownAddresses(): IpAddress[][] {
+    const byLink = new Map<number, IpAddress[]>();
+    for (const { ifindex, address } of this.#kernel.kernel.dumpAddresses())
+      byLink.set(ifindex, [...(byLink.get(ifindex) ?? []), address]);
+    return [...byLink.values()];
+  }
+
+  /** Links of others, once ours are gone, for which this host may have to forward: Docker's, libvirt's, a VPN's. */
+  #otherRouters(): string[] {
+    const links = this.#kernel.kernel.dumpLinks();
+    return links.filter(({ kind, up }) => up && ["bridge", "tun", "wireguard"].includes(kind)).map(({ name }) => name);
   }
 
   async #rise(): Promise<void> {
@@ -526,6 +540,7 @@ export class Daemon implements DaemonParts {
       networkOf: (name) =>
         this.roster.guest(name)?.network ?? this.ports.list().find(({ guest }) => guest === name)?.network.name,
       restoreRules: () => this.#upkeep.restoreRules(),
+      ownAddresses: () => this.#ownAddresses(),
       relay: this.#relay,
       log: this.log,
     });

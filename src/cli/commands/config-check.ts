@@ -1,5 +1,6 @@
+import { networkInterfaces } from "node:os";
 import { ConfigError } from "../../base/errors.js";
-import { ConfigurationError, INSTALLED_PATH, loadConfiguration } from "../../config/index.js";
+import { ConfigurationError, explainOwnPublics, INSTALLED_PATH, loadConfiguration } from "../../config/index.js";
 import { type Context, printJson } from "../context.js";
 import { EXIT } from "../exit-codes.js";
 import { whichConfiguration } from "../which-configuration.js";
@@ -15,6 +16,8 @@ export async function configCheck(context: Context, file: string | undefined, op
       const counted = `${count(configuration.networks.length, "network")}, ${count(new Set(configuration.guests.map(({ name }) => name)).size, "guest")}`;
       const what = path ?? `There is no ${INSTALLED_PATH}; the embedded default`;
       context.terminal.print(`${what} ${context.terminal.paint("green", "is good")}: ${counted}`);
+      const own = Object.values(networkInterfaces()).map((addresses = []) => addresses.map(({ address }) => address));
+      for (const warning of explainOwnPublics(configuration.guests, own)) context.terminal.note(`but: ${warning}`);
     }
     return EXIT.done;
   } catch (thrown) {

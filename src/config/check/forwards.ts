@@ -76,6 +76,29 @@ export function checkPublics(
   for (const { name, forwards } of guests) checkForwardedPublics(name, forwards, owners, document);
 }
 
+/**
+ * What is lost by public addresses that the host has itself, where they are all that it has of a family on an interface: one that it
+ * has besides is given away on purpose. `own` has the addresses of each interface.
+ */
+export function explainOwnPublics(guests: readonly GuestConfiguration[], own: readonly (readonly string[])[]): string[] {
+  const given = new Map(guests.flatMap(({ name, publics }) => publics.map((address) => [formatAddress(address), name] as const)));
+  if (given.size === 0) return [];
+  return own.flatMap((addresses) =>
+    [addresses.filter((address) => !address.includes(":")), addresses.filter(isGlobalIpv6)]
+      .filter((ofFamily) => ofFamily.every((address) => given.has(address)))
+      .flat()
+      .map(
+        (address) =>
+          `${address} is this host's own address and leads to guest ${given.get(address)} as a whole (public:): ` +
+          "nobody outside reaches the host there any more, by ssh neither; take another address, or write forwards:",
+      ),
+  );
+}
+
+function isGlobalIpv6(address: string): boolean {
+  return address.includes(":") && !address.toLowerCase().startsWith("fe80:");
+}
+
 function explainNoPublics(network: NetworkConfiguration | undefined, rootless: boolean): string | undefined {
   if (rootless) return "is not for a tapnetd without root, which has no address of the host to itself; write forwards: instead";
   return network === undefined ? undefined : explainNoForwards(network);

@@ -19,6 +19,7 @@ import {
   type Configuration,
   explainLoopback,
   explainNoForwards,
+  explainOwnPublics,
   explainUnasked,
   formatForward,
   type PortForward,
@@ -38,6 +39,8 @@ export interface PortForwardsParts {
   readonly networkOf: (guest: string) => string | undefined;
   /** Loads the packet filter's rules again, now that there are forwards. */
   readonly restoreRules: () => Promise<void>;
+  /** The host's own addresses, interface by interface. */
+  readonly ownAddresses: () => readonly (readonly IpAddress[])[];
   /** Carries forwards where the ports are those of a namespace that nobody outside reaches. */
   readonly relay: Relay | undefined;
   readonly log: Logger;
@@ -79,8 +82,16 @@ export class PortForwards {
     for (const { name, publics } of this.#parts.configuration().guests)
       if (publics.length > 0 && !byGuest.has(name)) byGuest.set(name, []);
     forwards.setAll(byGuest);
-    this.#warnings = [...this.#index.overruled.map(describeOverruled), ...this.#servedWarnings(inForce)];
+    this.#warnings = [
+      ...explainOwnPublics(this.#parts.configuration().guests, this.#ownAddresses()),
+      ...this.#index.overruled.map(describeOverruled),
+      ...this.#servedWarnings(inForce),
+    ];
     for (const warning of this.#warnings) log.warn({}, warning);
+  }
+
+  #ownAddresses(): string[][] {
+    return this.#parts.ownAddresses().map((addresses) => addresses.map(formatAddress));
   }
 
   list(guest: string | undefined): ForwardView[] {

@@ -6,6 +6,9 @@
  * its own files say, forgets it. What somebody else has changed since is theirs, and stays. Last changed is first put back,
  * since some settings carry others with them (`ip_forward` all interfaces' `forwarding`).
  *
+ * Forwarding is not switched off where others have come to rely on it meanwhile: Docker or libvirt find it on and write nothing, so
+ * nothing tells that it is theirs now, and their guests would be cut off. Their links tell that they are there.
+ *
  * A port's own settings are not among them: they go with its link.
  */
 import { rmSync } from "node:fs";
@@ -16,6 +19,7 @@ import type { Sysctl } from "../../network/kernel.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
 
 const FILE = "sysctls.json";
+const FORWARDING = /(?:^|\/)(?:ip_)?forwarding$|\/ip_forward$/;
 const OF_PORTS = /\/disable_ipv6$/;
 
 interface Changed {
@@ -45,12 +49,17 @@ export class SysctlMemory implements Sysctl {
     this.#sysctl.write(path, value);
   }
 
-  /** Everything as it was, but for what is somebody else's by now. */
-  putBack(): void {
+  /** Everything as it was, but for what is somebody else's by now; `routers` are links for which others may have this host forward. */
+  putBack(routers: readonly string[]): void {
     for (const [path, { earlier, ours }] of [...this.#all()].reverse()) {
       try {
         const present = this.#sysctl.read(path);
         if (present !== ours) continue;
+        if (FORWARDING.test(path) && routers.length > 0) {
+          const what = { sysctl: path, value: ours, earlier, links: routers };
+          this.#log.info(what, "forwarding stays on, since others on this host may rely on it: tapnetd had switched it on");
+          continue;
+        }
         this.#sysctl.write(path, earlier);
         this.#log.info({ sysctl: path, value: earlier }, "a setting of the host is as it was before");
       } catch (thrown) {

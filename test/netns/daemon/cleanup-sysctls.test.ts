@@ -66,6 +66,24 @@ test(
   },
 );
 
+test("forwarding stays on where another bridge is up: who made it found it on, and relies on it", needs(root, nft), async (t) => {
+  const lab = new Lab(t);
+  const host = await lab.host("host");
+  const forwarding = async (): Promise<string> => (await host.must("cat", "/proc/sys/net/ipv4/ip_forward")).trim();
+  const daemon = await new Daemon(host, "networks: { default: { kind: nat, ipv4: 10.77.0.0/24 } }\n").start();
+  await host.ip("link add docker0 type bridge");
+  await host.ip("address add 172.17.0.1/16 dev docker0");
+  await host.ip("link set docker0 up");
+  await daemon.stop();
+  await daemon.cleanup();
+  assert.equal(await forwarding(), "1");
+  await host.ip("link delete docker0");
+  await daemon.start();
+  await daemon.stop();
+  await daemon.cleanup();
+  assert.equal(await forwarding(), "1", "it was on before this start");
+});
+
 async function set(host: Host, values: Readonly<Record<string, number>>): Promise<void> {
   await host.sysctl(values);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -7,6 +7,7 @@ import { bridgeConfAllows, type Caller } from "../../../src/control/bridge-conf.
 
 const STRANGER: Caller = { uid: 65_534, gid: 65_534, groups: [] };
 const folder = mkdtempSync(join(tmpdir(), "tapnet-bridge-conf-"));
+chmodSync(folder, 0o755);
 after(() => rmSync(folder, { recursive: true }));
 
 function written(name: string, text: string, mode = 0o644): string {
@@ -46,6 +47,14 @@ describe("QEMU's bridge.conf", () => {
     assert.equal(bridgeConfAllows(list, "br0", STRANGER), false);
     assert.equal(bridgeConfAllows(list, "br0", { ...STRANGER, groups: [gid] }), true);
     assert.equal(bridgeConfAllows(list, "br0", { ...STRANGER, uid: process.getuid?.() ?? 0 }), true);
+  });
+
+  it("counts nothing in a folder that the caller may not go through, whatever the file's own mode", () => {
+    const closed = join(folder, "closed");
+    mkdirSync(closed, { mode: 0o750 });
+    const list = written("through.conf", `include ${written("closed/all.conf", "allow br0\n")}\n`);
+    assert.equal(bridgeConfAllows(list, "br0", STRANGER), false);
+    assert.equal(bridgeConfAllows(list, "br0", { ...STRANGER, groups: [process.getgid?.() ?? 0] }), true);
   });
 
   it("ends where it includes itself", () => {
