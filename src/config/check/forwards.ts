@@ -77,8 +77,8 @@ export function checkPublics(
 }
 
 /**
- * What is lost by public addresses that the host has itself, where they are all that it has of a family on an interface: one that it
- * has besides is given away on purpose. `own` has the addresses of each interface.
+ * What is lost by public addresses that the host has itself, where they are all that it has of a family on an interface: one that
+ * it has besides is given away on purpose. `own` has the addresses of each interface.
  */
 export function explainOwnPublics(guests: readonly GuestConfiguration[], own: readonly (readonly string[])[]): string[] {
   const given = new Map(guests.flatMap(({ name, publics }) => publics.map((address) => [formatAddress(address), name] as const)));

@@ -6,8 +6,8 @@
  * its own files say, forgets it. What somebody else has changed since is theirs, and stays. Last changed is first put back,
  * since some settings carry others with them (`ip_forward` all interfaces' `forwarding`).
  *
- * Forwarding is not switched off where others have come to rely on it meanwhile: Docker or libvirt find it on and write nothing, so
- * nothing tells that it is theirs now, and their guests would be cut off. Their links tell that they are there.
+ * Forwarding is not switched off where others have come to rely on it meanwhile: Docker or libvirt find it on and write nothing,
+ * so nothing tells that it is theirs now, and their guests would be cut off. Their links tell that they are there.
  *
  * A port's own settings are not among them: they go with its link.
  */

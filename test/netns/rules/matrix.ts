@@ -26,9 +26,10 @@ const NETWORKS = [
   { row: "private", name: "private", number: 5 },
   { row: "bridge", name: "bridge", number: 6 },
   { row: "bridge, way-out: nat", name: "bridged", number: 7 },
+  { row: "bridge, way-out: routed", name: "open", number: 8 },
 ] as const;
 
-const BRIDGED: ReadonlySet<string> = new Set(["bridge", "bridged"]);
+const BRIDGED: ReadonlySet<string> = new Set(["bridge", "bridged", "open"]);
 
 const CONFIGURATION = `
 networks:
@@ -39,6 +40,7 @@ networks:
   private: { kind: private, ipv4: 10.5.0.0/24, ipv6: "fd00:5::/64" }
   bridge: { kind: bridge, ipv4: 10.6.0.0/24, ipv6: "fd00:6::/64" }
   bridged: { kind: bridge, way-out: nat, ipv4: 10.7.0.0/24, ipv6: "fd00:7::/64" }
+  open: { kind: bridge, way-out: routed, ipv4: 10.8.0.0/24, ipv6: "fd00:8::/64" }
 guests:
 ${NETWORKS.flatMap(({ name, number }) => ["a", "b"].map((which, index) => `  ${name}-${which}: { network: ${name}, mac: "${macOf(number, index)}", ipv4: 10.${number}.0.1${index}, ipv6: "fd00:${number}::1${index}" }`)).join("\n")}
 `;
