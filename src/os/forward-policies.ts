@@ -1,10 +1,11 @@
 /**
  * Theory of operation
  *
- * Chains of other firewalls that drop forwarded packets unless a rule accepts them, and two rules of ours at their end that
- * accept guests' packets. A table that `iptables` looks after is only touched through `iptables`: a rule that it cannot read makes it
- * refuse all its work, and then Docker and ufw fail. Links are told by their group where `iptables` has the match for it,
- * else by the names that we give.
+ * Chains of other firewalls that drop packets unless a rule accepts them, and two rules of ours at their end that accept guests':
+ * of what is forwarded, all from guests and all to them; of what comes in, TCP to port 53 and ICMP, which is what our own table
+ * lets to the gateways and to nothing else. A table that `iptables` looks after is only touched through `iptables`: a rule that
+ * it cannot read makes it refuse all its work, and then Docker and ufw fail. Links are told by their group where `iptables` has
+ * the match for it, else by the names that we give.
  */
 import { execFile } from "node:child_process";
 import { TapnetError } from "../base/errors.js";
@@ -15,7 +16,10 @@ export interface DroppingChain {
   readonly family: "ip" | "ip6" | "inet";
   readonly table: string;
   readonly name: string;
+  readonly hook: Hook;
 }
+
+type Hook = "forward" | "input";
 
 /** What links of ours are known by: their group and its mask, and what their names begin with. */
 export interface OurLinks {
@@ -33,19 +37,21 @@ interface Output {
 const TIMEOUT_MS = 10_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const COMMENT = "tapnet";
+const DNS_PORT = "53";
 const OURS = "tapnet";
 const IPTABLES = { ip: "iptables", ip6: "ip6tables" } as const;
 /** `iptables` waits so long for another that is at work. */
 const LOCK_SECONDS = "5";
 
-/** Chains, but for our own, that drop forwarded packets by default. Without `nft` or the right to use it there are none. */
+/** Chains, but for our own, that drop by default what is forwarded or comes in. Without `nft` or the right to use it there are none. */
 export async function droppingChains(): Promise<DroppingChain[]> {
   const listed = await run("nft", ["-j", "list", "chains"]);
   const chains = listed.status === 0 ? parseChains(listed.stdout) : [];
   const [ipv4, ipv6] = await Promise.all([backendOf("iptables"), backendOf("ip6tables")]);
   const found = chains.map((chain): DroppingChain => {
     const backend = chain.family === "ip" ? ipv4 : chain.family === "ip6" ? ipv6 : undefined;
-    const isTheirs = backend === "nft" && chain.table === "filter" && chain.name === "FORWARD" && chain.family !== "inet";
+    const isTheirs =
+      backend === "nft" && chain.table === "filter" && chain.name === chain.hook.toUpperCase() && chain.family !== "inet";
     return isTheirs ? { ...chain, tool: IPTABLES[chain.family] } : chain;
   });
   for (const [family, backend] of [
@@ -53,13 +59,16 @@ export async function droppingChains(): Promise<DroppingChain[]> {
     ["ip6", ipv6],
   ] as const) {
     if (backend !== "legacy") continue;
-    const { stdout } = await run(IPTABLES[family], ["-w", LOCK_SECONDS, "-S", "FORWARD"]);
-    if (stdout.includes("-P FORWARD DROP")) found.push({ tool: IPTABLES[family], family, table: "filter", name: "FORWARD" });
+    const { stdout } = await run(IPTABLES[family], ["-w", LOCK_SECONDS, "-S"]);
+    for (const hook of ["forward", "input"] as const) {
+      const name = hook.toUpperCase();
+      if (stdout.includes(`-P ${name} DROP`)) found.push({ tool: IPTABLES[family], family, table: "filter", name, hook });
+    }
   }
   return found;
 }
 
-/** Lets packets from and to our links pass; returns whether that changed anything. TapnetError FOREIGN_FIREWALL. */
+/** Lets guests' packets pass; returns whether that changed anything. TapnetError FOREIGN_FIREWALL. */
 export async function openChain(chain: DroppingChain, links: OurLinks): Promise<boolean> {
   return chain.tool === "nft" ? openNft(chain, links) : openIptables(chain, links);
 }
@@ -79,8 +88,16 @@ async function openNft(chain: DroppingChain, { group, groupMask }: OurLinks): Pr
   const present = await ourHandles(chain);
   if (present.length >= 2) return false;
   await closeChain(chain);
-  for (const key of ["iifgroup", "oifgroup"]) {
-    const match = ["meta", key, "&", String(groupMask), "==", String(group)];
+  const linkOf = (key: string): string[] => ["meta", key, "&", String(groupMask), "==", String(group)];
+  const icmp = { ip: "icmp", ip6: "ipv6-icmp", inet: "{ icmp, ipv6-icmp }" }[chain.family];
+  const matches =
+    chain.hook === "forward"
+      ? [linkOf("iifgroup"), linkOf("oifgroup")]
+      : [
+          ["tcp", "dport", DNS_PORT],
+          ["meta", "l4proto", icmp],
+        ].map((what) => [...linkOf("iifgroup"), ...what]);
+  for (const match of matches) {
     await must("nft", ["add", "rule", chain.family, chain.table, chain.name, ...match, "accept", "comment", `"${COMMENT}"`]);
   }
   return true;
@@ -97,14 +114,22 @@ async function openIptables(chain: DroppingChain, links: OurLinks): Promise<bool
   if ((await ourIptablesRules(chain)).length >= 2) return false;
   await closeChain(chain);
   const mask = `0x${links.group.toString(16)}/0x${links.groupMask.toString(16)}`;
-  const byGroup = [`-m devgroup --src-group ${mask}`, `-m devgroup --dst-group ${mask}`];
+  const byGroup = iptablesMatches(chain, [`-m devgroup --src-group ${mask}`], [`-m devgroup --dst-group ${mask}`]);
   const added = await addIptablesRules(chain, byGroup);
   if (added.status === 0) return true;
   await closeChain(chain);
-  const byName = links.namePrefixes.flatMap((prefix) => [`-i ${prefix}+`, `-o ${prefix}+`]);
+  const [from, to] = ["-i", "-o"].map((way) => links.namePrefixes.map((prefix) => `${way} ${prefix}+`));
+  const byName = iptablesMatches(chain, from, to);
   const again = await addIptablesRules(chain, byName);
   if (again.status !== 0) throw refused(chain.tool, again);
   return true;
+}
+
+/** `from` and `to` say how our links are told. */
+function iptablesMatches({ hook, tool }: DroppingChain, from: readonly string[], to: readonly string[]): string[] {
+  if (hook === "forward") return [...from, ...to];
+  const what = [`-p tcp --dport ${DNS_PORT}`, `-p ${tool === "ip6tables" ? "ipv6-icmp" : "icmp"}`];
+  return from.flatMap((link) => what.map((words) => `${link} ${words}`));
 }
 
 async function addIptablesRules({ tool, name }: DroppingChain, matches: readonly string[]): Promise<Output> {
@@ -133,9 +158,10 @@ function parseChains(text: string): DroppingChain[] {
   }
   const { nftables = [] } = JSON.parse(text) as { nftables?: { chain?: Listed }[] };
   return nftables.flatMap(({ chain }) => {
-    if (chain?.hook !== "forward" || chain.policy !== "drop" || chain.table === OURS) return [];
-    const { family, table, name } = chain;
-    return family === "ip" || family === "ip6" || family === "inet" ? [{ tool: "nft", family, table, name } as const] : [];
+    if (chain === undefined || chain.policy !== "drop" || chain.table === OURS) return [];
+    const { family, table, name, hook } = chain;
+    if (hook !== "forward" && hook !== "input") return [];
+    return family === "ip" || family === "ip6" || family === "inet" ? [{ tool: "nft", family, table, name, hook } as const] : [];
   });
 }
 

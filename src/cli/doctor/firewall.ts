@@ -12,7 +12,7 @@ const OURS = "tapnet";
 const CHECK = "forward-policy";
 /** Links of ours by their group, as nft and as iptables say it. */
 const GROUP = { nft: "1953366016/16", iptables: "0x746e0000/0xffff0000" } as const;
-/** tapnetd puts in two: from guests, and to them. */
+/** tapnetd puts in two: from guests, and to them; or DNS and ICMP of guests. */
 const RULES_OF_OURS = 2;
 
 /** Rules of others that drop what guests send: an accept of ours cannot undo another table's drop. */
@@ -22,8 +22,11 @@ export async function examineFirewall(host: Host): Promise<Finding[]> {
   if (output === undefined || output.exitCode !== 0) return [];
   const chains = parseChains(output.stdout);
   const findings = chains.some(({ table }) => table === "firewalld") ? [firewalld()] : [];
-  const dropping = chains.filter((chain) => chain.hook === "forward" && chain.policy === "drop" && chain.table !== OURS);
-  for (const chain of dropping) findings.push(await examineChain(host, chain, chains));
+  const dropping = chains.filter((chain) => chain.policy === "drop" && chain.table !== OURS);
+  for (const chain of dropping) {
+    if (chain.hook === "forward") findings.push(await examineChain(host, chain, chains));
+    else if (chain.hook === "input" && !(await letsGuestsPass(host, chain))) findings.push(closedInput(chain, chains));
+  }
   if (findings.length > 0) return findings;
   return [{ check: CHECK, result: "ok", message: "no other firewall drops forwarded packets by default", advice: null }];
 }
@@ -41,8 +44,8 @@ async function examineChain(host: Host, chain: Chain, chains: readonly Chain[]):
 async function letsGuestsPass(host: Host, { family, table, name }: Chain): Promise<boolean> {
   const listed = await host.run("nft", ["list", "chain", family, table, name]);
   if (count(listed?.stdout, /comment "tapnet"/g) >= RULES_OF_OURS) return true;
-  if (table !== "filter" || name !== "FORWARD") return false;
-  const saved = await host.run(family === "ip6" ? "ip6tables" : "iptables", ["-S", "FORWARD"]);
+  if (table !== "filter" || (name !== "FORWARD" && name !== "INPUT")) return false;
+  const saved = await host.run(family === "ip6" ? "ip6tables" : "iptables", ["-S", name]);
   return count(saved?.stdout, /--comment "?tapnet"? .*-j ACCEPT/g) >= RULES_OF_OURS;
 }
 
@@ -78,6 +81,25 @@ function adviceFor({ family, table, name }: Chain, chains: readonly Chain[]): st
     (key) => `nft add rule ${family} ${table} ${name} meta ${key} ${GROUP.nft} accept`,
   );
   return `${DAEMON_DOES} ${commands.join("; ")}`;
+}
+
+/** Questions by UDP never come there; an answer that is too long for it is asked for again by TCP. */
+function closedInput({ family, table, name }: Chain, chains: readonly Chain[]): Finding {
+  const where = `${family} ${table} ${name}`;
+  const message = `what comes in is dropped by default in ${where}, also DNS over TCP and pings of guests to their gateways`;
+  const advice = adviceForInput({ family, table, name }, new Set(chains.map((chain) => chain.name)));
+  return { check: CHECK, result: "warning", message, advice: `${DAEMON_DOES} ${advice}` };
+}
+
+function adviceForInput({ family, table, name }: Chain, names: ReadonlySet<string>): string {
+  if (names.has("ufw-before-forward")) return "ufw allow in on tn-+ to any port 53 proto tcp";
+  if (table === "filter" && name === "INPUT") {
+    const [program, icmp] = family === "ip6" ? ["ip6tables", "ipv6-icmp"] : ["iptables", "icmp"];
+    const rule = `${program} -A INPUT -m devgroup --src-group ${GROUP.iptables}`;
+    return `${rule} -p tcp --dport 53 -j ACCEPT; ${rule} -p ${icmp} -j ACCEPT`;
+  }
+  const rule = `nft add rule ${family} ${table} ${name} meta iifgroup ${GROUP.nft}`;
+  return `${rule} tcp dport 53 accept; ${rule} meta l4proto "{ icmp, ipv6-icmp }" accept`;
 }
 
 /** It refuses by a rule at its chain's end, which nothing after it can outweigh. */

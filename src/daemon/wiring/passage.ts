@@ -94,7 +94,7 @@ export class Passage {
     const where = nameOf(chain);
     try {
       if (await openChain(chain, LINKS)) {
-        this.#parts.log.info({ chain: where }, "a chain that drops forwarded packets by default lets guests pass now");
+        this.#parts.log.info({ chain: where }, "a chain that drops packets by default lets guests pass now");
       }
       return undefined;
     } catch (thrown) {
@@ -121,10 +121,22 @@ function nameOf({ family, table, name }: DroppingChain): string {
 }
 
 function describe(chain: DroppingChain, why: string): string {
-  const mask = `0x${LINKS.group.toString(16)}/0x${LINKS.groupMask.toString(16)}`;
+  if (chain.hook === "input") {
+    const link = chain.tool === "nft" ? "meta iifgroup" : "-m devgroup --src-group";
+    return (
+      `${nameOf(chain)} drops by default what comes in, also DNS over TCP and pings of guests to their gateways (${why}); ` +
+      `let them in there, by their links (${link} ${groupOf(chain)}): TCP port 53 and ICMP`
+    );
+  }
+  const group = groupOf(chain);
   const command =
     chain.tool === "nft"
-      ? `nft add rule ${nameOf(chain)} meta iifgroup ${LINKS.group}/${GROUP_PREFIX_LENGTH} accept, and the same with oifgroup`
-      : `${chain.tool} -A ${chain.name} -m devgroup --src-group ${mask} -j ACCEPT, and the same with --dst-group`;
+      ? `nft add rule ${nameOf(chain)} meta iifgroup ${group} accept, and the same with oifgroup`
+      : `${chain.tool} -A ${chain.name} -m devgroup --src-group ${group} -j ACCEPT, and the same with --dst-group`;
   return `${nameOf(chain)} drops forwarded packets by default, guests' too (${why}); let them pass: ${command}`;
+}
+
+function groupOf({ tool }: DroppingChain): string {
+  if (tool === "nft") return `${LINKS.group}/${GROUP_PREFIX_LENGTH}`;
+  return `0x${LINKS.group.toString(16)}/0x${LINKS.groupMask.toString(16)}`;
 }

@@ -128,6 +128,16 @@ export class Matrix {
     return matrix;
   }
 
+  /** By its name: `nat-a`. */
+  guest(name: string): Host {
+    return this.#guests.get(name) ?? missing(name);
+  }
+
+  /** By what the page calls it: `the world`. */
+  other(row: string): Host {
+    return this.#others.get(row) ?? missing(row);
+  }
+
   /** The table of the page as it is in truth. Only these rows, where they are given. */
   async table(rows?: readonly string[]): Promise<string[]> {
     const columns = [...NETWORKS.map(({ row }) => row), "the host", "the gateway", "the LAN", "the world"];
@@ -139,8 +149,7 @@ export class Matrix {
 
   async #row(row: string, columns: readonly string[]): Promise<string[]> {
     const network = NETWORKS.find((each) => each.row === row);
-    const from = network === undefined ? this.#others.get(row) : this.#guests.get(`${network.name}-a`);
-    if (from === undefined) throw new Error(`nobody is called ${row}`);
+    const from = network === undefined ? this.other(row) : this.guest(`${network.name}-a`);
     const places = columns.map((column) =>
       column === row && network === undefined ? undefined : placeOf(column, network?.number),
     );
@@ -161,6 +170,10 @@ export class Matrix {
     };
     this.#guests.set(name, await joinGuest(this.daemon, guest));
   }
+}
+
+function missing(name: string): never {
+  throw new Error(`nobody is called ${name}`);
 }
 
 /** The second guest of a network; of the one who asks the gateway is its own, of others any. */

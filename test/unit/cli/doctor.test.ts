@@ -153,6 +153,33 @@ describe("the doctor", () => {
       /ufw route allow/,
     ],
     [
+      "ufw's policy for what comes in",
+      {
+        commands: {
+          "nft -j list chains": chains(
+            { ...FORWARD_DROP, name: "INPUT", hook: "input" },
+            { family: "ip", table: "filter", name: "ufw-before-forward" },
+          ),
+        },
+      },
+      "forward-policy",
+      "warning",
+      /ip filter INPUT.*ufw allow in on tn-\+ to any port 53 proto tcp/,
+    ],
+    [
+      "the same with our rules in its way",
+      {
+        commands: {
+          "nft -j list chains": chains({ ...FORWARD_DROP, name: "INPUT", hook: "input" }),
+          "nft list chain ip filter INPUT":
+            'iifgroup 1 tcp dport 53 accept comment "tapnet"\niifgroup 1 accept comment "tapnet"\n',
+        },
+      },
+      "forward-policy",
+      "ok",
+      /no other firewall/,
+    ],
+    [
       "our own forward policy",
       { commands: { "nft -j list chains": chains({ ...FORWARD_DROP, family: "inet", table: "tapnet" }) } },
       "forward-policy",
