@@ -7,16 +7,18 @@
 export class Counters<Name extends string> {
   readonly names: readonly Name[];
   readonly values: Float64Array;
+  readonly #indices: ReadonlyMap<Name, number>;
 
   constructor(names: readonly Name[]) {
     this.names = names;
+    this.#indices = new Map(names.map((name, index) => [name, index]));
     this.values = new Float64Array(names.length);
   }
 
   /** The index to hand to `count`; throws on a name that the block does not have (a mistake in the program). */
   index(name: Name): number {
-    const index = this.names.indexOf(name);
-    if (index < 0) throw new RangeError(`no counter ${name}`);
+    const index = this.#indices.get(name);
+    if (index === undefined) throw new RangeError(`no counter ${name}`);
     return index;
   }
 

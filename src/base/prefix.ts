@@ -75,7 +75,7 @@ export function ipv4InPrefix(address: Ipv4Address, prefix: Ipv4Prefix): boolean 
 }
 
 export function ipv6InPrefix(address: Ipv6Address, prefix: Ipv6Prefix): boolean {
-  return (address & ~ipv6HostMask(prefix.prefixLength)) === prefix.address;
+  return (address ^ prefix.address) >> BigInt(128 - prefix.prefixLength) === 0n;
 }
 
 /** The last address of the prefix: for IPv4 the directed broadcast address. */

@@ -5,9 +5,9 @@ export function copyOut(view: DataView, offset: number, length: number): Uint8Ar
   return new Uint8Array(view.buffer, view.byteOffset + offset, length).slice();
 }
 
-/** Writes `octets` at `offset`; returns how many. The caller made room. */
+/** Writes `octets` at `offset`; returns how many. The caller made room. A loop, since `set` would need a view of the target. */
 export function copyIn(octets: Uint8Array, view: DataView, offset: number): number {
-  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(octets, offset);
+  for (let index = 0; index < octets.length; index++) view.setUint8(offset + index, octets[index]);
   return octets.length;
 }
 

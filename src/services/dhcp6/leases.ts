@@ -99,9 +99,11 @@ export class IaLeases {
       const lease = book.claim(identity, reserved, holdMs);
       if (lease !== undefined) return lease;
     }
-    const isNew = book.find(identity) === undefined && book.findOffer(identity) === undefined;
-    const wanted = isNew ? (this.#hint(exchange, book, index) ?? this.#stable(exchange, book, identity)) : undefined;
-    return book.offer(identity, wanted, holdMs);
+    const known = book.find(identity) ?? book.findOffer(identity);
+    const wanted =
+      known === undefined ? (this.#hint(exchange, book, index) ?? this.#stable(exchange, book, identity)) : undefined;
+    // The lease's own string is found again without comparing its letters.
+    return book.offer(known?.identity ?? identity, wanted, holdMs);
   }
 
   #reserved(exchange: Exchange): Ipv6Address | undefined {
