@@ -29,6 +29,7 @@ import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
 import { AdvertisedMemory } from "./wiring/advertised-memory.js";
 import { ClientNames } from "./wiring/client-names.js";
+import { ClientPrefixes } from "./wiring/client-prefixes.js";
 import { DaemonApi } from "./wiring/control-api.js";
 import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
@@ -102,6 +103,7 @@ export class Daemon implements DaemonParts {
   readonly passage: Passage;
   readonly traffic: GuestTraffic;
   readonly #names: AddressFollowers;
+  readonly #clientPrefixes: ClientPrefixes;
   readonly #portFrames: PortFrames;
   readonly #addresses: GuestAddresses;
   readonly #sharedLinks: SharedLinks;
@@ -169,9 +171,19 @@ export class Daemon implements DaemonParts {
     this.#portFrames = new PortFrames(this.frames, this.ipv6, this.#kernel.kernel, () => this.roster);
     this.#addresses = new GuestAddresses({ owner, roster: () => this.roster, books: (network) => this.leases.booksOf(network) });
     this.ports = this.#makePorts();
+    this.#clientPrefixes = new ClientPrefixes({
+      kernel: this.#kernel.kernel,
+      log,
+      networks: () => this.networks,
+      book: (network) => this.leases.dhcp6.book(network, "prefix"),
+    });
     const traffic = () => this.traffic.traffic;
+    const clientPrefixes = () => this.#clientPrefixes.list();
     const processId = process.pid;
-    this.#upkeep = new Upkeep({ ...this.#kernel, clock, log, networks: this.networks, traffic, processId }, this.ports);
+    this.#upkeep = new Upkeep(
+      { ...this.#kernel, clock, log, networks: this.networks, traffic, clientPrefixes, processId },
+      this.ports,
+    );
     this.guests = new Guests({
       kernel: this.#kernel.kernel,
       ports: this.ports,
@@ -402,6 +414,7 @@ export class Daemon implements DaemonParts {
       ports: () => this.ports,
       names: this.#names,
       clients: this.clients,
+      clientPrefixes: this.#clientPrefixes,
       roster: () => this.roster,
       events,
       log,
@@ -412,6 +425,7 @@ export class Daemon implements DaemonParts {
     this.#leases = await Leases.open({ configuration, networks, events: binder, sender: this.frames.sender, clock, log });
     this.#undo.push(() => this.leases.close());
     this.clients.recall();
+    this.#clientPrefixes.recall();
     this.dns.lateNames = this.clients;
   }
 

@@ -98,6 +98,16 @@ export interface Binding {
   readonly mac: Mac;
 }
 
+/** A prefix that a client of a shared link routes itself: what is sent there goes to its station. */
+export interface ClientPrefix {
+  readonly network: string;
+  /** The interface that the client is behind. */
+  readonly ifname: string;
+  /** The first address. */
+  readonly address: Ipv6Address;
+  readonly mac: Mac;
+}
+
 /** A guest's attachment to a network: one link of ours. */
 export interface Port {
   readonly ifindex: number;
@@ -123,6 +133,8 @@ export interface PortForward {
 export interface Model {
   readonly networks: readonly Network[];
   readonly ports: readonly Port[];
+  /** Undefined: none. */
+  readonly clientPrefixes?: readonly ClientPrefix[] | undefined;
   /** Indices of the interfaces that networks name (uplinks, bridges, ports of bridges), of those that exist now; by name. */
   readonly interfaces: ReadonlyMap<string, number>;
   /** Undefined: nothing of the kind. */

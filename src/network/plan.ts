@@ -6,6 +6,7 @@ import { composeRuleset } from "./ruleset.js";
 import {
   bindingState,
   bridgePortSettings,
+  clientPrefixState,
   gatewayAddresses,
   hasIpv6,
   poolRoutes,
@@ -40,8 +41,9 @@ export const IPV6_FORWARDING = "net/ipv6/conf/all/forwarding";
 
 /** The kernel's state that follows from a model. Nothing else goes into it. */
 export function plan(model: Model): KernelState {
-  const { networks, ports, interfaces, traffic = NO_TRAFFIC } = model;
+  const { networks, ports, interfaces, clientPrefixes = [], traffic = NO_TRAFFIC } = model;
   const bindings = ports.flatMap((port) => port.bindings.map((binding) => bindingState(port, binding, interfaces)));
+  const delegated = clientPrefixes.flatMap((one) => clientPrefixState(one, networks, interfaces) ?? []);
   const macs = ports.flatMap(stationStates);
   const publics = ports.flatMap((port) => publicStates(port, interfaces));
   const stations = [...bindings, ...macs].map(({ station }) => station);
@@ -58,10 +60,12 @@ export function plan(model: Model): KernelState {
     addresses: [...networks.flatMap((network) => gatewayAddresses(network, interfaces)), ...ports.flatMap(portAddresses)],
     routes: [
       ...networks.flatMap((network) => poolRoutes(network, interfaces)),
-      ...[...bindings, ...publics].flatMap(({ route }) => route ?? []),
+      ...[...bindings, ...delegated, ...publics].flatMap(({ route }) => route ?? []),
     ],
     neighbours: [
-      ...bindings.flatMap(({ neighbour, proxies }) => (neighbour === undefined ? proxies : [neighbour, ...proxies])),
+      ...[...bindings, ...delegated].flatMap(({ neighbour, proxies }) =>
+        neighbour === undefined ? proxies : [neighbour, ...proxies],
+      ),
       ...publics.flatMap(({ proxies }) => proxies),
     ],
     bridgeStations: macs.map(({ bridgeStation }) => bridgeStation),

@@ -16,7 +16,16 @@ import type { Mac } from "../base/mac.js";
 import { type Ipv6Prefix, ipv6InPrefix, type Prefix } from "../base/prefix.js";
 import { formatPortAlias } from "./alias.js";
 import { portMacOf } from "./define.js";
-import { answersOnUplink, type Binding, type Bridge, GATEWAY_LINK_LOCAL, type Network, type Port, PROTOCOL } from "./model.js";
+import {
+  answersOnUplink,
+  type Binding,
+  type Bridge,
+  type ClientPrefix,
+  GATEWAY_LINK_LOCAL,
+  type Network,
+  type Port,
+  PROTOCOL,
+} from "./model.js";
 
 /** The loopback has this index in every network namespace. */
 export const LOOPBACK_IFINDEX = 1;
@@ -300,6 +309,29 @@ function delegatedState(ifindex: number, prefix: Ipv6Prefix, mac: Mac): BindingS
     station: { ifindex, mac, address: prefix.address, delegated: true },
     proxies: [],
   };
+}
+
+/** What leads to a client's prefix; undefined where its network does not delegate it there, or while the interface is not there. */
+export function clientPrefixState(
+  { network: name, ifname, address, mac }: ClientPrefix,
+  networks: readonly Network[],
+  interfaces: ReadonlyMap<string, number>,
+): BindingState | undefined {
+  const network = networks.find((one) => one.name === name);
+  const ifindex = interfaces.get(ifname);
+  if (network === undefined || ifindex === undefined || !isShared(network, ifname)) return undefined;
+  const prefix = delegatedPrefix(network, address);
+  return prefix && delegatedState(ifindex, prefix, mac);
+}
+
+/** Whether many clients of the network share this interface. */
+function isShared({ serve, bridge }: Network, ifname: string): boolean {
+  return serve.includes(ifname) || bridge?.name === ifname;
+}
+
+/** The prefix that one of our routes leads to, where it is a delegated one. */
+export function delegatedBy({ via, prefix }: Route): Ipv6Prefix | undefined {
+  return prefix.family === 6 && via === nextHopOf(prefix) ? prefix : undefined;
 }
 
 function nextHopOf({ address }: Ipv6Prefix): Ipv6Address {

@@ -19,7 +19,7 @@ import { parsePortAlias } from "./alias.js";
 import { apply, type OperationFailure } from "./apply.js";
 import { bridgeLinks, usableBridgeLinks } from "./bridge.js";
 import type { Firewall, Kernel, Subscription, Sysctl } from "./kernel.js";
-import { type Network, type Port, PROTOCOL, type Vlan } from "./model.js";
+import { type ClientPrefix, type Network, type Port, PROTOCOL, type Vlan } from "./model.js";
 import type { Operation } from "./operation.js";
 import { hostSysctls, type KernelState, plan, wantedPort } from "./plan.js";
 import { type KernelDump, linkOperations, reconcile } from "./reconcile.js";
@@ -48,6 +48,8 @@ export interface UpkeepOptions {
   readonly networks: readonly Network[];
   /** What goes beyond networks and ports; asked each time. */
   readonly traffic?: (() => Traffic) | undefined;
+  /** Asked each time. */
+  readonly clientPrefixes?: (() => readonly ClientPrefix[]) | undefined;
   /** This process as the kernel's notifications name it. */
   readonly processId: number;
 }
@@ -195,7 +197,8 @@ export class Upkeep {
 
   #plan(): KernelState {
     const traffic = this.#options.traffic?.();
-    return plan({ networks: this.#networks, ports: this.#ports.list(), interfaces: this.interfaces, traffic });
+    const clientPrefixes = this.#options.clientPrefixes?.();
+    return plan({ networks: this.#networks, ports: this.#ports.list(), interfaces: this.interfaces, clientPrefixes, traffic });
   }
 
   #dump(): KernelDump {
@@ -292,10 +295,15 @@ export class Upkeep {
     const poolsOf = (network: Network): readonly Route[] => poolRoutes(network, this.interfaces);
     const wanted =
       port === undefined
-        ? this.#networks.flatMap(poolsOf).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
+        ? this.#isOfClient(route) ||
+          this.#networks.flatMap(poolsOf).some(({ prefix }) => formatPrefix(prefix) === formatPrefix(route.prefix))
         : port.bindings.some(({ address }) => address === route.prefix.address) ||
           port.network.publics.get(port.guest)?.includes(route.prefix.address) === true;
     if (wanted) this.#lookSoon();
+  }
+
+  #isOfClient(route: Route): boolean {
+    return this.#options.clientPrefixes?.().some(({ address }) => address === route.prefix.address) === true;
   }
 
   #lookSoon(): void {

@@ -3,7 +3,7 @@
  *
  * Leases that are on disk become kernel state and names here, before their ACKs leave: one call for all leases of a commit, so a
  * hundred guests that boot at once cost one system call. On a port the address is bound to the guest (route, neighbour, guard);
- * on a shared link there is nothing to bind, the client only gets its name.
+ * on a shared link the client gets its name, and its prefix a route.
  *
  * A port is found by its guest and not by its interface: after a restart a lease does not know the latter. A guest that was
  * recognised by the very frame that asks for the lease is still being attached; then the whole call waits for that, which takes
@@ -23,6 +23,7 @@ import type { LeaseRecord } from "../../lease/lease.js";
 import { formatLeaseAddress } from "../../lease/lease.js";
 import type { Port } from "../../network/model.js";
 import type { ClientNames } from "./client-names.js";
+import type { ClientPrefixes } from "./client-prefixes.js";
 import type { EventLog } from "./event-log.js";
 import type { AddressFollowers } from "./followers.js";
 import { guestOf } from "./lease-owner.js";
@@ -32,6 +33,7 @@ export interface LeaseBinderParts {
   readonly ports: () => Ports;
   readonly names: AddressFollowers;
   readonly clients: ClientNames;
+  readonly clientPrefixes: ClientPrefixes;
   readonly roster: () => Roster;
   readonly events: EventLog;
   readonly log: Logger;
@@ -101,6 +103,7 @@ export class LeaseBinder implements LeaseEvents {
       this.#parts.names.add(port);
     }
     for (const { lease, previous } of events) this.#parts.clients.bound(lease, previous);
+    this.#parts.clientPrefixes.bound(events);
   }
 
   #unbind(events: readonly LeaseUnbound[]): void {
@@ -116,6 +119,7 @@ export class LeaseBinder implements LeaseEvents {
       );
     for (const { port } of onPort) this.#parts.names.add(port);
     for (const { lease } of events) this.#parts.clients.unbound(lease);
+    this.#parts.clientPrefixes.unbound(events);
   }
 
   /** An address that the configuration gives to the guest is its own, lease or not. */

@@ -37,10 +37,10 @@ export function composeForward(table: TableWriter, networks: readonly Network[],
 }
 
 /** Clients behind an interface that the network serves are on it as guests are; who has other addresses there is none of ours. */
-function composeServed(table: TableWriter, { name, serve, ipv4, ipv6 }: Network, way: "iifname" | "oifname"): void {
+function composeServed(table: TableWriter, { name, serve, ipv4, ipv6, delegation }: Network, way: "iifname" | "oifname"): void {
   if (serve.length === 0) return;
   const [field, chain] = way === "iifname" ? (["saddr", `from_${name}`] as const) : (["daddr", `to_${name}`] as const);
-  for (const prefix of [ipv4, ipv6]) {
+  for (const prefix of [ipv4, ipv6, delegation?.pool]) {
     if (prefix === undefined) continue;
     const own = is(addressField(prefix.family, field), prefixWord(prefix));
     table.rule("forward", is(meta(way), anyOf(...serve)), own, goto(chain));
