@@ -9,7 +9,7 @@ import { command } from "../../support/needs.js";
 import type { DhcpClient } from "../interop/clients.js";
 
 /** Sets what dhclient was told; the names of the variables are its own. */
-const DHCLIENT_SCRIPT = `#!/bin/sh
+export const DHCLIENT_SCRIPT = `#!/bin/sh
 case $reason in
   BOUND6 | RENEW6 | REBIND6) [ -z "$new_ip6_address" ] || ip -6 address replace "$new_ip6_address/128" dev "$interface" ;;
   RELEASE6 | EXPIRE6 | STOP6) [ -z "$old_ip6_address" ] || ip -6 address delete "$old_ip6_address/128" dev "$interface" ;;
