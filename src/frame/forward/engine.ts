@@ -26,12 +26,12 @@ import type { Budget } from "../budget.js";
 import { Answers } from "./answers.js";
 import { FORWARD_FLAG, type ForwardBatch } from "./batch.js";
 import { ControlFrames, type ControlHandler, type ControlPorts } from "./control-frames.js";
-import { type ForwardHook, HookChain } from "./hooks.js";
+import { type ForwardHook, HookChain, type HookErrorHandler } from "./hooks.js";
 import { HOP } from "./hops.js";
 import { IcmpErrors } from "./icmp-errors.js";
 import { Ipv4Path } from "./ipv4-path.js";
 import { Ipv6Path } from "./ipv6-path.js";
-import type { FrameTransmitter } from "./output.js";
+import type { FrameTransmitter, OutgoingFrames } from "./output.js";
 import type { ForwardPort } from "./ports.js";
 import { COUNT, type Reason } from "./reasons.js";
 import { ForwardState } from "./state.js";
@@ -47,6 +47,8 @@ export interface ForwardEngineOptions {
   readonly errors?: Budget;
   /** Frames that hooks may hold back at once; 16,384 when left out. */
   readonly heldMost?: number;
+  /** Told of the first error of each hook; a warning of the process when left out. */
+  readonly onHookError?: HookErrorHandler;
 }
 
 const DEFAULTS = {
@@ -75,7 +77,12 @@ export class ForwardEngine {
       transmitter,
       clock,
       errors,
-      hooks: new HookChain(clock, transmitter, heldMost),
+      hooks: new HookChain(
+        clock,
+        { transmit: (frames) => this.#transmitHeld(transmitter, frames) },
+        heldMost,
+        options.onHookError,
+      ),
       control: new ControlFrames(options.onControl, options.controlPorts ?? DEFAULTS.controlPorts),
     });
     this.#answers = new Answers(this.#state);
@@ -176,6 +183,13 @@ export class ForwardEngine {
   /** Forgets frames that hooks hold back. May be called again. */
   close(): void {
     this.#state.hooks.close();
+  }
+
+  /** Frames that were held back leave when their time comes, and not with a batch. */
+  #transmitHeld(transmitter: FrameTransmitter, frames: OutgoingFrames): number {
+    const taken = transmitter.transmit(frames);
+    if (taken < frames.count) this.#state.counters.count(COUNT.unsent, frames.count - taken);
+    return taken;
   }
 
   #frame(port: number, view: DataView, frame: number, length: number, flags: number): number {

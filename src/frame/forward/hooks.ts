@@ -3,6 +3,7 @@
  * leave, and lets it pass, drops it, or makes it late. An engine without hooks pays one comparison a frame.
  */
 import type { Clock } from "../../base/clock.js";
+import { errorMessage } from "../../base/errors.js";
 import { HeldFrames } from "./held-frames.js";
 import type { FrameTransmitter, Output } from "./output.js";
 import type { ForwardPort, ForwardPorts } from "./ports.js";
@@ -30,8 +31,15 @@ export class HookContext {
   delayMs = 0;
 }
 
-/** Called for every frame that is forwarded. It must not throw: what it throws ends the batch. */
-export type ForwardHook = (frame: ForwardedFrame, context: HookContext) => FrameVerdict;
+/**
+ * Called for every frame that is forwarded, in the order in which hooks were added; one that returns nothing lets it pass. Neither
+ * argument may be kept: both are the next frame's afterwards. Where it throws, its frame is dropped and counted as `hook-failed`,
+ * and the first such error of each hook is told to `onHookError`.
+ */
+export type ForwardHook = (frame: ForwardedFrame, context: HookContext) => FrameVerdict | undefined;
+
+/** Told of the first error of each hook; a warning of the process when left out. */
+export type HookErrorHandler = (error: unknown, hook: ForwardHook) => void;
 
 /** The engine, as far as hooks are concerned. */
 interface Passing {
@@ -41,13 +49,17 @@ interface Passing {
 }
 
 export class HookChain {
-  readonly #hooks: ForwardHook[] = [];
+  /** Never changed, but replaced: a hook may take hooks out, itself included. */
+  #hooks: readonly ForwardHook[] = [];
+  readonly #onError: HookErrorHandler;
+  readonly #told = new WeakSet<ForwardHook>();
   readonly #frame = new ForwardedFrame();
   readonly #context = new HookContext();
   readonly #held: HeldFrames;
 
-  constructor(clock: Clock, transmitter: FrameTransmitter, heldMost: number) {
+  constructor(clock: Clock, transmitter: FrameTransmitter, heldMost: number, onError: HookErrorHandler = warn) {
     this.#held = new HeldFrames(clock, transmitter, heldMost);
+    this.#onError = onError;
   }
 
   get length(): number {
@@ -61,10 +73,11 @@ export class HookChain {
 
   /** Adds a hook behind the others; call what is returned to take it out. */
   use(hook: ForwardHook): () => void {
-    this.#hooks.push(hook);
+    this.#hooks = [...this.#hooks, hook];
+    let isThere = true;
     return () => {
-      const index = this.#hooks.indexOf(hook);
-      if (index >= 0) this.#hooks.splice(index, 1);
+      if (isThere) this.#hooks = this.#hooks.toSpliced(this.#hooks.indexOf(hook), 1);
+      isThere = false;
     };
   }
 
@@ -83,10 +96,23 @@ export class HookChain {
     frame.to = toPort;
     context.nowMs = nowMs;
     context.delayMs = 0;
-    for (const hook of this.#hooks) if (hook(frame, context) !== FRAME_VERDICT.pass) return COUNT.hook;
+    for (const hook of this.#hooks) {
+      try {
+        if (hook(frame, context) === FRAME_VERDICT.drop) return COUNT.hook;
+      } catch (error) {
+        this.#fail(error, hook);
+        return COUNT["hook-failed"];
+      }
+    }
     if (!(context.delayMs > 0)) return -1;
     const held = this.#held.hold(to, frame.bytes.subarray(offset, offset + length), context.delayMs);
     return held ? COUNT.held : COUNT["held-full"];
+  }
+
+  #fail(error: unknown, hook: ForwardHook): void {
+    if (this.#told.has(hook)) return;
+    this.#told.add(hook);
+    this.#onError(error, hook);
   }
 
   /** Forgets what waits for a port. */
@@ -97,4 +123,8 @@ export class HookChain {
   close(): void {
     this.#held.close();
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`a hook failed, and the frames for which it does are dropped: ${errorMessage(error)}`, "TapnetWarning");
 }

@@ -1,7 +1,9 @@
 /**
  * Ready hooks that make a link worse: an impairment lab. Each stands for itself; put together they act in the order in which
- * they were added (`engine.use(loss({ share: 0.01 })); engine.use(delay({ delayMs: 40, jitterMs: 5 }))`).
+ * they were added (`engine.use(loss({ share: 0.01 })); engine.use(delay({ delayMs: 40, jitterMs: 5 }))`). What cannot be asked for
+ * is a TapnetError `INVALID_ARGUMENT`. Times are kept to the millisecond: a frame leaves in the first one in which it is due.
  */
+import { TapnetError } from "../../base/errors.js";
 import { type Random, systemRandom } from "../../base/random.js";
 import { type ForwardedFrame, type ForwardHook, FRAME_VERDICT } from "./hooks.js";
 
@@ -20,6 +22,8 @@ const BITS_PER_BYTE = 8;
 /** Every frame comes `delayMs` later, give or take up to `jitterMs`. Frames may overtake each other where there is jitter. */
 export function delay(options: Selective & { readonly delayMs: number; readonly jitterMs?: number }): ForwardHook {
   const { only, delayMs, jitterMs = 0, random = systemRandom() } = options;
+  check("delayMs", delayMs, 0);
+  check("jitterMs", jitterMs, 0);
   return (frame, context) => {
     if (only !== undefined && !only(frame)) return FRAME_VERDICT.pass;
     const jitter = jitterMs === 0 ? 0 : (random.uint32() / TWO_32) * 2 * jitterMs - jitterMs;
@@ -31,6 +35,7 @@ export function delay(options: Selective & { readonly delayMs: number; readonly 
 /** Of all frames the given share, between 0 and 1, is lost, each by its own chance. */
 export function loss(options: Selective & { readonly share: number }): ForwardHook {
   const { only, share, random = systemRandom() } = options;
+  check("share", share, 0, 1);
   return (frame) => {
     if (only !== undefined && !only(frame)) return FRAME_VERDICT.pass;
     return random.uint32() < share * TWO_32 ? FRAME_VERDICT.drop : FRAME_VERDICT.pass;
@@ -40,6 +45,8 @@ export function loss(options: Selective & { readonly share: number }): ForwardHo
 /** The given share of frames is held back for `delayMs`, so that those behind overtake them. */
 export function reorder(options: Selective & { readonly share: number; readonly delayMs: number }): ForwardHook {
   const { only, share, delayMs, random = systemRandom() } = options;
+  check("share", share, 0, 1);
+  check("delayMs", delayMs, 0);
   return (frame, context) => {
     if ((only === undefined || only(frame)) && random.uint32() < share * TWO_32) context.delayMs += delayMs;
     return FRAME_VERDICT.pass;
@@ -52,6 +59,8 @@ export function reorder(options: Selective & { readonly share: number; readonly 
  */
 export function rate(options: Selective & { readonly bitsPerSecond: number; readonly queueMs?: number }): ForwardHook {
   const { only, bitsPerSecond, queueMs = 100 } = options;
+  check("bitsPerSecond", bitsPerSecond, 1);
+  check("queueMs", queueMs, 0);
   const freeAtMs = new Map<number, number>();
   return (frame, context) => {
     if (only !== undefined && !only(frame)) return FRAME_VERDICT.pass;
@@ -63,4 +72,10 @@ export function rate(options: Selective & { readonly bitsPerSecond: number; read
     context.delayMs += endMs - nowMs;
     return FRAME_VERDICT.pass;
   };
+}
+
+function check(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
+  if (value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `between ${least} and ${most}`;
+  throw new TapnetError("INVALID_ARGUMENT", `${name} is ${range}, not ${value}`);
 }

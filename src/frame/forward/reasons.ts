@@ -31,6 +31,7 @@ export const REASONS = {
   "too-big": "larger than the next link takes, and not to be fragmented",
   "own-address": "for one of our own addresses, where nobody listens",
   hook: "dropped by a hook",
+  "hook-failed": "a hook threw an error",
   "held-full": "a hook held it back, and too many wait already",
   "no-room": "no room left for a frame of our own",
   unsent: "the port's link did not take it: its queue is full, or nobody is there",

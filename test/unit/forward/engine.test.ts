@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import { seededRandom } from "../../../src/base/random.js";
 import { FRAME_VERDICT } from "../../../src/frame/forward/hooks.js";
@@ -10,12 +11,15 @@ import {
   A,
   B,
   ForwardLab,
+  GATEWAY_IPV4,
   GATEWAY_MAC,
   HOST,
+  icmpPayload,
   ipv4Frame,
   ipv6Frame,
   NOBODY_IPV4,
   readIpv4,
+  udpPayload,
   WORLD_IPV4,
 } from "../../support/forward-lab.js";
 import { viewOf } from "../../support/pieces.js";
@@ -310,6 +314,107 @@ describe("hooks", () => {
     assert.equal(lab.links.take().length, 5);
     lab.clock.advance(100);
     assert.equal(lab.links.take().length, 6);
+  });
+
+  test("rate: ten seconds carry what was asked for within 5 %, whatever the rate and the length of frames", () => {
+    for (const [bitsPerSecond, bytes] of [
+      [256_000, 60],
+      [3_000_000, 1400],
+      [40_000_000, 700],
+    ] as const) {
+      const lab = new ForwardLab();
+      lab.engine.use(rate({ bitsPerSecond, queueMs: 50 }));
+      const frame = ipv4Frame({ payload: udpPayload(bytes) });
+      let carried = 0;
+      const perStep = Math.ceil((bitsPerSecond * 1.5) / 8 / frame.length / 200);
+      for (let step = 0; step < 2000; step++) {
+        lab.in(A.slot, ...Array.from({ length: perStep }, () => frame));
+        lab.clock.advance(5);
+        for (const { bytes: left } of lab.links.take()) carried += left.length * 8;
+      }
+      const share = carried / 10 / bitsPerSecond;
+      assert.ok(share > 0.95 && share < 1.05, `${share} of ${bitsPerSecond}`);
+    }
+  });
+
+  test("delay: every frame in the millisecond of its time; with jitter evenly spread about it", () => {
+    const [delayMs, jitterMs, frames] = [100, 40, 8000];
+    const lab = new ForwardLab({ heldMost: frames });
+    lab.engine.use(delay({ delayMs, jitterMs, random: seededRandom(11) }));
+    lab.in(A.slot, ...numbered(frames));
+    const left: number[] = [];
+    for (let ms = 1; ms <= 200; ms++) {
+      lab.clock.advance(1);
+      for (const _ of lab.links.take()) left.push(ms);
+    }
+    assert.equal(left.length, frames);
+    const mean = left.reduce((sum, ms) => sum + ms, 0) / frames;
+    // A frame leaves up to a millisecond late, and the mean of so many is off by 0.26 ms (one sigma).
+    assert.ok(Math.abs(mean - delayMs - 0.5) < 1.1, `mean ${mean}`);
+    for (let tenth = 0; tenth < 8; tenth++) {
+      const from = delayMs - jitterMs + tenth * 10;
+      const share = left.filter((ms) => ms > from && ms <= from + 10).length / frames;
+      assert.ok(Math.abs(share - 1 / 8) < 0.015, `${share} of them between ${from} and ${from + 10} ms`);
+    }
+  });
+
+  test("what cannot be asked of an impairment is refused, with its range", () => {
+    for (const [make, message] of [
+      [() => loss({ share: 5 }), /share is between 0 and 1, not 5/],
+      [() => reorder({ share: -1, delayMs: 1 }), /share is between 0 and 1, not -1/],
+      [() => delay({ delayMs: Number.NaN }), /delayMs is 0 or more, not NaN/],
+      [() => rate({ bitsPerSecond: 0 }), /bitsPerSecond is 1 or more, not 0/],
+    ] as const) {
+      assert.throws(make, { name: "TapnetError", code: "INVALID_ARGUMENT", message });
+    }
+  });
+
+  test("a hook that throws loses its frame, which is counted; it is told once, and all else goes on", () => {
+    const told: unknown[] = [];
+    const lab = new ForwardLab({ onHookError: (error, hook) => void told.push(error, hook) });
+    const failing = (): never => {
+      throw new Error("no");
+    };
+    const remove = lab.engine.use(failing);
+    assert.deepEqual(lab.in(A.slot, ...numbered(3)), { sent: [], counted: { "hook-failed": 3 } });
+    assert.deepEqual(told, [new Error("no"), failing]);
+    assert.equal(lab.in(A.slot, ipv4Frame({ to: GATEWAY_IPV4, protocol: 1, payload: icmpPayload(8) })).sent.length, 1);
+    remove();
+    remove();
+    assert.equal(lab.in(A.slot, ...numbered(3)).sent.length, 3);
+  });
+
+  test("without a handler it is a warning of the process", async () => {
+    const lab = new ForwardLab();
+    const warned = once(process, "warning");
+    lab.engine.use(() => {
+      throw new Error("no");
+    });
+    lab.in(A.slot, ipv4Frame());
+    const [warning] = (await warned) as [Error];
+    assert.match(`${warning.name}: ${warning.message}`, /^TapnetWarning: a hook failed, .*dropped: no$/);
+  });
+
+  test("a hook that says nothing lets the frame pass, and may take itself out while it runs", () => {
+    const lab = new ForwardLab();
+    const seen: string[] = [];
+    const remove = lab.engine.use(() => {
+      seen.push("first");
+      remove();
+      return undefined;
+    });
+    lab.engine.use(() => void seen.push("second"));
+    assert.equal(lab.in(A.slot, ...numbered(2)).sent.length, 2);
+    assert.deepEqual(seen, ["first", "second", "second"]);
+  });
+
+  test("frames that waited and then are not taken by their link are counted", () => {
+    const lab = new ForwardLab();
+    lab.engine.use(delay({ delayMs: 5 }));
+    lab.in(A.slot, ...numbered(3));
+    lab.links.blocked.add(B.slot);
+    lab.clock.advance(5);
+    assert.equal(lab.engine.counters().unsent, 3);
   });
 
   test("frames that wait are bounded, and go with their port", () => {
