@@ -19,7 +19,13 @@ export * from "./frame/datagram.js";
 /** The forwarder in the process: ports, routes, hooks, ready impairments, links in memory. */
 export { ForwardBatch } from "./frame/forward/batch.js";
 export { ForwardEngine, type ForwardEngineOptions } from "./frame/forward/engine.js";
-export { type ForwardedFrame, type ForwardHook, FRAME_VERDICT, type HookContext, type HookErrorHandler } from "./frame/forward/hooks.js";
+export {
+  type ForwardedFrame,
+  type ForwardHook,
+  FRAME_VERDICT,
+  type HookContext,
+  type HookErrorHandler,
+} from "./frame/forward/hooks.js";
 export * as impairments from "./frame/forward/impairments.js";
 export { MemoryLinks, type SentFrame } from "./frame/forward/memory-link.js";
 export { type MirrorOptions, mirror } from "./frame/forward/mirror.js";

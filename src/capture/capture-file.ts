@@ -9,7 +9,7 @@
  * Writing is synchronous: nothing else happens in a process that captures, and while the disk is slow the kernel keeps
  * frames, and drops and counts those that it has no room for.
  */
-import { closeSync, existsSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join, parse as parsePath } from "node:path";
 import { fileReason, TapnetError } from "../base/errors.js";
 import { CAPTURE_OUTGOING, type CaptureBatch, type CaptureCounts } from "../os/capture-socket.js";
@@ -33,6 +33,8 @@ const STANDARD_OUTPUT = 1;
 /** Digits of a file's number: enough that names sort as they were written. */
 const NUMBER_DIGITS = 6;
 const FULL_PIPE_PAUSE_MS = 2;
+const FRAMES = { linkType: pcapng.LINK_TYPE.ethernet, decimals: pcapng.NANOSECONDS } as const;
+const NANOSECONDS_A_MS = 1_000_000n;
 
 export class CaptureFile {
   readonly #options: CaptureFileOptions;
@@ -74,7 +76,7 @@ export class CaptureFile {
         {
           interface: index,
           seconds: batch.seconds[row],
-          microseconds: Math.floor(batch.nanoseconds[row] / 1000),
+          nanoseconds: batch.nanoseconds[row],
           direction: (batch.flags[row] & CAPTURE_OUTGOING) === 0 ? "in" : "out",
           originalBytes: batch.original[row],
         },
@@ -110,7 +112,8 @@ export class CaptureFile {
   close(nowMs: number, counts: readonly CaptureCounts[]): void {
     if (this.#descriptor < 0) return;
     for (const [index, { received, dropped }] of counts.entries()) {
-      this.#emit({ kind: "statistics", interface: index, timestampUs: nowMs * 1000, received, dropped, options: [] });
+      const timestamp = BigInt(Math.round(nowMs)) * NANOSECONDS_A_MS;
+      this.#emit({ kind: "statistics", interface: index, timestamp, received, dropped, options: [] });
     }
     this.flush();
     if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
@@ -142,7 +145,8 @@ export class CaptureFile {
     const { interfaces, snapBytes, application, keep } = this.#options;
     this.#emit({ kind: "section", application, options: [] });
     for (const name of interfaces) {
-      this.#emit({ kind: "interface", linkType: pcapng.LINK_TYPE.ethernet, snapBytes, name, options: [] });
+      const { linkType, decimals } = FRAMES;
+      this.#emit({ kind: "interface", linkType, snapBytes, name, decimals, options: [] });
     }
     this.#headBytes = this.#filled;
     const surplus = keep === undefined ? 0 : Math.max(0, this.#paths.length - keep);
@@ -178,18 +182,36 @@ export class CaptureFile {
     this.#writtenBytes += bytes.length;
   }
 
-  /** Nothing is written after a failure: what follows a gap would be read as something else. */
+  /**
+   * Nothing is written after a failure: what follows a gap would be read as something else. What was written before is cut to its
+   * last whole block.
+   */
   #broken(cause: unknown): TapnetError {
-    const code = (cause as NodeJS.ErrnoException).code === "EPIPE" ? NO_READER : "FILE";
+    const failure = (cause as NodeJS.ErrnoException).code;
+    const kept = this.#descriptor !== STANDARD_OUTPUT && cutTo(this.#descriptor, this.#writtenBytes);
     if (this.#descriptor !== STANDARD_OUTPUT) closeSync(this.#descriptor);
     this.#descriptor = -1;
     this.#filled = 0;
-    return new TapnetError(code, `cannot write ${this.path}: ${fileReason(cause)}`, { cause });
+    const hint = failure === "ENOSPC" ? "; --rotate-size with --keep bounds what a capture needs" : "";
+    const rest = kept ? `; its first ${this.#writtenBytes} bytes are whole${hint}` : "";
+    return new TapnetError(failure === "EPIPE" ? NO_READER : "FILE", `cannot write ${this.path}: ${fileReason(cause)}${rest}`, {
+      cause,
+    });
   }
 }
 
 /** Nobody reads the standard output any more. */
 export const NO_READER = "NO_READER";
+
+/** False for what has no length, like a pipe. */
+function cutTo(descriptor: number, bytes: number): boolean {
+  try {
+    ftruncateSync(descriptor, bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function removeIfThere(path: string): void {
   try {

@@ -41,6 +41,8 @@ export const OPCODE = {
 
 /** `SKF_AD_OFF + SKF_AD_VLAN_TAG`: the kernel has taken the tag out of the frame, and keeps it there. */
 export const ANCILLARY_VLAN_TAG = 0xffff_f000 + 44;
+/** `SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT`: 1 where there is one, which may be all zeroes. */
+export const ANCILLARY_VLAN_TAGGED = 0xffff_f000 + 48;
 
 /** What a program returns to keep a whole frame: a length that none exceeds. */
 export const KEEP_BYTES = 0x4_0000;

@@ -2,7 +2,8 @@
  * Capture files: PCAP Now Generic (draft-ietf-opsawg-pcapng), block by block.
  *
  * A file is a section block, an interface block for each interface, then packets, and statistics at the end. We write
- * little-endian and read that only. Timestamps are microseconds since 1970, the format's default.
+ * little-endian and read that only. Timestamps count from 1970 in the unit of their interface (`decimals`): microseconds, unless it
+ * says otherwise.
  */
 import { copyIn, copyOut } from "./octets.js";
 
@@ -20,7 +21,19 @@ export const BLOCK = {
 
 export const LINK_TYPE = { ethernet: 1 } as const;
 
-const OPTION = { end: 0, interfaceName: 2, packetFlags: 2, received: 4, dropped: 5, applicationName: 4 } as const;
+const OPTION = {
+  end: 0,
+  interfaceName: 2,
+  packetFlags: 2,
+  received: 4,
+  dropped: 5,
+  applicationName: 4,
+  timestampResolution: 9,
+} as const;
+/** Digits behind a second's point in times of nanoseconds. */
+export const NANOSECONDS = 9;
+/** Set in a resolution that is a power of two and not of ten. */
+const BINARY_RESOLUTION = 0x80;
 const BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
 const DIRECTION_MASK = 3;
 const LITTLE = true;
@@ -50,12 +63,15 @@ export interface Interface extends WithOptions {
   /** Bytes kept of a frame; zero for all. */
   readonly snapBytes: number;
   readonly name: string | undefined;
+  /** Times of its packets are in tenths of a second to this power (`if_tsresol`): 6 where it is not said. */
+  readonly decimals: number | undefined;
 }
 
 export interface Packet extends WithOptions {
   readonly kind: "packet";
   readonly interface: number;
-  readonly timestampUs: number;
+  /** Since 1970, in the unit of its interface. */
+  readonly timestamp: bigint;
   /** As it was on the wire; `bytes` may be less of it. */
   readonly originalBytes: number;
   readonly direction: "in" | "out" | undefined;
@@ -66,7 +82,8 @@ export interface Packet extends WithOptions {
 export interface Statistics extends WithOptions {
   readonly kind: "statistics";
   readonly interface: number;
-  readonly timestampUs: number;
+  /** Since 1970, in the unit of its interface. */
+  readonly timestamp: bigint;
   readonly received: number | undefined;
   readonly dropped: number | undefined;
 }
@@ -80,13 +97,7 @@ export interface UnknownBlock {
 
 export type Block = Section | Interface | Packet | Statistics | UnknownBlock;
 
-export type PcapngFault =
-  | "pcapng-truncated"
-  | "pcapng-length"
-  | "pcapng-byte-order"
-  | "pcapng-captured-length"
-  | "pcapng-timestamp"
-  | "pcapng-option";
+export type PcapngFault = "pcapng-truncated" | "pcapng-length" | "pcapng-byte-order" | "pcapng-captured-length" | "pcapng-option";
 
 const SECTION_FIXED_BYTES = 16;
 const INTERFACE_FIXED_BYTES = 8;
@@ -172,6 +183,7 @@ function parseInterface(view: DataView, body: number, end: number): Interface | 
     linkType: view.getUint16(body, LITTLE),
     snapBytes: view.getUint32(body + 4, LITTLE),
     name: takeText(options, OPTION.interfaceName),
+    decimals: takeDecimals(options),
     options,
   };
 }
@@ -180,13 +192,12 @@ function parsePacket(view: DataView, body: number, end: number): Packet | Pcapng
   const captured = view.getUint32(body + 12, LITTLE);
   const data = body + PACKET_FIXED_BYTES;
   if (captured > end - data) return "pcapng-captured-length";
-  if (!hasTimestamp(view, body + 4)) return "pcapng-timestamp";
   const options = parseOptions(view, data + padded(captured), end);
   if (typeof options === "string") return options;
   return {
     kind: "packet",
     interface: view.getUint32(body, LITTLE),
-    timestampUs: readTimestamp(view, body + 4),
+    timestamp: readTimestamp(view, body + 4),
     originalBytes: view.getUint32(body + 16, LITTLE),
     direction: takeDirection(options),
     bytes: copyOut(view, data, captured),
@@ -195,13 +206,12 @@ function parsePacket(view: DataView, body: number, end: number): Packet | Pcapng
 }
 
 function parseStatistics(view: DataView, body: number, end: number): Statistics | PcapngFault {
-  if (!hasTimestamp(view, body + 4)) return "pcapng-timestamp";
   const options = parseOptions(view, body + STATISTICS_FIXED_BYTES, end);
   if (typeof options === "string") return options;
   return {
     kind: "statistics",
     interface: view.getUint32(body, LITTLE),
-    timestampUs: readTimestamp(view, body + 4),
+    timestamp: readTimestamp(view, body + 4),
     received: takeCount(options, OPTION.received),
     dropped: takeCount(options, OPTION.dropped),
     options,
@@ -237,11 +247,11 @@ export function emit(block: Block, view: DataView, offset: number): number {
 /** A packet block of a frame with the direction flags, at most three bytes of padding included. */
 export const PACKET_OVERHEAD_BYTES = FRAMING_BYTES + PACKET_FIXED_BYTES + 3 + 8 + 4;
 
-/** What a packet block says of a frame; times are whole seconds since 1970 and microseconds. */
+/** What a packet block of an interface with `NANOSECONDS` says of a frame; whole seconds since 1970, and the rest of them. */
 export interface FrameFields {
   readonly interface: number;
   readonly seconds: number;
-  readonly microseconds: number;
+  readonly nanoseconds: number;
   readonly direction: "in" | "out";
   readonly originalBytes: number;
 }
@@ -260,7 +270,7 @@ export function emitFrame(
   view.setUint32(offset + FIELD.totalLength, total, LITTLE);
   const body = offset + FIELD.body;
   view.setUint32(body, fields.interface, LITTLE);
-  writeTimestamp(view, body + 4, fields.seconds * 1e6 + fields.microseconds);
+  writeNanoseconds(view, body + 4, fields.seconds, fields.nanoseconds);
   view.setUint32(body + 12, length, LITTLE);
   view.setUint32(body + 16, fields.originalBytes, LITTLE);
   const data = body + PACKET_FIXED_BYTES;
@@ -291,13 +301,13 @@ function emitFixed(block: Block, view: DataView, body: number): number {
       return body + INTERFACE_FIXED_BYTES;
     case "packet":
       view.setUint32(body, block.interface, LITTLE);
-      writeTimestamp(view, body + 4, block.timestampUs);
+      writeTimestamp(view, body + 4, block.timestamp);
       view.setUint32(body + 12, block.bytes.length, LITTLE);
       view.setUint32(body + 16, block.originalBytes, LITTLE);
       return emitPadded(block.bytes, view, body + PACKET_FIXED_BYTES);
     case "statistics":
       view.setUint32(body, block.interface, LITTLE);
-      writeTimestamp(view, body + 4, block.timestampUs);
+      writeTimestamp(view, body + 4, block.timestamp);
       return body + STATISTICS_FIXED_BYTES;
     case "unknown":
       return body + copyIn(block.body, view, body);
@@ -308,7 +318,10 @@ function emitFixed(block: Block, view: DataView, body: number): number {
 function allOptions(block: Exclude<Block, UnknownBlock>): PcapngOption[] {
   const options: PcapngOption[] = [];
   if (block.kind === "section") pushText(options, OPTION.applicationName, block.application);
-  if (block.kind === "interface") pushText(options, OPTION.interfaceName, block.name);
+  if (block.kind === "interface") {
+    pushText(options, OPTION.interfaceName, block.name);
+    if (block.decimals !== undefined) options.push({ code: OPTION.timestampResolution, value: Uint8Array.of(block.decimals) });
+  }
   if (block.kind === "packet" && block.direction !== undefined) {
     options.push({ code: OPTION.packetFlags, value: Uint8Array.of(block.direction === "in" ? 1 : 2, 0, 0, 0) });
   }
@@ -408,18 +421,26 @@ function pushCount(options: PcapngOption[], code: number, count: number | undefi
   options.push({ code, value });
 }
 
-/** Whether the high half leaves a number that is exact, as every real time does. */
-function hasTimestamp(view: DataView, offset: number): boolean {
-  return view.getUint32(offset, LITTLE) <= 0x1f_ffff;
+/** One that is no power of ten stays an option. */
+function takeDecimals(options: PcapngOption[]): number | undefined {
+  return take(options, OPTION.timestampResolution, (value) => value.length === 1 && value[0] < BINARY_RESOLUTION)?.[0];
 }
 
-function readTimestamp(view: DataView, offset: number): number {
-  return view.getUint32(offset, LITTLE) * 0x1_0000_0000 + view.getUint32(offset + 4, LITTLE);
+function readTimestamp(view: DataView, offset: number): bigint {
+  return (BigInt(view.getUint32(offset, LITTLE)) << 32n) | BigInt(view.getUint32(offset + 4, LITTLE));
 }
 
-function writeTimestamp(view: DataView, offset: number, timestampUs: number): void {
-  view.setUint32(offset, Math.floor(timestampUs / 0x1_0000_0000), LITTLE);
-  view.setUint32(offset + 4, timestampUs >>> 0, LITTLE);
+function writeTimestamp(view: DataView, offset: number, timestamp: bigint): void {
+  view.setUint32(offset, Number((timestamp >> 32n) & 0xffff_ffffn), LITTLE);
+  view.setUint32(offset + 4, Number(timestamp & 0xffff_ffffn), LITTLE);
+}
+
+/** More than a number holds, in two that do: seconds are cut into halves of 16 bits. */
+function writeNanoseconds(view: DataView, offset: number, seconds: number, nanoseconds: number): void {
+  const upper = Math.floor(seconds / 0x1_0000) * 1e9;
+  const lower = (seconds % 0x1_0000) * 1e9 + nanoseconds + (upper % 0x1_0000) * 0x1_0000;
+  view.setUint32(offset, Math.floor(upper / 0x1_0000) + Math.floor(lower / 0x1_0000_0000), LITTLE);
+  view.setUint32(offset + 4, lower % 0x1_0000_0000, LITTLE);
 }
 
 function describeLength({ bytes, originalBytes }: Packet): string {

@@ -1,4 +1,4 @@
-import { ANCILLARY_VLAN_TAG, type BpfProgram, OPCODE } from "../../src/frame/bpf.js";
+import { ANCILLARY_VLAN_TAG, ANCILLARY_VLAN_TAGGED, type BpfProgram, OPCODE } from "../../src/frame/bpf.js";
 
 const INSTRUCTIONS_MOST = 4096;
 /** Of those that only others' compilers make. */
@@ -10,7 +10,7 @@ const JUMP_ALWAYS = 0x05;
  * Like the kernel it takes an outer 802.1Q tag out of the frame first and offers it as ancillary data.
  */
 export function runBpf(program: BpfProgram, frame: Uint8Array): number {
-  const { bytes, tag } = untagged(frame);
+  const { bytes, tag, isTagged } = untagged(frame);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let accumulator = 0;
   let index = 0;
@@ -45,7 +45,7 @@ export function runBpf(program: BpfProgram, frame: Uint8Array): number {
         index = (view.getUint8(k) & 0xf) * 4;
         break;
       default: {
-        const loaded = k === ANCILLARY_VLAN_TAG ? tag : load(view, code, k, index);
+        const loaded = k === ANCILLARY_VLAN_TAGGED ? isTagged : k === ANCILLARY_VLAN_TAG ? tag : load(view, code, k, index);
         if (loaded === undefined) return 0;
         accumulator = loaded;
       }
@@ -70,8 +70,12 @@ function load(view: DataView, code: number, k: number, index: number): number | 
   }
 }
 
-function untagged(frame: Uint8Array): { bytes: Uint8Array; tag: number } {
+function untagged(frame: Uint8Array): { bytes: Uint8Array; tag: number; isTagged: 0 | 1 } {
   const tagged = frame.length >= 18 && frame[12] === 0x81 && frame[13] === 0;
-  if (!tagged) return { bytes: frame, tag: 0 };
-  return { bytes: Uint8Array.from([...frame.subarray(0, 12), ...frame.subarray(16)]), tag: (frame[14] << 8) | frame[15] };
+  if (!tagged) return { bytes: frame, tag: 0, isTagged: 0 };
+  return {
+    bytes: Uint8Array.from([...frame.subarray(0, 12), ...frame.subarray(16)]),
+    tag: (frame[14] << 8) | frame[15],
+    isTagged: 1,
+  };
 }

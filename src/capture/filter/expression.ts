@@ -3,7 +3,7 @@
  *
  *     expression = factor { ("and" | "or") factor }        from left to right, as there; "&&" and "||" are the same
  *     factor     = ("not" | "!") factor | "(" expression ")" | primitive
- *     primitive  = { proto | direction | type } value | proto | "broadcast" | "multicast" | "less" n | "greater" n
+ *     primitive  = { proto | direction | type } value | proto | "broadcast" | "multicast" | "less" n | "greater" n | "vlan" [ n ]
  *
  * A value alone takes the words of the primitive before it: `port 80 or 443`. Names of hosts are not looked up.
  */
@@ -65,6 +65,7 @@ const SERVICES = new Map([
 ]);
 const MOST_PORT = 0xffff;
 const MOST_WORDS = 500;
+const MOST_VLAN = 4095;
 
 /** Undefined for the empty expression, which matches everything. TapnetError BAD_REQUEST. */
 export function parseFilter(expression: string): Test | undefined {
@@ -140,6 +141,10 @@ class Parser {
       this.#at++;
       const bytes = this.#number("a length in bytes", 0, 0x7fff_ffff);
       return word === "less" ? match.atMost(bytes) : match.atLeast(bytes);
+    }
+    if (word === "vlan") {
+      this.#at++;
+      return match.vlan(this.#isValue() ? this.#number("a VLAN's number, 0 to 4095", 0, MOST_VLAN) : undefined);
     }
     const first = this.#at;
     const protocol = this.#take(PROTOCOLS) as Protocol | undefined;

@@ -1,4 +1,6 @@
 import {
+  ANCILLARY_VLAN_TAG,
+  ANCILLARY_VLAN_TAGGED,
   and,
   jumpIfEqual,
   jumpIfGreater,
@@ -45,6 +47,9 @@ export const maskedWordAt = (at: number, mask: number, value: number): Test =>
 export const anyBitOfByteAt = (at: number, mask: number): Test => compare([loadByte(at)], mask, "set");
 export const anyBitOfHalfAt = (at: number, mask: number): Test => compare([loadHalf(at)], mask, "set");
 export const isLongerThan = (bytes: number): Test => compare([loadLength()], bytes, "greater");
+
+export const isTagged: Test = compare([loadWord(ANCILLARY_VLAN_TAGGED)], 1);
+export const hasTag = (mask: number, value: number): Test => compare([loadWord(ANCILLARY_VLAN_TAG), and(mask)], value);
 
 /** The 16-bit number at `at` is one of `first` to `last`. */
 export const halfInRange = (at: number, first: number, last: number): Test => inRange([loadHalf(at)], first, last);

@@ -17,7 +17,9 @@ import {
   halfAt,
   halfBehindIpv4InRange,
   halfInRange,
+  hasTag,
   isLongerThan,
+  isTagged,
   maskedWordAt,
   not,
   type Test,
@@ -39,6 +41,7 @@ const WORD_BITS = 32n;
 const GROUP_BIT = 0x01;
 const MULTICAST_IPV4 = 224;
 const MULTICAST_IPV6 = 0xff;
+const VLAN_ID = 0xfff;
 const BROADCAST: Mac = 0xffff_ffff_ffff;
 
 export const PROTOCOL_NUMBER = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmp6: 58, sctp: 132 } as const;
@@ -130,6 +133,9 @@ export const etherBroadcast: Test = etherHost(BROADCAST, "dst");
 /** As others' filters have it, with what lies above: the addresses that are reserved, and the broadcast address. */
 export const ipv4Multicast: Test = all(isIpv4, byteNotLess(NETWORK + ipv4.FIELD.destination, MULTICAST_IPV4));
 export const ipv6Multicast: Test = all(isIpv6, byteAt(IPV6_DESTINATION, MULTICAST_IPV6));
+
+/** Of any VLAN, or of one. All other words look into the tag as if it were not there. */
+export const vlan = (id: number | undefined): Test => (id === undefined ? isTagged : all(isTagged, hasTag(VLAN_ID, id)));
 
 export const atMost = (bytes: number): Test => not(isLongerThan(bytes));
 export const atLeast = (bytes: number): Test => (bytes === 0 ? atMost(WORD) : isLongerThan(bytes - 1));

@@ -30,7 +30,7 @@ export function mirror({ write, clock, only, snapBytes = 0 }: MirrorOptions): Fo
     begun = true;
     const index = interfaces.size;
     interfaces.set(name, index);
-    write(bytesOf({ kind: "interface", linkType: pcapng.LINK_TYPE.ethernet, snapBytes, name, options: [] }));
+    write(bytesOf({ kind: "interface", linkType: pcapng.LINK_TYPE.ethernet, snapBytes, name, decimals: undefined, options: [] }));
     return index;
   }
 
@@ -41,7 +41,7 @@ export function mirror({ write, clock, only, snapBytes = 0 }: MirrorOptions): Fo
       bytesOf({
         kind: "packet",
         interface: interfaceOf(frame.to.name),
-        timestampUs: Math.round(clock.nowMs() * US_PER_MS),
+        timestamp: BigInt(Math.round(clock.nowMs() * US_PER_MS)),
         originalBytes: frame.length,
         direction: "out",
         bytes: frame.bytes.slice(frame.offset, frame.offset + kept),

@@ -9,6 +9,7 @@ import { packageRoot, script } from "../../support/paths.js";
 import { attachNamespace } from "../../support/port.js";
 import type { RunningProcess } from "../../support/process.js";
 import { makeSite, type Site } from "../../support/site.js";
+import { until } from "../../support/wait.js";
 
 const MAC = "52:54:00:00:00:01";
 const GUEST = "10.77.0.10";
@@ -76,7 +77,7 @@ describe("tapnet capture", { ...needed, timeout: 90_000 }, () => {
     const packets = rest.filter((block) => block.kind === "packet");
     assert.equal(packets[0].direction, "in");
     for (const way of ["in", "out"]) assert.equal(packets.filter(({ direction }) => direction === way).length, 5, way);
-    const age = Date.now() - packets[0].timestampUs / 1000;
+    const age = Date.now() - Number(packets[0].timestamp / 1_000_000n);
     assert.ok(age > 0 && age < 60_000, `${age} ms`);
     const statistics = rest.at(-1);
     assert.deepEqual(statistics?.kind === "statistics" && [statistics.received, statistics.dropped], [10, 0]);
@@ -125,6 +126,44 @@ describe("tapnet capture", { ...needed, timeout: 90_000 }, () => {
     }
   });
 
+  test("files rotate by time, while frames come and while none do", async () => {
+    const folder = lab.subfolder("by-time");
+    const capture = await begin("-w", join(folder, "web1.pcapng"), "--rotate-time", "1s", "icmp");
+    const pinging = web.must("ping", "-n", "-q", "-c", "15", "-i", "0.1", GATEWAY);
+    await until("three files", () => readdirSync(folder).length >= 3, 20_000);
+    await pinging;
+    assert.match(await end(capture), /^30 frames captured.*\nwritten to \S+, the last of \d+$/m);
+    let [frames, last] = [0, 0n];
+    for (const name of readdirSync(folder).sort()) {
+      const blocks = blocksOf(join(folder, name));
+      assert.deepEqual([blocks[0].kind, blocks[1].kind, blocks.at(-1)?.kind], ["section", "interface", "statistics"]);
+      const times = blocks.filter((block) => block.kind === "packet").map(({ timestamp }) => timestamp);
+      frames += times.length;
+      if (times.length === 0) continue;
+      assert.ok(times[0] >= last, `${name}: ${times}`);
+      last = times[times.length - 1];
+    }
+    assert.equal(frames, 30);
+  });
+
+  test("a disk that is full ends it with a sentence, and what was written is whole", async () => {
+    const [folder, path] = [lab.subfolder("small"), join(lab.folder, "small", "web1.pcapng")];
+    const steps = `mount -t tmpfs -o size=64k none ${folder}; "$@"; echo "status $?"; tcpdump -nr ${path} | wc -l`;
+    const words = [...script("src/cli/main"), "capture", "web1", "-w", path, "icmp"];
+    const capture = site.host.start(["unshare", "--mount", "sh", "-c", steps, "sh", ...words]);
+    await capture.waitFor(/^capturing/m);
+    await ping(60, "-s", "1000");
+    await capture.exited;
+    assert.match(
+      capture.stderr,
+      /^tapnet: cannot write \S+: ENOSPC: .*; its first \d+ bytes are whole; --rotate-size with --keep bounds what a capture needs$/m,
+    );
+    const [, status, frames] = /status (\d+)\n(\d+)/.exec(capture.stdout) ?? [];
+    assert.equal(status, "1", capture.output);
+    assert.ok(Number(frames) > 10 && Number(frames) < 60, frames);
+    assert.doesNotMatch(capture.stderr, /truncated|cut off/);
+  });
+
   test("a capture goes on while the daemon is killed and started again", async () => {
     const path = join(lab.folder, "killed.pcapng");
     const capture = await begin("-w", path, "icmp");
@@ -166,22 +205,34 @@ describe("tapnet capture", { ...needed, timeout: 90_000 }, () => {
     assert.match(nowhere.stderr, /cannot write \/nonexistent\/x\.pcapng: no such file or directory/);
   });
 
-  test("Wireshark's reader takes it, with names, directions and losses", needs(command("tshark")), async () => {
-    const path = join(lab.folder, "shark.pcapng");
-    const capture = await begin("-w", path);
-    await ping(3);
-    await end(capture);
-    const fields = ["frame.interface_name", "frame.packet_flags_direction", "icmp.type"].flatMap((field) => ["-e", field]);
-    const read = await site.host.run(["tshark", "-r", path, "-Y", "icmp", "-T", "fields", ...fields]);
-    const rows = read.stdout
-      .trim()
-      .split("\n")
-      .map((line) => line.split("\t"));
-    assert.deepEqual(rows.slice(0, 2), [
-      ["tn-web1", "0x00000001", "8"],
-      ["tn-web1", "0x00000002", "0"],
-    ]);
-  });
+  test(
+    "Wireshark's reader takes it, with names, directions and losses",
+    needs(command("tshark"), command("capinfos", "tshark")),
+    async () => {
+      const path = join(lab.folder, "shark.pcapng");
+      const capture = await begin("-w", path);
+      await ping(3);
+      await end(capture);
+      const fields = ["frame.interface_name", "frame.packet_flags_direction", "icmp.type"].flatMap((field) => ["-e", field]);
+      const read = await site.host.run(["tshark", "-r", path, "-Y", "icmp", "-T", "fields", ...fields]);
+      const rows = read.stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split("\t"));
+      const about = await site.host.run(["capinfos", path]);
+      for (const line of [
+        "Name = tn-web1",
+        "Capture length = 262144",
+        "Time precision = nanoseconds (9)",
+        "Strict time order:   True",
+      ])
+        assert.ok(about.stdout.includes(line), `${line}: ${about.stdout}`);
+      assert.deepEqual(rows.slice(0, 2), [
+        ["tn-web1", "0x00000001", "8"],
+        ["tn-web1", "0x00000002", "0"],
+      ]);
+    },
+  );
 
   test("it ends by itself when the guest's TAP is gone", async () => {
     const capture = await begin("-w", join(lab.folder, "gone.pcapng"));

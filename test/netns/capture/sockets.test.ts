@@ -97,6 +97,21 @@ describe("tapnet capture of guests on sockets", { ...needs(root, tap, nft), time
     ]);
   });
 
+  test("a frame with a VLAN tag is seen with it, and found by it", async () => {
+    const paths = ["vlan", "none"].map((name) => join(lab.folder, `${name}.pcapng`));
+    const captures = [await begin("web1", "-w", paths[0], "vlan 5 and udp"), await begin("web1", "-w", paths[1], "vlan 6")];
+    const frame = toDb(40);
+    const tagged = Uint8Array.from([...frame.subarray(0, 12), 0x81, 0, 0, 5, ...frame.subarray(12)]);
+    web.send(frame, tagged);
+    await sendAcross(1);
+    for (const capture of captures) assert.equal(await capture.stop("SIGINT"), 0, capture.output);
+    assert.deepEqual(
+      packetsOf(paths[0]).map(({ bytes }) => bytes),
+      [tagged],
+    );
+    assert.equal(packetsOf(paths[1]).length, 0);
+  });
+
   test("filters, count and snap hold there too", async () => {
     const path = join(lab.folder, "filtered.pcapng");
     const capture = await begin("db1", "-w", path, "-c", "2", "--snap", "60", "udp port 53");

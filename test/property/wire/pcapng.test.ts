@@ -14,16 +14,24 @@ const options = fc.array(record({ code: fc.integer({ min: 100, max: 0xffff }), v
   maxLength: 3,
 });
 const text = optional(fc.string({ unit: "grapheme", maxLength: 8 }).filter((value) => value === Buffer.from(value).toString()));
-const timestampUs = fc.nat(2 ** 53 - 1);
+const timestamp = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const count = fc.nat(2 ** 53 - 1);
 const body = fc.nat(5).chain((words) => fc.uint8Array({ minLength: words * 4, maxLength: words * 4 }));
 
 const block: fc.Arbitrary<pcapng.Block> = fc.oneof(
   record<pcapng.Section>({ kind: fc.constant("section"), application: text, options }),
-  record<pcapng.Interface>({ kind: fc.constant("interface"), linkType: bits(16), snapBytes: bits(32), name: text, options }),
+  record<pcapng.Interface>({
+    kind: fc.constant("interface"),
+    linkType: bits(16),
+    snapBytes: bits(32),
+    name: text,
+    decimals: optional(fc.nat(127)),
+    options,
+  }),
   record<pcapng.Packet>({
     kind: fc.constant("packet"),
     interface: bits(32),
-    timestampUs,
+    timestamp,
     originalBytes: bits(32),
     direction: fc.constantFrom("in", "out", undefined),
     bytes: fc.uint8Array({ maxLength: 70 }),
@@ -32,9 +40,9 @@ const block: fc.Arbitrary<pcapng.Block> = fc.oneof(
   record<pcapng.Statistics>({
     kind: fc.constant("statistics"),
     interface: bits(32),
-    timestampUs,
-    received: optional(timestampUs),
-    dropped: optional(timestampUs),
+    timestamp,
+    received: optional(count),
+    dropped: optional(count),
     options,
   }),
   record<pcapng.UnknownBlock>({ kind: fc.constant("unknown"), type: fc.integer({ min: 7, max: 0xffff }), body }),
@@ -58,14 +66,14 @@ describe("pcapng", () => {
     const fields = record<pcapng.FrameFields>({
       interface: bits(32),
       seconds: bits(32),
-      microseconds: fc.nat(999_999),
+      nanoseconds: fc.nat(999_999_999),
       direction: fc.constantFrom("in", "out"),
       originalBytes: bits(32),
     });
     fc.assert(
       fc.property(fields, fc.uint8Array({ maxLength: 70 }), fc.nat(9), (frame, bytes, offset) => {
-        const { seconds, microseconds, ...same } = frame;
-        const time = { timestampUs: seconds * 1e6 + microseconds };
+        const { seconds, nanoseconds, ...same } = frame;
+        const time = { timestamp: BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds) };
         const packet = emitted({ kind: "packet", ...same, ...time, bytes, options: [] });
         const source = Uint8Array.from([...new Uint8Array(offset), ...bytes]);
         assert.ok(packet.length <= bytes.length + pcapng.PACKET_OVERHEAD_BYTES);

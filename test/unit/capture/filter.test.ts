@@ -25,6 +25,8 @@ const MISTAKES: readonly (readonly [expression: string, message: RegExp])[] = [
   ["ip proto 256", /is no protocol; write a number up to 255/],
   ["less", /needs a length in bytes behind it/],
   ["less than", /at "than".*is no length in bytes/],
+  ["vlan web", /at "web".*is no VLAN's number, 0 to 4095/],
+  ["vlan 4096", /at "4096".*is no VLAN's number/],
   ["port 53 & port 80", /needs "and" or "or" before it/],
   [Array.from({ length: 90 }, (_, index) => `host 10.0.0.${index}`).join(" or "), /the filter is too long/],
   ["not ".repeat(600), /has more than 500 words/],

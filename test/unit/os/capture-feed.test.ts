@@ -119,6 +119,7 @@ describe("a feed of captured frames", () => {
       "less 60",
       "ether multicast",
       "tcp or ip6",
+      ...["vlan", "vlan 5", "vlan 6", "not vlan and udp"],
     ];
     for (const expression of expressions) {
       const capture = new Capture(t, feeds, expression);
