@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { bootGuest, type Guest } from "../support/guest.js";
@@ -11,7 +11,7 @@ import { pause, until } from "../support/wait.js";
 
 const GATEWAY = "10.77.0.1";
 const networks = (dataplane: string) =>
-  `networks:\n  default: { kind: nat, ipv4: 10.77.0.0/24, ipv6: "fd00:77::/64", dataplane: ${dataplane} }\n`;
+  `networks:\n  default: { kind: nat, ipv4: 10.77.0.0/24, ipv6: "fd00:77::/64", dataplane: ${dataplane} }\n  lan: { kind: isolated, ipv4: 10.78.0.0/24, dataplane: user }\n`;
 
 interface Made {
   readonly guest: { readonly ifname: string };
@@ -149,13 +149,44 @@ describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft,
     assert.match(await web.must("ping -4 -c 3 -i 0.2 -W 3 db1"), / 3 packets received/);
   });
 
+  test("a guest with two interfaces has a socket for each, and both lead where they should", async () => {
+    const nics = 'nics: [{ network: default, mac: "52:54:00:00:00:11" }, { network: lan, mac: "52:54:00:00:00:12" }]';
+    site.daemon.configure(`${networks("user")}guests:\n  two: { ${nics} }\ndns: { upstreams: [${WORLD_IPV4}] }\n`);
+    const loaded = site.daemon.log.split("is in effect").length;
+    site.daemon.process.child.kill("SIGHUP");
+    await until("the configuration to be in effect", () => site.daemon.log.split("is in effect").length > loaded);
+    const first = (await site.daemon.tapnet("guest", "add", "two", "--socket")) as Made;
+    const second = (await site.daemon.tapnet("guest", "add", "two", "--socket", "stream", "-n", "lan")) as Made;
+    assert.match(first.qemu.join(" "), /^-netdev dgram,id=net0,.*two\.sock -device \S+,netdev=net0,mac=52:54:00:00:00:11$/);
+    assert.match(second.qemu.join(" "), /^-netdev stream,id=net1,.*two@lan\.sock -device \S+,netdev=net1,mac=52:54:00:00:00:12$/);
+    const guest = await bootGuest(site.host, {
+      name: "two",
+      nics: [first, second].map(({ qemu: words }, index) => ({
+        netdev: words[1].replace(/id=net\d,/, ""),
+        mac: `52:54:00:00:00:1${index + 1}`,
+      })),
+    });
+    const lan = (await guest.lease("eth1"))["ip"];
+    assert.match(lan, /^10\.78\.0\./);
+    assert.match(await guest.must(`ping -c 2 -i 0.2 -W 3 ${(await web.lease())["ip"]}`), / 2 packets received/);
+    assert.match(await guest.must("ping -c 2 -i 0.2 -W 3 -I eth1 10.78.0.1"), / 2 packets received/);
+    await guest.stop();
+    await site.daemon.tapnet("guest", "remove", "two");
+    assert.doesNotMatch(await site.host.ip("-o link show"), /tn-two/);
+    assert.deepEqual(
+      readdirSync(join(site.daemon.runFolder, "guests")).filter((name) => /^two.*sock$/.test(name)),
+      [],
+    );
+  });
+
   test("what cannot be is refused, and leaves nothing", async () => {
     const refused = async (...words: string[]): Promise<string> => {
       const { status, stderr } = await site.host.run([...script("src/cli/main"), "guest", "add", ...words]);
       assert.notEqual(status, 0, words.join(" "));
       return stderr;
     };
-    assert.match(await refused("web1", "--socket"), /guest web1 has a socket already/);
+    assert.match(await refused("web1", "--socket"), /guest web1 has a socket already on network default; take it away first/);
+    assert.match(await refused("web1", "--socket", "-n", "lan"), /has a socket on network default; .*with nics:/);
     assert.match(await refused("../../../../tmp/somewhere", "--socket"), /cannot be the name of a socket/);
     assert.match(await refused("x1", "--socket", "tcp"), /--socket tcp: write stream or dgram/);
     assert.match(await refused("x1", "--socket", "--queues", "2"), /neither a TAP's owner nor queues/);

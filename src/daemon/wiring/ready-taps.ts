@@ -5,7 +5,7 @@
  * the header before each frame, offloads, and as many queues as the guest has.
  */
 import { SystemError, TapnetError } from "../../base/errors.js";
-import { formatMac } from "../../base/mac.js";
+import { formatMac, type Mac } from "../../base/mac.js";
 import { hostAccounts, type MakeTapRequest } from "../../control/index.js";
 import type { Port } from "../../network/model.js";
 import { Rtnetlink } from "../../os/rtnetlink.js";
@@ -32,7 +32,8 @@ export class ReadyTaps {
 
   /** Makes a guest's TAP and attaches it; hands back its port, and the words with which QEMU takes it. */
   async make({ guest, network, owner, queues }: MakeTapRequest): Promise<{ port: Port; qemu: readonly string[] }> {
-    const placement = this.#parts.roster().place({ ifname: "", guest, network });
+    const roster = this.#parts.roster();
+    const placement = roster.place({ ifname: "", guest, network });
     const wanted = queues ?? placement?.configured?.queues ?? 1;
     const tap = create(tapName(placement), this.#userId(owner), wanted > 1);
     try {
@@ -40,7 +41,8 @@ export class ReadyTaps {
       const port = await this.#parts.guests.attach({ ifname: tap.name, guest, network });
       if (port === undefined) throw new TapnetError("INTERNAL", `${tap.name} was made for ${guest}, but is nobody's`);
       tap.setPersist(true);
-      return { port, qemu: qemuWords(port, wanted, placement?.configured?.mac) };
+      const number = roster.nicNumber(guest, port.network.name);
+      return { port, qemu: qemuWords(port, { number, queues: wanted, mac: placement?.configured?.mac }) };
     } finally {
       // What is persistent by now stays; what is not has failed, and goes.
       await tap.closeLater();
@@ -94,10 +96,14 @@ function openToRemove({ ifname, ifindex, guest }: Port): Tap {
 }
 
 /** QEMU's words for a TAP that exists. `vectors`: two for each queue, and two. */
-function qemuWords({ ifname, network, bindings }: Port, queues: number, configuredMac: number | undefined): readonly string[] {
-  const netdev = ["tap", "id=net0", `ifname=${ifname}`, "script=no", "downscript=no"];
-  const device = ["virtio-net-pci", "netdev=net0"];
-  const mac = bindings[0]?.mac ?? configuredMac;
+function qemuWords(
+  { ifname, network, bindings }: Port,
+  nic: { readonly number: number; readonly queues: number; readonly mac: Mac | undefined },
+): readonly string[] {
+  const { number, queues } = nic;
+  const netdev = ["tap", `id=net${number}`, `ifname=${ifname}`, "script=no", "downscript=no"];
+  const device = ["virtio-net-pci", `netdev=net${number}`];
+  const mac = bindings[0]?.mac ?? nic.mac;
   if (mac !== undefined) device.push(`mac=${formatMac(mac)}`);
   if (queues > 1) {
     netdev.push(`queues=${queues}`);

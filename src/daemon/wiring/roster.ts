@@ -64,6 +64,15 @@ export class Roster {
     return nics.find(({ defaultRoute }) => defaultRoute) ?? nics[0];
   }
 
+  /** Which of a guest's interfaces is the one on this network, from 0; 0 where it is the only one, or nobody has configured it. */
+  nicNumber(name: string, network: string): number {
+    const nics = this.#byName.get(name) ?? [];
+    return Math.max(
+      0,
+      nics.findIndex((nic) => nic.network === network),
+    );
+  }
+
   /** The guest that is configured with this address. */
   guestWithIpv6(address: Ipv6Address): GuestConfiguration | undefined {
     return this.#byIpv6.get(address);

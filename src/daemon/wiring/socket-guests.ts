@@ -6,6 +6,9 @@
  * that they are there again after a restart: the TAPs and all that the kernel knows have stayed meanwhile, and guests on
  * datagram sockets have lost only what they sent while nobody listened. A stream's guest has to connect again.
  *
+ * A guest has a socket for each of its interfaces; that of the first is called as the guest, others have their network behind it:
+ * `web1.sock`, `web1@lan.sock`.
+ *
  * Sockets lie in one directory that the control group may write to, because QEMU makes its end of a datagram socket itself.
  */
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
@@ -34,10 +37,17 @@ export interface SocketGuestsParts {
 
 /** A line of the file. */
 interface SocketGuest {
+  readonly name: string;
   readonly guest: string;
   readonly network: string;
   readonly ifname: string;
   readonly socket: SocketKind;
+}
+
+interface Member {
+  readonly entry: SocketGuest;
+  readonly tap: Tap;
+  readonly ifindex: number;
 }
 
 const FILE = "socket-guests.json";
@@ -50,7 +60,8 @@ const FILE_NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 
 export class SocketGuests {
   readonly #parts: SocketGuestsParts;
-  readonly #members = new Map<string, { readonly entry: SocketGuest; readonly tap: Tap; readonly ifindex: number }>();
+  /** By the names of their sockets. */
+  readonly #members = new Map<string, Member>();
   /** Entries that could not be brought back: kept for the next start. */
   #absent: SocketGuest[] = [];
 
@@ -59,7 +70,7 @@ export class SocketGuests {
   }
 
   has(guest: string): boolean {
-    return this.#members.has(guest);
+    return this.#of(guest).length > 0;
   }
 
   /** The socket behind a guest's TAP; null where it has none. */
@@ -75,35 +86,40 @@ export class SocketGuests {
       throw new TapnetError("BAD_REQUEST", "a guest on a socket has neither a TAP's owner nor queues: leave them out");
     if (!FILE_NAME.test(guest))
       throw new TapnetError("BAD_REQUEST", `${guest} cannot be the name of a socket: take letters and digits`);
-    if (this.has(guest))
-      throw new TapnetError("CONFLICT", `guest ${guest} has a socket already; take it away first: guest remove`);
-    const placement = this.#parts.roster().place({ ifname: "", guest, network });
+    const roster = this.#parts.roster();
+    const placement = roster.place({ ifname: "", guest, network });
+    const on = placement?.network ?? "";
+    this.#refuseSecond(guest, on, placement?.configured !== undefined);
+    const number = roster.nicNumber(guest, on);
+    const name = number === 0 ? guest : `${guest}@${on}`;
     const tap = create(tapName(placement));
     try {
-      const entry = { guest, network: placement?.network ?? "", ifname: tap.name, socket };
+      const entry = { name, guest, network: on, ifname: tap.name, socket };
       const port = await this.#attach(entry, tap);
       tap.setPersist(true);
       this.#save();
-      return { port, qemu: qemuWords(port, this.#socketOf(entry), placement?.configured?.mac) };
+      return { port, qemu: qemuWords(port, this.#socketOf(entry), number, placement?.configured?.mac) };
     } catch (thrown) {
-      this.#members.delete(guest);
+      this.#members.delete(name);
       await tap.closeLater();
       throw thrown;
     }
   }
 
-  /** Takes away what `make` has made. */
+  /** Takes away what `make` has made, of all of the guest's interfaces. */
   async remove(guest: string): Promise<Port> {
-    const member = this.#members.get(guest);
-    if (member === undefined) throw new TapnetError("NOT_FOUND", `guest ${guest} has no socket; see: tapnet guest list`);
-    this.#members.delete(guest);
-    this.#save();
-    this.#parts.plane.close(member.ifindex);
-    const port = await this.#parts.guests.detachInterface(member.entry.ifname);
-    member.tap.setPersist(false);
-    await member.tap.closeLater();
-    if (port === undefined) throw new TapnetError("NOT_FOUND", `guest ${guest} was not attached`);
-    return port;
+    let first: Port | undefined;
+    for (const member of this.#of(guest)) {
+      this.#members.delete(member.entry.name);
+      this.#save();
+      this.#parts.plane.close(member.ifindex);
+      const port = await this.#parts.guests.detachInterface(member.entry.ifname);
+      member.tap.setPersist(false);
+      await member.tap.closeLater();
+      first ??= port;
+    }
+    if (first === undefined) throw new TapnetError("NOT_FOUND", `guest ${guest} has no socket; see: tapnet guest list`);
+    return first;
   }
 
   /** Those of an earlier life. One that cannot be brought back is logged, and the others are there. */
@@ -129,8 +145,23 @@ export class SocketGuests {
     await Promise.all(taps);
   }
 
+  #of(guest: string): readonly Member[] {
+    return [...this.#members.values()].filter(({ entry }) => entry.guest === guest);
+  }
+
+  #refuseSecond(guest: string, network: string, isConfigured: boolean): void {
+    const sockets = this.#of(guest);
+    if (sockets.some(({ entry }) => entry.network === network)) {
+      const advice = `take it away first: tapnet guest remove ${guest}`;
+      throw new TapnetError("CONFLICT", `guest ${guest} has a socket already on network ${network}; ${advice}`);
+    }
+    if (sockets.length === 0 || isConfigured) return;
+    const advice = "for several interfaces put the guest into guests: of the configuration, with nics:";
+    throw new TapnetError("CONFLICT", `guest ${guest} has a socket on network ${sockets[0].entry.network}; ${advice}`);
+  }
+
   async #attach(entry: SocketGuest, tap: Tap): Promise<Port> {
-    const { guest, network, ifname } = entry;
+    const { name, guest, network, ifname } = entry;
     const port = await this.#parts.guests.attach({ ifname, guest, network });
     if (port === undefined) throw new TapnetError("INTERNAL", `${ifname} was made for ${guest}, but is nobody's`);
     this.#makeDirectory();
@@ -142,14 +173,14 @@ export class SocketGuests {
       throw thrown;
     }
     if (this.#parts.gid !== undefined) chownSync(socket.local, -1, this.#parts.gid);
-    this.#members.set(guest, { entry, tap, ifindex: port.ifindex });
+    this.#members.set(name, { entry, tap, ifindex: port.ifindex });
     return port;
   }
 
-  #socketOf({ guest, socket }: SocketGuest): GuestSocket {
+  #socketOf({ name, socket }: SocketGuest): GuestSocket {
     const directory = join(this.#parts.runDirectory, DIRECTORY);
-    const local = join(directory, `${guest}.sock`);
-    return socket === "stream" ? { kind: "stream", local } : { kind: "dgram", local, remote: join(directory, `${guest}.qemu`) };
+    const local = join(directory, `${name}.sock`);
+    return socket === "stream" ? { kind: "stream", local } : { kind: "dgram", local, remote: join(directory, `${name}.qemu`) };
   }
 
   #makeDirectory(): void {
@@ -179,8 +210,8 @@ export class SocketGuests {
 
 function isEntry(value: unknown): value is SocketGuest {
   if (typeof value !== "object" || value === null) return false;
-  const { guest, network, ifname, socket } = value as Record<string, unknown>;
-  const texts = [guest, network, ifname].every((text) => typeof text === "string" && text !== "");
+  const { name, guest, network, ifname, socket } = value as Record<string, unknown>;
+  const texts = [name, guest, network, ifname].every((text) => typeof text === "string" && text !== "");
   return texts && (socket === "stream" || socket === "dgram");
 }
 
@@ -204,15 +235,20 @@ function reopen(ifname: string): Tap {
   }
 }
 
-/** QEMU's words for a socket that exists. */
-function qemuWords({ network, bindings }: Port, socket: GuestSocket, configuredMac: Mac | undefined): readonly string[] {
-  const netdev = [socket.kind, "id=net0"];
+/** QEMU's words for a socket that exists, of the guest's interface of this number. */
+function qemuWords(
+  { network, bindings }: Port,
+  socket: GuestSocket,
+  number: number,
+  configuredMac: Mac | undefined,
+): readonly string[] {
+  const netdev = [socket.kind, `id=net${number}`];
   if (socket.kind === "stream") {
     netdev.push("server=off", "addr.type=unix", `addr.path=${socket.local}`);
   } else {
     netdev.push("local.type=unix", `local.path=${socket.remote}`, "remote.type=unix", `remote.path=${socket.local}`);
   }
-  const device = ["virtio-net-pci", "netdev=net0"];
+  const device = ["virtio-net-pci", `netdev=net${number}`];
   const mac = bindings[0]?.mac ?? configuredMac;
   if (mac !== undefined) device.push(`mac=${formatMac(mac)}`);
   if (network.mtu !== ETHERNET_MTU) device.push(`host_mtu=${network.mtu}`);

@@ -140,7 +140,7 @@ describe("tapnet capture", { ...needed, timeout: 90_000 }, () => {
       const times = blocks.filter((block) => block.kind === "packet").map(({ timestamp }) => timestamp);
       frames += times.length;
       if (times.length === 0) continue;
-      assert.ok(times[0] >= last, `${name}: ${times}`);
+      assert.ok(times[0] >= last, `${name}: ${times.join(" ")}`);
       last = times[times.length - 1];
     }
     assert.equal(frames, 30);
