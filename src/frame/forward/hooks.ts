@@ -32,9 +32,9 @@ export class HookContext {
 }
 
 /**
- * Called for every frame that is forwarded, in the order in which hooks were added; one that returns nothing lets it pass. Neither
- * argument may be kept: both are the next frame's afterwards. Where it throws, its frame is dropped and counted as `hook-failed`,
- * and the first such error of each hook is told to `onHookError`.
+ * Called for every frame that is forwarded, in the order in which hooks were added; one that returns nothing lets it pass.
+ * Neither argument may be kept: both are the next frame's afterwards. Where it throws, its frame is dropped and counted as
+ * `hook-failed`, and the first such error of each hook is told to `onHookError`.
  */
 export type ForwardHook = (frame: ForwardedFrame, context: HookContext) => FrameVerdict | undefined;
 
