@@ -55,20 +55,23 @@ packages() { # PROGRAM[:PACKAGE]...
   else
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+    # Also what dpkg believes to be there, since its file is not.
+    apt-get install -q -y --no-install-recommends --reinstall "${missing[@]}"
+    local left
+    mapfile -t left < <(missing_packages "$@")
+    if ((${#left[@]} > 0)); then
+      say "still missing: ${left[*]}"
+      echo "apt-get has installed these Debian packages, but not the programs that they are needed for: see above."
+      return 1
+    fi
     if ((${#missing[@]} > 4)); then say "installed ${#missing[@]} packages"; else say "installed ${missing[*]}"; fi
   fi
 }
 
-# The same for what only some tests need: without root it is no failure, because they are skipped.
+# The same for what only some tests need: where it cannot be had it is no failure, because they are skipped and say why.
 optional_packages() { # PROGRAM[:PACKAGE]...
-  local missing
-  missing=$(missing_packages "$@" | xargs)
-  if [[ -n $missing ]] && ((EUID != 0)); then
-    say "not root, missing: $missing"
-  else
-    packages "$@"
-  fi
+  local said
+  if said=$(bash "${BASH_SOURCE[0]}" packages "$@" 3>&1 >&2); then say "$said"; else say "missing: $(missing_packages "$@" | xargs)"; fi
 }
 
 npm_packages() {

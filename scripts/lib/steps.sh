@@ -11,6 +11,8 @@ step() { # NAME STEP [ARGUMENT]...
   local name=$1 started=$EPOCHREALTIME log said status=0
   shift
   log=$(mktemp "${TMPDIR:-/tmp}/tapnet-step.XXXXXX")
+  # Also when Ctrl-C ends it.
+  trap 'rm -f "$log" "$log.said"' EXIT
   [[ -t 1 ]] && printf '  … %-20s' "$name"
   "$root/scripts/lib/setup.sh" "$@" >"$log" 2>&1 3>"$log.said" </dev/null || status=$?
   said=$(<"$log.said")
@@ -22,6 +24,7 @@ step() { # NAME STEP [ARGUMENT]...
     both_ends "$log" | sed 's/^/      /' >&2
   fi
   rm -f "$log" "$log.said"
+  trap - EXIT
   return "$status"
 }
 

@@ -6,20 +6,23 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, existsSync, openSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileReason } from "../../src/base/errors.js";
 import { packageRoot } from "./paths.js";
+
+const NEEDS_ROOT = "needs root";
 
 /** One requirement: why it is not met, or undefined. */
 export type Requirement = () => string | undefined;
 
 /** Options for `test`: nothing when all needs are met, else a skip that says every reason. */
 export function needs(...requirements: readonly Requirement[]): { skip?: string } {
-  const reasons = requirements.map((requirement) => requirement()).filter((reason) => reason !== undefined);
-  return reasons.length === 0 ? {} : { skip: reasons.join("; ") };
+  const reasons = new Set(requirements.map((requirement) => requirement()).filter((reason) => reason !== undefined));
+  return reasons.size === 0 ? {} : { skip: [...reasons].join("; ") };
 }
 
 /** Root, and the right to make network namespaces: a container's root may lack it. */
 export const root: Requirement = once(() => {
-  if (process.getuid?.() !== 0) return "needs root";
+  if (process.getuid?.() !== 0) return NEEDS_ROOT;
   const probe = spawnSync("unshare", ["--net", "--mount", "true"], { encoding: "utf8" });
   return probe.status === 0 ? undefined : `needs the right to make namespaces: ${probe.stderr.trim()}`;
 });
@@ -30,7 +33,7 @@ export const tap: Requirement = once(() => {
     closeSync(openSync("/dev/net/tun", "r+"));
     return undefined;
   } catch (thrown) {
-    return `needs /dev/net/tun: ${(thrown as Error).message}`;
+    return `needs /dev/net/tun: ${fileReason(thrown)}`;
   }
 });
 
@@ -45,6 +48,7 @@ export const qemu: Requirement = once(() => {
 export const nft: Requirement = once(() => {
   const missing = command("nft")();
   if (missing !== undefined) return missing;
+  if (process.getuid?.() !== 0) return NEEDS_ROOT;
   const probe = spawnSync("unshare", ["--net", "nft", "list", "ruleset"], { encoding: "utf8" });
   return probe.status === 0 ? undefined : `needs nftables: ${probe.stderr.trim()}`;
 });

@@ -78,7 +78,8 @@ async function main(wanted: readonly string[]): Promise<number> {
   for (const leak of await removeLeaks(runId, before)) fail(tally, "left behind", leak);
   if (giveUp.signal.aborted)
     fail(tally, "the whole run", `stopped, by a signal or for taking more than ${WHOLE_RUN_MINUTES} minutes`);
-  if (tally.passed + tally.failed === 0) fail(tally, "no test was run", `nothing matches ${wanted.join(" ")}`);
+  if (tally.passed + tally.failed + tally.skipped.length === 0)
+    fail(tally, "no test was run", `nothing matches ${wanted.join(" ")}`);
   for (const line of tally.skipped) console.log(`skipped: ${line}`);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped.length} skipped`);
   return tally.failed === 0 ? 0 : 1;

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { bridgeConfAllows, type Caller } from "../../../src/control/bridge-conf.js";
 
-const STRANGER: Caller = { uid: 65_534, gid: 65_534, groups: [] };
+/** Nobody whom a test runs as: 65,534 is `nobody`. */
+const STRANGER: Caller = { uid: 65_533, gid: 65_533, groups: [] };
 const folder = mkdtempSync(join(tmpdir(), "tapnet-bridge-conf-"));
 chmodSync(folder, 0o755);
 after(() => rmSync(folder, { recursive: true }));
