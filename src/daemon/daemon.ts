@@ -25,8 +25,8 @@ import type { LeaseRecord } from "../lease/lease.js";
 import type { Network } from "../network/model.js";
 import { BRIDGED_IPV6, BRIDGED_MACS } from "../network/ruleset.js";
 import { Upkeep } from "../network/upkeep.js";
-import { notify } from "../os/notify.js";
 import type { DnsService } from "../services/dns/service.js";
+import { ServiceState } from "./service-state.js";
 import { AdvertisedMemory } from "./wiring/advertised-memory.js";
 import { ClientNames } from "./wiring/client-names.js";
 import { ClientPrefixes } from "./wiring/client-prefixes.js";
@@ -63,18 +63,12 @@ import { UplinkMemory } from "./wiring/uplink-memory.js";
 import { UplinkPrefixes } from "./wiring/uplink-prefixes.js";
 import { UserPlane } from "./wiring/user-plane.js";
 
-/** What cannot change while the daemon runs. */
-const FIXED_KEYS = [
-  { key: "runDirectory", written: "run" },
-  { key: "stateDirectory", written: "state" },
-  { key: "controlGroup", written: "group" },
-] as const;
-
 export class Daemon implements DaemonParts {
   readonly clock: Clock = systemClock;
   readonly startedAtMs = this.clock.nowMs();
   readonly log: Logger;
   readonly rootless: boolean;
+  readonly state: ServiceState;
   readonly events: EventLog;
   readonly dns: DnsService;
   readonly clients: ClientNames;
@@ -92,8 +86,6 @@ export class Daemon implements DaemonParts {
   networks: readonly Network[];
   /** As it was written. */
   #written: Configuration;
-  readonly #started: Configuration;
-  #reloadWarnings: readonly string[] = [];
   readonly #uplinks: UplinkPrefixes;
   readonly #kernel: KernelParts;
   readonly #upkeep: Upkeep;
@@ -120,7 +112,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
-    this.#started = configuration;
+    this.state = new ServiceState(configuration, log);
     this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
@@ -240,41 +232,12 @@ export class Daemon implements DaemonParts {
   /** Another configuration from now on. Where it cannot be applied whole, the reasons are logged. */
   async reload(configuration: Configuration): Promise<void> {
     await this.#inTurn(async () => {
-      const changed = FIXED_KEYS.filter(({ key }) => configuration[key] !== this.#started[key]).map(({ written }) => written);
-      this.#reloadWarnings =
-        changed.length === 0
-          ? []
-          : [`${changed.join(", ")} of the configuration ${changed.length === 1 ? "takes" : "take"} effect at a restart only`];
-      for (const warning of this.#reloadWarnings) this.log.warn({}, warning);
       this.#written = configuration;
       this.#uplinks.configure(configuration);
       await this.#apply();
       this.events.tell({ kind: "configuration.loaded", message: `the configuration ${configuration.source} is in effect` });
-      this.#tellSystemd(this.#serving);
+      this.state.loaded(configuration, this.networks.length);
     });
-  }
-
-  /** A configuration that cannot be used changes nothing, and is remembered until there is a better one. */
-  refuse(reason: string): void {
-    const [first, ...others] = reason.split("\n");
-    const more = others.length === 0 ? "" : ` (and ${others.length} more; see: tapnet config check)`;
-    this.#reloadWarnings = [`the configuration was not loaded, the one before stays in effect: ${first}${more}`];
-    this.log.error({ error: reason }, "the configuration was not loaded; the one before stays in effect");
-    this.#tellSystemd("STATUS=the configuration was not loaded; the one before stays in effect");
-  }
-
-  #tellSystemd(...states: readonly string[]): void {
-    try {
-      notify(states);
-    } catch (thrown) {
-      this.log.warn({ error: errorMessage(thrown) }, "systemd could not be told how it goes");
-    }
-  }
-
-  /** For systemd's status. */
-  get #serving(): string {
-    const { length } = this.networks;
-    return `STATUS=serving ${length} ${length === 1 ? "network" : "networks"}`;
   }
 
   async #inTurn(change: () => Promise<void>): Promise<void> {
@@ -319,12 +282,12 @@ export class Daemon implements DaemonParts {
 
   /** What people should know of the configuration, of uplinks and bridges, in sentences. */
   get warnings(): readonly string[] {
-    return [...this.#reloadWarnings, ...this.#upkeep.warnings];
+    return [...this.state.warnings, ...this.#upkeep.warnings];
   }
 
   /** Ends serving; what is in the kernel stays, so guests do not notice. May be called again. */
   async stop(): Promise<void> {
-    this.#tellSystemd("STOPPING=1");
+    this.state.stopping();
     for (const undo of this.#undo.splice(0).toReversed()) {
       try {
         await undo();
@@ -403,7 +366,7 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.#dnsSockets.close());
     this.#undo.push(() => this.#hostLookups.close());
     await this.#openSockets();
-    this.#tellSystemd("READY=1", this.#serving);
+    this.state.ready(this.networks.length);
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);
     log.info({ networks: this.networks.map(({ name }) => name), guests: this.ports.list().length, startMs }, "serving");
   }

@@ -93,7 +93,7 @@ async function reload(daemon: Daemon, log: DaemonLogger, options: DaemonOptions,
     log.level = configuration.logLevel;
     await daemon.reload(configuration);
   } catch (thrown) {
-    daemon.refuse(errorMessage(thrown));
+    daemon.state.refused(errorMessage(thrown));
   }
 }
 

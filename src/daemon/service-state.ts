@@ -1,0 +1,63 @@
+import { errorMessage } from "../base/errors.js";
+import type { Logger } from "../base/log.js";
+import type { Configuration } from "../config/index.js";
+import { notify } from "../os/notify.js";
+
+/** What cannot change while the daemon runs. */
+const FIXED_KEYS = [
+  { key: "runDirectory", written: "run" },
+  { key: "stateDirectory", written: "state" },
+  { key: "controlGroup", written: "group" },
+] as const;
+
+/** How the daemon is doing, for systemd (sd_notify(3)), and what became of the last reload, for people. */
+export class ServiceState {
+  readonly #started: Configuration;
+  readonly #log: Logger;
+  /** In sentences. */
+  warnings: readonly string[] = [];
+
+  constructor(configuration: Configuration, log: Logger) {
+    this.#started = configuration;
+    this.#log = log;
+  }
+
+  ready(networks: number): void {
+    this.#tell("READY=1", serving(networks));
+  }
+
+  stopping(): void {
+    this.#tell("STOPPING=1");
+  }
+
+  /** Another configuration was taken; what of it waits for a restart becomes a warning. */
+  loaded(configuration: Configuration, networks: number): void {
+    const waiting = FIXED_KEYS.filter(({ key }) => configuration[key] !== this.#started[key]).map(({ written }) => written);
+    const verb = waiting.length === 1 ? "takes" : "take";
+    this.warnings = waiting.length === 0 ? [] : [`${waiting.join(", ")} of the configuration ${verb} effect at a restart only`];
+    for (const warning of this.warnings) this.#log.warn({}, warning);
+    this.#tell(serving(networks));
+  }
+
+  /** A configuration cannot be used: remembered until there is a better one. `reason`: a mistake a line. */
+  refused(reason: string): void {
+    const what = "the configuration was not loaded; the one before stays in effect";
+    const [first, ...others] = reason.split("\n");
+    const more = others.length === 0 ? "" : ` (and ${others.length} more; see: tapnet config check)`;
+    this.warnings = [`${what}: ${first}${more}`];
+    this.#log.error({ error: reason }, what);
+    this.#tell(`STATUS=${what}`);
+  }
+
+  #tell(...states: readonly string[]): void {
+    try {
+      notify(states);
+    } catch (thrown) {
+      this.#log.warn({ error: errorMessage(thrown) }, "systemd could not be told how it goes");
+    }
+  }
+}
+
+function serving(networks: number): string {
+  return `STATUS=serving ${networks} ${networks === 1 ? "network" : "networks"}`;
+}

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { silentLogger } from "../../../src/base/log.js";
+import { parseConfiguration } from "../../../src/config/index.js";
+import { ServiceState } from "../../../src/daemon/service-state.js";
+
+it("remembers a reload that was refused until there is a better one, and what waits for a restart", () => {
+  const started = parseConfiguration("", "t.yaml");
+  const state = new ServiceState(started, silentLogger);
+  state.refused("t.yaml:1:1: one\nt.yaml:2:1: two\nt.yaml:3:1: three");
+  assert.deepEqual(state.warnings, [
+    "the configuration was not loaded; the one before stays in effect: t.yaml:1:1: one (and 2 more; see: tapnet config check)",
+  ]);
+  state.loaded(parseConfiguration("run: /run/other\ngroup: staff\nlog: debug\n", "t.yaml"), 1);
+  assert.deepEqual(state.warnings, ["run, group of the configuration take effect at a restart only"]);
+  state.loaded(started, 1);
+  assert.deepEqual(state.warnings, []);
+});
