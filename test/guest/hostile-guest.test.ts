@@ -83,6 +83,7 @@ describe("a guest that lies or pries", needs(root, tap, nft, qemu, command("tcpd
 
   test("it reaches no port of the host but DNS and DHCP", async () => {
     const open = await openEverything(site.host);
+    const openInWorld = await openEverything(site.world);
     for (const address of [GATEWAY, HOST_UPLINK_IPV4]) {
       assert.match(
         await site.host.must("bash", "-c", `cat </dev/tcp/${address}/22`),
@@ -90,12 +91,16 @@ describe("a guest that lies or pries", needs(root, tap, nft, qemu, command("tcpd
         "the port is open to the host itself",
       );
       const tcp = TCP_PORTS.map((port) => `nc -w 1 ${address} ${port} </dev/null >/dev/null 2>&1 && echo tcp ${port}`);
-      const udp = UDP_PORTS.map((port) => `echo hello | nc -u -w 1 ${address} ${port} >/dev/null 2>&1`);
+      const udp = UDP_PORTS.map((port) => datagramTo(address, port));
       // All at once: each attempt that is dropped without a word takes its full second.
       const { stdout } = await liar.run(`${[...tcp, ...udp].map((line) => `{ ${line}; } &`).join("\n")}\nwait`);
       assert.doesNotMatch(stdout, /tcp/, `connected to ${address}`);
     }
     assert.doesNotMatch(open.stdout, new RegExp(`from (::ffff:)?${await addressOf(liar)}$`, "m"));
+    // In the world the same datagrams arrive: they were sent.
+    await liar.run(`${UDP_PORTS.map((port) => `{ ${datagramTo(WORLD_IPV4, port)}; } &`).join("\n")}\nwait`);
+    for (const port of UDP_PORTS)
+      assert.match(openInWorld.stdout, new RegExp(`reached udp ${port} from (::ffff:)?${HOST_UPLINK_IPV4}$`, "m"));
     assert.match(await liar.must(`nslookup -type=a world.example ${GATEWAY}`), new RegExp(`^Address:\\s+${WORLD_IPV4}$`, "m"));
     assert.match(await liar.must(`printf '${DNS_TCP_QUERY}' | nc -w 2 ${GATEWAY} 53 | hexdump -v -e '1/1 "%02x"'`), /c6336401/);
   });
@@ -104,6 +109,11 @@ describe("a guest that lies or pries", needs(root, tap, nft, qemu, command("tcpd
 /** `world.example A` with its length in front (RFC 1035 §4.2.2), for printf. Its answer ends in 198.51.100.1. */
 const DNS_TCP_QUERY =
   "\\000\\037\\022\\064\\001\\000\\000\\001\\000\\000\\000\\000\\000\\000\\005world\\007example\\000\\000\\001\\000\\001";
+
+/** The guest's nc knows no UDP: a question of TFTP is a datagram as good as any. */
+function datagramTo(address: string, port: number): string {
+  return `timeout 1 tftp -g -r hello -l /dev/null ${address} ${port} >/dev/null 2>&1`;
+}
 
 async function addressOf(guest: Guest): Promise<string> {
   return (await guest.lease())["ip"];
