@@ -18,6 +18,7 @@ import type { Logger } from "../base/log.js";
 import { systemRandom } from "../base/random.js";
 import type { Configuration } from "../config/index.js";
 import { AccessList, ControlServer, controlSocket, HookServer, hookSocket, hostAccounts, relaySocket } from "../control/index.js";
+import type { Budget } from "../frame/budget.js";
 import { FramePath } from "../frame/frame-path.js";
 import type { Link } from "../frame/link.js";
 import { Ports } from "../guest/ports.js";
@@ -35,7 +36,7 @@ import { configureDns, DnsSockets, makeDns } from "./wiring/dns.js";
 import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
 import { EventLog } from "./wiring/event-log.js";
 import { AddressFollowers } from "./wiring/followers.js";
-import { frameBindings } from "./wiring/frame-bindings.js";
+import { dnsBudget, frameBindings } from "./wiring/frame-bindings.js";
 import { GuestAddresses, PortFrames, PortNames, portLinks } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
@@ -73,6 +74,8 @@ export class Daemon implements DaemonParts {
   readonly dns: DnsService;
   readonly clients: ClientNames;
   readonly frames: FramePath;
+  /** As the frame path has it; changed in place by a reload. */
+  readonly #dnsBudget: Budget;
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links = new PortLinks();
@@ -120,6 +123,7 @@ export class Daemon implements DaemonParts {
     this.networks = networksOf(this.configuration, hostId());
     this.events = new EventLog(clock, log);
     this.dns = makeDns(configuration.dns, { clock, random: systemRandom(), log });
+    this.#dnsBudget = dnsBudget(this.configuration.dns.rateLimit);
     this.clients = new ClientNames({
       names: this.dns.names,
       networks: () => this.configuration.networks.filter((network) => network.dns !== undefined),
@@ -258,6 +262,7 @@ export class Daemon implements DaemonParts {
     this.leases.configure(configuration, this.networks);
     this.ipv6.configure(configuration, this.networks);
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
+    Object.assign(this.#dnsBudget, dnsBudget(configuration.dns.rateLimit));
     configureDns(this.dns, configuration, this.networks);
     this.portForwards.configure();
     this.traffic.configure(configuration, this.dns);
@@ -338,9 +343,7 @@ export class Daemon implements DaemonParts {
     const { advertiser, learner } = this.ipv6;
     const dns = this.dns.frames(this.frames.sender);
     const probes = ({ guest, network }: Link) => guest === undefined && this.roster.network(network)?.dhcp?.probe === true;
-    this.frames.open(
-      frameBindings({ dhcp4, dhcp6, advertiser, learner, arp: probe, probes, dns, dnsRate: configuration.dns.rateLimit }),
-    );
+    this.frames.open(frameBindings({ dhcp4, dhcp6, advertiser, learner, arp: probe, probes, dns, dnsBudget: this.#dnsBudget }));
     this.#undo.push(() => this.frames.close());
     this.ipv6.configure(configuration, this.networks);
     this.#undo.push(() => this.ipv6.close());

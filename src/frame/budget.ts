@@ -1,4 +1,4 @@
-/** How much of a service one guest may use: a token bucket a port. */
+/** How much of a service one guest may use: a token bucket a port. What is changed in it holds from then on. */
 export interface Budget {
   /** Frames that a port may send at once after a pause. */
   readonly burst: number;
@@ -13,20 +13,19 @@ export interface Budget {
  * the others in the same batch are served in time.
  */
 export class LinkBudget {
-  readonly #burst: number;
-  readonly #perMs: number;
+  readonly #budget: Budget;
   #tokens = new Float64Array(0);
   #refilledMs = new Float64Array(0);
 
   constructor(budget: Budget) {
-    this.#burst = budget.burst;
-    this.#perMs = budget.perSecond / 1000;
+    this.#budget = budget;
   }
 
   /** Takes one token of a link, if it has one. `nowMs` never goes back. */
   take(slot: number, nowMs: number): boolean {
     if (slot >= this.#tokens.length) this.#grow(slot);
-    const tokens = Math.min(this.#burst, this.#tokens[slot] + (nowMs - this.#refilledMs[slot]) * this.#perMs);
+    const { burst, perSecond } = this.#budget;
+    const tokens = Math.min(burst, this.#tokens[slot] + ((nowMs - this.#refilledMs[slot]) * perSecond) / 1000);
     this.#refilledMs[slot] = nowMs;
     if (tokens < 1) {
       this.#tokens[slot] = tokens;
@@ -38,13 +37,13 @@ export class LinkBudget {
 
   /** A full bucket, for a link that is new at its slot. */
   reset(slot: number): void {
-    if (slot < this.#tokens.length) this.#tokens[slot] = this.#burst;
+    if (slot < this.#tokens.length) this.#tokens[slot] = this.#budget.burst;
   }
 
   #grow(slot: number): void {
     const before = this.#tokens.length;
     const length = Math.max(64, (slot + 1) * 2);
-    const tokens = new Float64Array(length).fill(this.#burst, before);
+    const tokens = new Float64Array(length).fill(this.#budget.burst, before);
     const refilledMs = new Float64Array(length);
     tokens.set(this.#tokens);
     refilledMs.set(this.#refilledMs);

@@ -9,14 +9,13 @@ import type { Network } from "../../network/model.js";
 import { UdpBatch, UdpSocket } from "../../os/udp-socket.js";
 import { batchTransport } from "../../services/dns/batch-transport.js";
 import { nodeTransport } from "../../services/dns/node-transport.js";
-import { DnsService } from "../../services/dns/service.js";
+import { DnsService, type DnsSettings } from "../../services/dns/service.js";
 import { systemFiles } from "../../services/dns/watched-file.js";
 
 export const DNS_PORT = 53;
 
 /** DNS with everything that it needs of the system. */
 export function makeDns(configuration: DnsConfiguration, parts: { clock: Clock; random: Random; log: Logger }): DnsService {
-  const { cacheBytes, staleSeconds, rateLimit, openLimit, hostsFiles } = configuration;
   return new DnsService({
     ...parts,
     transport: batchTransport<UdpBatch>({
@@ -25,16 +24,18 @@ export function makeDns(configuration: DnsConfiguration, parts: { clock: Clock; 
       streams: nodeTransport(),
     }),
     files: systemFiles,
-    cacheBytes,
-    staleSeconds,
-    limits: { upstreamPerSecond: rateLimit, openQuestions: openLimit },
-    hostsFiles,
+    ...settingsOf(configuration),
   });
+}
+
+function settingsOf({ cacheBytes, staleSeconds, rateLimit, openLimit, hostsFiles }: DnsConfiguration): DnsSettings {
+  return { cacheBytes, staleSeconds, limits: { upstreamPerSecond: rateLimit, openQuestions: openLimit }, hostsFiles };
 }
 
 /** Tells DNS what the configuration says: networks, records, upstreams. Networks that are gone are removed by the caller. */
 export function configureDns(service: DnsService, configuration: Configuration, networks: readonly Network[]): void {
   const { upstreams, domains, records, rebindAllowed } = configuration.dns;
+  service.configure(settingsOf(configuration.dns));
   service.configureForwarding({ upstreams, domains, rebindAllowed });
   const configured = new Map(configuration.networks.map((network) => [network.name, network]));
   for (const network of networks) {
@@ -50,9 +51,9 @@ export function configureDns(service: DnsService, configuration: Configuration, 
       forward: dns.forward,
       upstreams: dns.upstreams,
     });
-    service.setQueryLog(dns.logQueries, network.name);
+    service.configureQueryLog(dns.logQueries, network.name);
   }
-  for (const guest of configuration.guests) service.setQueryLog(guest.logQueries, guest.network, guest.name);
+  for (const guest of configuration.guests) service.configureQueryLog(guest.logQueries, guest.network, guest.name);
   service.setRecords(records);
 }
 

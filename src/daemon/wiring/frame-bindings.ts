@@ -20,7 +20,7 @@ const BUDGET = {
 } as const;
 
 /** Answers from here and from the cache cost little: so many a guest may have whatever its rate upstream, and more if that is more. */
-function dnsBudget(rate: number): Budget {
+export function dnsBudget(rate: number): Budget {
   const { burst, perSecond } = BUDGET.dns;
   return { burst: Math.max(burst, rate / 5), perSecond: Math.max(perSecond, rate) };
 }
@@ -35,8 +35,7 @@ export interface FrameServices {
   readonly learner: PacketService;
   /** Hears the answers to address probes. */
   readonly arp: PacketService;
-  /** Questions a second that one guest may have asked upstream. */
-  readonly dnsRate: number;
+  readonly dnsBudget: Budget;
   /** Whether addresses are probed on a link: from no other does ARP come up. */
   readonly probes: (link: Link) => boolean;
 }
@@ -52,13 +51,13 @@ const NEIGHBOUR_MESSAGES = [
 
 /** Which frames go to which service. */
 export function frameBindings(services: FrameServices): FrameBindings {
-  const { dhcp4, dhcp6, dns, dnsRate, advertiser, learner, arp, probes } = services;
+  const { dhcp4, dhcp6, dns, advertiser, learner, arp, probes } = services;
   return {
     datagrams: [
       { family: 4, port: DHCP4_PORT, reach: "link", service: dhcp4, budget: BUDGET.dhcp },
       { family: 6, port: DHCP6_PORT.server, reach: "link", service: dhcp6, budget: BUDGET.dhcp },
-      { family: 4, port: DNS_PORT, reach: "gateway", service: dns, budget: dnsBudget(dnsRate) },
-      { family: 6, port: DNS_PORT, reach: "gateway", service: dns, budget: dnsBudget(dnsRate) },
+      { family: 4, port: DNS_PORT, reach: "gateway", service: dns, budget: services.dnsBudget },
+      { family: 6, port: DNS_PORT, reach: "gateway", service: dns, budget: services.dnsBudget },
     ],
     packets: [
       { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },

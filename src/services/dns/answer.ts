@@ -75,7 +75,6 @@ export interface AnswererOptions {
   readonly queryLog: QueryLog;
   /** The most that leaves in one datagram. */
   readonly udpBytesMost: number;
-  readonly staleSeconds: number;
 }
 
 export class Answerer implements Completer {
@@ -84,7 +83,6 @@ export class Answerer implements Completer {
   readonly #clock: Clock;
   readonly #counters: Counters<DnsCounter>;
   readonly #queryLog: QueryLog;
-  readonly #staleSeconds: number;
   readonly #query: Query;
   /** Where aliases of ours lead outside. */
   readonly #target: FoldedName;
@@ -104,7 +102,6 @@ export class Answerer implements Completer {
     this.#clock = options.clock;
     this.#counters = options.counters;
     this.#queryLog = options.queryLog;
-    this.#staleSeconds = options.staleSeconds;
     this.#query = new Query(options.tree.seed);
     this.#target = new FoldedName(options.tree.seed);
     this.#local = new LocalLookup(options.tree);
@@ -238,7 +235,8 @@ export class Answerer implements Completer {
       }
       return "cache";
     }
-    if (nowSeconds >= readUint32(stored, base + STORED.holdSeconds) || age >= ttl + this.#staleSeconds) return undefined;
+    if (nowSeconds >= readUint32(stored, base + STORED.holdSeconds) || age >= ttl + this.#forwarder.staleSeconds)
+      return undefined;
     this.#reply.writeStored(stored, base, age, STALE_TTL_SECONDS);
     this.#reply.noteStale();
     return "stale";

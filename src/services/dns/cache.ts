@@ -22,12 +22,12 @@ const MOVES_MOST = 32;
 export const CACHE_BYTES_LEAST = 64 * 1024;
 
 export class AnswerCache {
-  readonly bytes: Uint8Array;
+  bytes = new Uint8Array(0);
   /** Answers that are in the slab, and how many were pushed out before anybody flushed them. */
   count = 0;
   evictions = 0;
-  readonly #index: Uint32Array;
-  readonly #bucketMask: number;
+  #index = new Uint32Array(0);
+  #bucketMask = 0;
   #head = 0;
   #tail = 0;
   /** Where the upper part of the ring ends; only while `head` stands below `tail`. */
@@ -35,11 +35,18 @@ export class AnswerCache {
   #wrapped = false;
 
   constructor(sizeBytes: number) {
+    this.resize(sizeBytes);
+  }
+
+  /** Another size; all answers are forgotten, unless it is the size that it has. */
+  resize(sizeBytes: number): void {
     const size = Math.floor(Math.max(sizeBytes, CACHE_BYTES_LEAST) / ALIGN_BYTES) * ALIGN_BYTES;
+    if (size === this.bytes.length) return;
     this.bytes = new Uint8Array(size);
     const buckets = 2 ** Math.ceil(Math.log2(size / BYTES_PER_SLOT / BUCKET_SLOTS));
     this.#index = new Uint32Array(buckets * BUCKET_SLOTS);
     this.#bucketMask = buckets - 1;
+    this.clear();
   }
 
   get usedBytes(): number {

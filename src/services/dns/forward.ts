@@ -43,9 +43,10 @@ const STREAM_TIMEOUT_MS = 2500;
 const STRAYS_MOST = 8;
 const FAILURE_MS = 2000;
 const FAILURES_MOST = 4096;
-/** RFC 8767 §5: client response timer, failure recheck timer. */
+/** RFC 8767 §5: client response timer, failure recheck timer; and who asks between the two waits for neither. */
 const STALE_AFTER_MS = 1800;
 const STALE_HOLD_SECONDS = 30;
+const LATE_HOLD_SECONDS = Math.ceil((TOTAL_MS - STALE_AFTER_MS) / 1000);
 const ASK_BYTES_MOST = 512;
 
 export interface ForwardOptions {
@@ -66,7 +67,8 @@ export class Forwarder {
   readonly #cache: AnswerCache;
   readonly #counters: Counters<DnsCounter>;
   readonly #log: Logger;
-  readonly #staleSeconds: number;
+  /** Expired answers are served for so long while upstream is silent; 0 for never. */
+  staleSeconds: number;
   readonly #reader = new AnswerReader();
   readonly #ports: SourcePorts;
   readonly #streams = new Map<Upstream, UpstreamStream>();
@@ -82,7 +84,7 @@ export class Forwarder {
     this.#cache = options.cache;
     this.#counters = options.counters;
     this.#log = options.log;
-    this.#staleSeconds = options.staleSeconds;
+    this.staleSeconds = options.staleSeconds;
     this.#ports = new SourcePorts(options.transport, options.clock, options.random, this);
   }
 
@@ -145,7 +147,7 @@ export class Forwarder {
     const question = new OpenQuestion(wanted, route, this.#clock.monotonicMs(), waiters);
     this.#open.add(question);
     if (this.#findStale(question) >= 0) {
-      question.staleTimer = this.#clock.after(STALE_AFTER_MS, () => this.#serveStale(question));
+      question.staleTimer = this.#clock.after(STALE_AFTER_MS, () => this.#serveStale(question, LATE_HOLD_SECONDS));
     }
     this.#tryNext(question);
     return undefined;
@@ -399,9 +401,7 @@ export class Forwarder {
   }
 
   #giveUp(question: OpenQuestion): void {
-    const stale = question.failure === "private-address" ? -1 : this.#findStale(question);
-    if (stale >= 0) this.#cache.hold(stale, this.#nowSeconds() + STALE_HOLD_SECONDS);
-    this.#serveStale(question);
+    this.#serveStale(question, STALE_HOLD_SECONDS);
     const waiters = this.#end(question);
     this.#count(COUNTER.failed);
     this.#rememberFailure(question);
@@ -416,22 +416,26 @@ export class Forwarder {
     this.#failed.set(questionKey(question), { untilMs: this.#clock.monotonicMs() + FAILURE_MS, failure: question.failure });
   }
 
-  /** Gives those who wait the expired answer, if there is one that may still be served; the question goes on without them. */
-  #serveStale(question: OpenQuestion): void {
+  /**
+   * Gives those who wait the expired answer, if there is one that may still be served, and those who ask within the next
+   * `holdSeconds` have it at once; the question goes on without them.
+   */
+  #serveStale(question: OpenQuestion, holdSeconds: number): void {
     const base = question.failure === "private-address" ? -1 : this.#findStale(question);
     if (base < 0) return;
+    this.#cache.hold(base, this.#nowSeconds() + holdSeconds);
     const age = this.#nowSeconds() - readUint32(this.#cache.bytes, base + STORED.storedSeconds);
     for (const waiter of question.waiters.splice(0)) waiter.answer(this.#cache.bytes, base, age, true);
   }
 
   /** The cached answer, fresh or within the time for which an expired one may be served; -1 where there is none. */
   #findStale(wanted: Wanted): number {
-    if (this.#staleSeconds === 0) return -1;
+    if (this.staleSeconds === 0) return -1;
     for (const type of [wanted.type, 0]) {
       const base = this.#find(wanted, type);
       if (base < 0) continue;
       const age = this.#nowSeconds() - readUint32(this.#cache.bytes, base + STORED.storedSeconds);
-      if (age < readUint32(this.#cache.bytes, base + STORED.ttlSeconds) + this.#staleSeconds) return base;
+      if (age < readUint32(this.#cache.bytes, base + STORED.ttlSeconds) + this.staleSeconds) return base;
     }
     return -1;
   }

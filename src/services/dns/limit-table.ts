@@ -10,14 +10,21 @@ const CLIENTS_PER_LINK = 256;
 export class LimitTable {
   /** For this host itself. */
   readonly host = new AskerLimits("host", UNLIMITED);
-  readonly #settings: LimitSettings;
+  readonly #settings: { -readonly [Name in keyof LimitSettings]: LimitSettings[Name] };
   readonly #guests = new Map<string, AskerLimits>();
   /** By link name; never more than there are links. */
   readonly #clients = new Map<string, AskerLimits[]>();
+  /** Whose questions are logged, by `network/guest`, or `network/` for all of it. */
   readonly #logged = new Set<string>();
+  readonly #configuredLogs = new Map<string, boolean>();
 
   constructor(settings: LimitSettings) {
-    this.#settings = settings;
+    this.#settings = { ...settings };
+  }
+
+  /** Other settings, for everyone from now on. */
+  configure(settings: LimitSettings): void {
+    Object.assign(this.#settings, settings);
   }
 
   forGuest(network: string, guest: string): AskerLimits {
@@ -51,6 +58,17 @@ export class LimitTable {
       if (limits.name.startsWith(name)) limits.logsQueries = this.#logged.has(limits.name) || this.#logged.has(`${network}/`);
     }
     if (guest === "") this.#clients.clear();
+  }
+
+  /**
+   * The same as the configuration has it: only what it says otherwise than before is switched, so that what was switched by hand
+   * outlives a reload.
+   */
+  configureQueryLog(network: string, guest: string, on: boolean): void {
+    const name = `${network}/${guest}`;
+    const before = this.#configuredLogs.get(name) ?? false;
+    this.#configuredLogs.set(name, on);
+    if (on !== before) this.setQueryLog(network, guest, on);
   }
 
   /** Those whose questions are logged; `guest` is empty where it is a whole network. */

@@ -12,7 +12,6 @@ import { Forwarder } from "./forward.js";
 import { Forwarding, type ForwardingSettings } from "./forwarding.js";
 import { DnsFrameService } from "./frames.js";
 import { GuestNames } from "./guest-names.js";
-import { HostsFile, isForOthers, parseHosts } from "./hosts-file.js";
 import { LimitTable } from "./limit-table.js";
 import type { LimitSettings } from "./limits.js";
 import { type ListedRecord, listRecords } from "./name-list.js";
@@ -28,21 +27,26 @@ import type { UpstreamAddress } from "./upstream.js";
 import { UpstreamPool } from "./upstream-pool.js";
 import type { UpstreamTransport } from "./upstream-transport.js";
 import { type NetworkNames, type View, Views } from "./views.js";
-import { type FileSource, WatchedFile } from "./watched-file.js";
+import type { FileSource } from "./watched-file.js";
+import { WatchedHosts } from "./watched-hosts.js";
 import { addSpecialZones } from "./zones.js";
 
-export interface DnsOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly transport: UpstreamTransport;
-  readonly files: FileSource;
+/** What may be changed while it runs. */
+export interface DnsSettings {
   readonly cacheBytes: number;
   /** Expired answers are served for so long while upstream is silent (RFC 8767); 0 for never. */
   readonly staleSeconds: number;
   readonly limits: LimitSettings;
   /** Files in the form of hosts(5). Of `/etc/hosts`, what only means this host is left out. */
   readonly hostsFiles?: readonly string[];
+}
+
+export interface DnsOptions extends DnsSettings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly transport: UpstreamTransport;
+  readonly files: FileSource;
   /** The most that leaves in one datagram; 1,232 if not given. */
   readonly udpBytesMost?: number;
   readonly tcp?: TcpSettings;
@@ -101,7 +105,7 @@ export class DnsService {
   readonly #limits: LimitTable;
   readonly #askers: KnownAskers;
   readonly #records: ConfiguredRecords;
-  readonly #hosts: readonly WatchedFile[];
+  readonly #hosts: WatchedHosts;
   readonly #resolvConf: ResolvConf;
   readonly #networks = new Map<string, NetworkDns>();
   readonly #clock: Clock;
@@ -130,10 +134,10 @@ export class DnsService {
       counters,
       queryLog: new QueryLog(log),
       udpBytesMost: options.udpBytesMost ?? DEFAULT_UDP_BYTES,
-      staleSeconds,
     });
     this.tcp = new TcpService(this.answerer, this.#askers, clock, counters, options.tcp ?? TCP_SETTINGS);
-    this.#hosts = (options.hostsFiles ?? []).map((path) => watchHosts(this.#tree, path, clock, files));
+    this.#hosts = new WatchedHosts(this.#tree, clock, files);
+    this.#hosts.set(options.hostsFiles ?? []);
     this.#resolvConf = new ResolvConf(
       clock,
       files,
@@ -147,15 +151,23 @@ export class DnsService {
 
   /** Reads the hosts files and `resolv.conf`, and follows them from then on. */
   async start(): Promise<void> {
-    await Promise.all([...this.#hosts.map((file) => file.start()), this.#resolvConf.start()]);
+    await Promise.all([this.#hosts.start(), this.#resolvConf.start()]);
   }
 
   /** Fails what waits, and closes every socket and connection. */
   stop(): void {
-    for (const file of this.#hosts) file.stop();
+    this.#hosts.stop();
     this.#resolvConf.stop();
     this.#forwarder.close();
     this.tcp.close();
+  }
+
+  /** Other settings, from now on. A cache of another size begins empty. */
+  configure({ cacheBytes, staleSeconds, limits, hostsFiles }: DnsSettings): void {
+    this.#cache.resize(cacheBytes);
+    this.#forwarder.staleSeconds = staleSeconds;
+    this.#limits.configure(limits);
+    this.#hosts.set(hostsFiles ?? []);
   }
 
   /** Adds a network, or changes it. */
@@ -250,6 +262,11 @@ export class DnsService {
     this.#limits.setQueryLog(network, guest, on);
   }
 
+  /** The same as the configuration has it: what was switched meanwhile stays, unless the configuration itself changes. */
+  configureQueryLog(on: boolean, network: string, guest = ""): void {
+    this.#limits.configureQueryLog(network, guest, on);
+  }
+
   /** Those whose questions are logged; `guest` is empty where it is a whole network. */
   queryLogs(): { readonly network: string; readonly guest: string }[] {
     return this.#limits.logged();
@@ -271,10 +288,4 @@ export class DnsService {
   #nowSeconds(): number {
     return Math.floor(this.#clock.monotonicMs() / 1000);
   }
-}
-
-function watchHosts(tree: NameTree, path: string, clock: Clock, files: FileSource): WatchedFile {
-  const names = new HostsFile(tree, path);
-  const accept = path === "/etc/hosts" ? isForOthers : () => true;
-  return new WatchedFile(path, clock, files, (text) => names.replace(parseHosts(text).filter(accept)));
 }

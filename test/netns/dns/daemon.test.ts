@@ -149,6 +149,10 @@ describe("DNS of a real daemon", needs(root, tap, nft, qemu, command("dig", "bin
     await dig(guest, "during.tapnet.internal");
     await daemon.process.waitFor(/during\.tapnet\.internal/);
     assert.deepEqual(await daemon.tapnet("dns", "log"), [{ network: "default", guest: "web1", on: true }]);
+    daemon.configure(CONFIGURATION.replace("dns:\n  upstreams", "dns:\n  hosts: [/dev/null]\n  rate: 50\n  upstreams"));
+    daemon.process.signal("SIGHUP");
+    await daemon.process.waitFor(/is in effect/);
+    assert.deepEqual(await daemon.tapnet("dns", "log"), [{ network: "default", guest: "web1", on: true }]);
     await daemon.tapnet("dns", "log", "web1", "off");
     await dig(guest, "after.tapnet.internal");
     assert.doesNotMatch(daemon.log, /(?:before|after)\.tapnet\.internal/);

@@ -91,6 +91,38 @@ describe("hosts files in the service", () => {
     assert.equal(lab.dns.list().length, 2);
   });
 
+  test("other files take the place of those before; a cache of another size begins empty", async () => {
+    const files = new MapFiles();
+    files.texts.set("/one", "192.0.2.1 one.office\n");
+    files.texts.set("/two", "192.0.2.2 two.office\n");
+    files.texts.set("/three", "192.0.2.3 three.office\n");
+    const settings = { staleSeconds: 0, limits: { upstreamPerSecond: 1000, openQuestions: 100 } };
+    const lab = new Laboratory({ files, hostsFiles: ["/one", "/two"] });
+    await lab.dns.start();
+    const known = () => ["one", "two", "three"].filter((name) => lab.dns.list().some((entry) => entry.name === `${name}.office`));
+    assert.deepEqual(known(), ["one", "two"]);
+    const { cache } = lab.dns.stats();
+    lab.dns.configure({ ...settings, cacheBytes: cache.sizeBytes, hostsFiles: ["/two", "/three"] });
+    assert.deepEqual(known(), ["two"]);
+    await look(lab);
+    assert.deepEqual(known(), ["two", "three"]);
+    files.texts.set("/one", "192.0.2.9 one.office\n");
+    files.texts.set("/two", "192.0.2.9 new.office\n");
+    await look(lab);
+    assert.deepEqual(known(), ["three"]);
+    lab.internet.servers.set("192.0.2.53", (asked) =>
+      answerTo(asked, { answers: [record("a.example", "A", { address: 0x01020304 })] }),
+    );
+    lab.ask("a.example");
+    lab.dns.configure({ ...settings, cacheBytes: cache.sizeBytes });
+    assert.equal(lab.dns.stats().cache.answers, 1);
+    lab.dns.configure({ ...settings, cacheBytes: 128 * 1024 });
+    assert.deepEqual([lab.dns.stats().cache.answers, lab.dns.stats().cache.sizeBytes, known()], [0, 128 * 1024, []]);
+    assert.equal(lab.ask("a.example").answers.length, 1);
+    assert.equal(lab.dns.stats().cache.answers, 1);
+    lab.dns.stop();
+  });
+
   test("a hundred thousand lines are taken in", async () => {
     const files = new MapFiles();
     files.texts.set("/block", Array.from({ length: 100_000 }, (_, index) => `0.0.0.0 ad${index}.example`).join("\n"));

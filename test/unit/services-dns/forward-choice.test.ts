@@ -41,6 +41,11 @@ describe("expired answers (RFC 8767)", () => {
     const waited = made.clock.monotonicMs() - started;
     assert.ok(waited >= 1800 && waited < 1900, `${waited}`);
     assert.deepEqual([wordsOf(reply), extendedErrors(reply)], [["NOERROR", `${NAME}. 30 A 198.51.100.7`], [3]]);
+    assert.equal(
+      made.send(made.question(NAME, "A")).reply?.answers[0].ttlSeconds,
+      30,
+      "nor does the next one wait for the first",
+    );
     made.clock.advance(5000);
     const { length } = made.internet.asked;
     assert.deepEqual(made.send(made.question(NAME, "A")).reply?.answers[0].ttlSeconds, 30);

@@ -337,6 +337,20 @@ describe("shared links and limits", () => {
     assert.equal(laboratory.delivered.size, 5);
     assert.deepEqual(rcodes("b").filter((rcode) => rcode === undefined).length, 5);
   });
+
+  test("other settings hold at once, also for those who have asked before", () => {
+    const laboratory = new Laboratory({ limits: { upstreamPerSecond: 1, openQuestions: 10 } });
+    laboratory.internet.servers.set("192.0.2.53", () => undefined);
+    let asked = 0;
+    const refused = (): boolean => laboratory.send(laboratory.question(`a${asked++}.example.com`, "A")).reply !== undefined;
+    assert.deepEqual([refused(), refused(), refused()], [false, false, true]);
+    const settings = { cacheBytes: 1024 * 1024, staleSeconds: 0 };
+    laboratory.dns.configure({ ...settings, limits: { upstreamPerSecond: 1000, openQuestions: 10 } });
+    laboratory.clock.advance(1000);
+    assert.deepEqual([refused(), refused(), refused()], [false, false, false]);
+    laboratory.dns.configure({ ...settings, limits: { upstreamPerSecond: 1000, openQuestions: 5 } });
+    assert.equal(refused(), true);
+  });
 });
 
 describe("the query log", () => {
@@ -358,5 +372,25 @@ describe("the query log", () => {
     laboratory.dns.setQueryLog(true, "default");
     ask("x.invalid");
     assert.equal(lines.length, 2);
+  });
+
+  test("what was switched by hand outlives a reload, unless the configuration itself has changed", () => {
+    const { dns } = new Laboratory();
+    const reload = (network: boolean, guest: boolean): string => {
+      dns.configureQueryLog(network, "default");
+      dns.configureQueryLog(guest, "default", "web1");
+      return dns
+        .queryLogs()
+        .map((entry) => `${entry.network}/${entry.guest}`)
+        .join(" ");
+    };
+    assert.equal(reload(false, true), "default/web1");
+    dns.setQueryLog(false, "default", "web1");
+    dns.setQueryLog(true, "default");
+    dns.setQueryLog(true, "default", "web2");
+    assert.equal(reload(false, true), "default/ default/web2");
+    assert.equal(reload(false, false), "default/ default/web2");
+    assert.equal(reload(true, true), "default/ default/web1 default/web2");
+    assert.equal(reload(false, true), "default/web1 default/web2");
   });
 });
