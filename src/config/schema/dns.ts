@@ -57,7 +57,7 @@ export const dns = section({
   domains: mapping(upstreams, '"corp.example: [192.0.2.53]"').default({}),
   records: list(dnsRecord, "{ name: api.example, type: A, value: 10.77.0.9 }").default([]),
   hosts: list(path, "/etc/hosts").default(["/etc/hosts"]),
-  cache: size.default(16 * SIZE_UNITS.m),
+  cache: size.default(8 * SIZE_UNITS.m),
   stale: boundedDuration("how long expired answers are served while no upstream answers", 0, 604_800, "7d is the most").default(
     86_400,
   ),

@@ -2,6 +2,8 @@ import { readUint32 } from "../../wire/dns/bytes.js";
 import { combineHash, FoldedName } from "../../wire/dns/folded-name.js";
 import { finishHash } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
+import { ipv4Bytes } from "./addresses.js";
+import { keepBytes } from "./kept-bytes.js";
 import type { Zone } from "./zone.js";
 
 /**
@@ -31,8 +33,8 @@ export class RecordSet {
   readonly network: number;
   readonly type: number;
   readonly ttlSeconds: number;
-  /** Data on the wire, names in full; one item a record, at least one. */
-  readonly data: readonly Uint8Array[];
+  /** Null where it is one address. */
+  readonly #data: readonly Uint8Array[] | null;
   /** Whether this is one A record, and its address as a signed number: the usual answer, kept where it costs no further read. */
   readonly isOneAddress: boolean;
   readonly oneAddress: number;
@@ -42,14 +44,21 @@ export class RecordSet {
     this.network = network;
     this.type = type;
     this.ttlSeconds = ttlSeconds;
-    this.data = data;
     this.isOneAddress = type === TYPE.A && data.length === 1;
     this.oneAddress = this.isOneAddress ? readUint32(data[0], 0) | 0 : 0;
+    this.#data = this.isOneAddress ? null : data.map((bytes) => keepBytes(bytes));
+  }
+
+  /** Data on the wire, names in full; one item a record, at least one. */
+  get data(): readonly Uint8Array[] {
+    return this.#data ?? [ipv4Bytes(this.oneAddress >>> 0)];
   }
 }
 
 /** The network number of what every guest may see. */
 export const EVERYONE = 0;
+
+const NO_SETS: readonly RecordSet[] = [];
 
 /** One name. */
 export class NameNode {
@@ -59,7 +68,8 @@ export class NameNode {
   /** Unfinished hash of the labels from the root to here. */
   readonly hash: number;
   readonly depth: number;
-  readonly sets: RecordSet[] = [];
+  /** An array of exactly its length: one that is pushed to has room for 17. */
+  sets: readonly RecordSet[] = NO_SETS;
   /** Its records where they are one set; null where there are none, or more. */
   only: RecordSet | null = null;
   /** Where this is the highest name of a zone of ours. */
@@ -78,13 +88,12 @@ export class NameNode {
   }
 
   add(set: RecordSet): void {
-    this.sets.push(set);
+    this.sets = this.sets.length === 0 ? [set] : [...this.sets, set];
     this.only = this.sets.length === 1 ? set : null;
   }
 
   drop(set: RecordSet): void {
-    const index = this.sets.indexOf(set);
-    if (index >= 0) this.sets.splice(index, 1);
+    this.sets = this.sets.length === 1 && this.sets[0] === set ? NO_SETS : this.sets.filter((other) => other !== set);
     this.only = this.sets.length === 1 ? this.sets[0] : null;
   }
 }
@@ -185,7 +194,7 @@ export class NameTree {
 
   #add(parent: NameNode, name: FoldedName, label: number): NameNode {
     if (this.#count > this.#mask) this.#grow();
-    const bytes = name.bytes.slice(name.labelOffset[label], name.labelOffset[label + 1]);
+    const bytes = keepBytes(name.bytes, name.labelOffset[label], name.labelOffset[label + 1]);
     const node = new NameNode(bytes, parent, combineHash(parent.hash, name.labelHash[label]));
     if (bytes.length === 2 && bytes[1] === 0x2a) parent.wildcard = node;
     parent.children++;
