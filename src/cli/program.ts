@@ -313,7 +313,7 @@ function addDns(program: Command, action: Action): void {
     .action(action(async () => (await import("./commands/dns-list.js")).dnsList));
   dns
     .command("query <name> [type]")
-    .description("ask the daemon's DNS; A unless a type is given")
+    .description("ask the daemon's DNS; A unless a type is given, the name of an address")
     .option("-n, --network <name>", "as a guest of this network")
     .action(action(async () => (await import("./commands/dns-query.js")).dnsQuery));
   dns

@@ -1,3 +1,5 @@
+import { parseIpv4 } from "../../base/ipv4-address.js";
+import { parseIpv6 } from "../../base/ipv6-address.js";
 import { type Context, printJson } from "../context.js";
 import { EXIT } from "../exit-codes.js";
 import { formatTable } from "../table.js";
@@ -10,7 +12,7 @@ export async function dnsQuery(
   type: string | undefined,
   options: { network?: string },
 ): Promise<number> {
-  const view = await (await context.client()).dnsQuery(name, (type ?? "A").toUpperCase(), options.network);
+  const view = await (await context.client()).dnsQuery(name, type?.toUpperCase() ?? usualType(name), options.network);
   if (context.json) {
     printJson(context, view);
   } else {
@@ -28,7 +30,13 @@ export async function dnsQuery(
         ),
       );
     }
-    context.terminal.note(`${view.status} from ${printable(view.from)} in ${view.elapsedMs.toFixed(1)} ms`);
+    const from = view.from === "refused" ? "" : ` from ${printable(view.from)}`;
+    context.terminal.note(`${view.status}${from} in ${view.elapsedMs.toFixed(1)} ms`);
   }
   return view.answers.length > 0 ? EXIT.done : EXIT.failed;
+}
+
+/** What is wanted of an address is its name. */
+function usualType(name: string): string {
+  return parseIpv4(name) === undefined && parseIpv6(name) === undefined ? "A" : "PTR";
 }

@@ -1,13 +1,13 @@
 import { TapnetError } from "../../base/errors.js";
-import { type Ipv4Address, parseIpv4 } from "../../base/ipv4-address.js";
-import { type Ipv6Address, parseIpv6 } from "../../base/ipv6-address.js";
+import type { Ipv4Address } from "../../base/ipv4-address.js";
+import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { writeUint16 } from "../../wire/dns/bytes.js";
 import { foldName, formatName, parseName } from "../../wire/dns/name.js";
 import { TYPE } from "../../wire/dns/numbers.js";
 import { ipv4Bytes, ipv6Bytes } from "./addresses.js";
 import { EVERYONE, type NameTree, RecordSet, type RecordSource } from "./name-tree.js";
 import { PlacedRecords } from "./placed-records.js";
-import { reverseIpv4, reverseIpv6 } from "./zones.js";
+import { reverseOf } from "./zones.js";
 
 /** A record that the operator wrote. A name may begin with `*.` (RFC 4592); for PTR it may be an address. */
 export type ConfiguredRecord = { readonly name: string; readonly ttlSeconds: number } & (
@@ -69,13 +69,8 @@ function refuseMixedAliases(groups: readonly { name: Uint8Array; type: number; d
 }
 
 function ownerOf(record: ConfiguredRecord): Uint8Array {
-  if (record.type === "PTR") {
-    const ipv4 = parseIpv4(record.name);
-    if (ipv4 !== undefined) return reverseIpv4(ipv4);
-    const ipv6 = parseIpv6(record.name);
-    if (ipv6 !== undefined) return reverseIpv6(ipv6);
-  }
-  return nameOf(record.name, record);
+  const reverse = record.type === "PTR" ? reverseOf(record.name) : undefined;
+  return reverse ?? nameOf(record.name, record);
 }
 
 function nameOf(text: string, record: ConfiguredRecord): Uint8Array {

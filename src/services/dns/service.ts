@@ -3,6 +3,8 @@ import type { Counters } from "../../base/counters.js";
 import type { Logger } from "../../base/log.js";
 import type { Random } from "../../base/random.js";
 import type { DatagramSender, DatagramService } from "../../frame/datagram.js";
+import { formatName } from "../../wire/dns/name.js";
+import { TYPE } from "../../wire/dns/numbers.js";
 import { Answerer, type LateNames } from "./answer.js";
 import { AnswerCache } from "./cache.js";
 import { type CachedAnswer, describeCache, flushCache } from "./cache-view.js";
@@ -29,7 +31,7 @@ import type { UpstreamTransport } from "./upstream-transport.js";
 import { type NetworkNames, type View, Views } from "./views.js";
 import type { FileSource } from "./watched-file.js";
 import { WatchedHosts } from "./watched-hosts.js";
-import { addSpecialZones } from "./zones.js";
+import { addSpecialZones, reverseOf } from "./zones.js";
 
 /** What may be changed while it runs. */
 export interface DnsSettings {
@@ -215,10 +217,11 @@ export class DnsService {
     return new UdpService(this.answerer, this.#askers, family, makeBatch);
   }
 
-  /** Asks as a guest of the network would, or as this host does. */
+  /** Asks as a guest of the network would, or as this host does; for the PTR of an address also by the address itself. */
   query(name: string, type: number, network?: string): Promise<OwnReply> {
     const view = network === undefined ? this.#views.host : this.#views.get(network);
-    return askLocally(this.answerer, view, this.#limits.host, name, type);
+    const reverse = type === TYPE.PTR ? reverseOf(name) : undefined;
+    return askLocally(this.answerer, view, this.#limits.host, reverse === undefined ? name : formatName(reverse), type);
   }
 
   /** The records that a network's guests see, or all of them. */

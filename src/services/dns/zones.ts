@@ -1,5 +1,5 @@
 import { type Ipv4Address, parseIpv4 } from "../../base/ipv4-address.js";
-import type { Ipv6Address } from "../../base/ipv6-address.js";
+import { type Ipv6Address, parseIpv6 } from "../../base/ipv6-address.js";
 import type { Prefix } from "../../base/prefix.js";
 import { writeUint16, writeUint32 } from "../../wire/dns/bytes.js";
 import { formatName, isAtOrBelow, POINTER_BITS, parseName } from "../../wire/dns/name.js";
@@ -146,6 +146,14 @@ function makeDenial(apex: Uint8Array, names: readonly Uint8Array[], tail: Uint8A
 export function reverseIpv4(address: Ipv4Address): Uint8Array {
   const labels = [address, address >>> 8, address >>> 16, address >>> 24].map((octet) => OCTET_LABELS[octet & 255]);
   return new Uint8Array(Buffer.concat([...labels, IN_ADDR_ARPA]));
+}
+
+/** The name under which an address written as text has its PTR record; undefined where the text is no address. */
+export function reverseOf(text: string): Uint8Array | undefined {
+  const ipv4 = parseIpv4(text);
+  if (ipv4 !== undefined) return reverseIpv4(ipv4);
+  const ipv6 = parseIpv6(text);
+  return ipv6 === undefined ? undefined : reverseIpv6(ipv6);
 }
 
 /** The label of each octet, with its length byte. */

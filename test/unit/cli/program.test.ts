@@ -78,6 +78,7 @@ describe("tapnet with a daemon", () => {
     ["network show default", /^network {6}default\nkind {9}nat/],
     ["dns list", /^NAME .*\nweb1\.tapnet\.internal {2}A {5}10\.77\.0\.10 {3}60 {2}default {2}lease$/],
     ["dns query web1 a", /^NAME .*\nweb1 {2}A {6}60 {2}10\.77\.0\.10$/],
+    ["dns query 10.77.0.10", /^NAME .*\n10\.77\.0\.10 {2}PTR /],
     ["dns flush", /^3 answers forgotten$/],
     ["dns stats", /^queries {2}12\nhits {5}9$/],
     ["dns log", /^NETWORK {2}GUEST\ndefault {2}web1$/],

@@ -207,6 +207,9 @@ describe("asking ourselves", () => {
     const later = made.dns.query(NAME, TYPE.A, "default");
     made.clock.advance(100);
     assert.deepEqual(wordsOf((await later).reply), ANSWER);
+    const gateway = await made.dns.query("10.77.0.1", TYPE.PTR);
+    assert.deepEqual(wordsOf(gateway.reply), ["NOERROR", "1.0.77.10.in-addr.arpa. 60 PTR gateway.tapnet.internal."]);
+    assert.equal((await made.dns.query("fd00:77::1", TYPE.PTR)).reply.questions[0].name.split(".").length, 34);
     await assert.rejects(made.dns.query("a..b", TYPE.A), /a\.\.b is not a domain name/);
     await assert.rejects(made.dns.query(NAME, TYPE.A, "nowhere"), /does not know this network/);
   });
