@@ -350,16 +350,22 @@ export class AddressLearner implements PacketService {
     });
   }
 
-  /** "Taken": the answer to a duplicate address detection, to all nodes because the asker has no address (RFC 4861 §7.2.4). */
+  /**
+   * "Taken": the answer to a duplicate address detection, to all nodes because the asker has no address (RFC 4861 §7.2.4). Of our
+   * own addresses it says that we are a router, as the kernel does: who has one of them as its router would drop it (§7.2.5).
+   */
   #defend(port: LinkAddresses, request: Packet, target: number, reply: Reply): Verdict {
     this.#count("defended");
-    const { gatewayMac } = port.link;
+    const { gatewayMac, gatewayIpv6, linkLocalIpv6 = PORT_LINK_LOCAL } = port.link;
+    const address = readIpv6(request.view, target);
+    const { router, override } = message.NEIGHBOUR_FLAG;
+    const flags = address === linkLocalIpv6 || address === gatewayIpv6 ? router | override : 0;
     reply.etherDestination = ALL_NODES_MAC;
     reply.ipv6Destination.fill(0);
     reply.ipv6Destination[0] = 0xff;
     reply.ipv6Destination[1] = 0x02;
     reply.ipv6Destination[15] = 1;
-    reply.payloadLength = emitAdvertisement(reply.view, reply.payloadOffset, 0, request.view, target, gatewayMac);
+    reply.payloadLength = emitAdvertisement(reply.view, reply.payloadOffset, flags, request.view, target, gatewayMac);
     return VERDICT.reply;
   }
 

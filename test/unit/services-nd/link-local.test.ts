@@ -50,9 +50,12 @@ describe("a link-local address", () => {
     assert.deepEqual(learner.addresses(WEB2.slot), [FIRST]);
   });
 
-  test("is not the gateway's: that is taken", () => {
+  test("is not the gateway's: that is taken, by a router", () => {
     const { learner, detect } = setUp();
-    assert.equal(detect(WEB1, PORT_LINK_LOCAL)[0].message.kind, "neighbour-advertisement");
+    for (const target of [PORT_LINK_LOCAL, WEB1.gatewayIpv6]) {
+      const { message } = detect(WEB1, target)[0];
+      assert.ok(message.kind === "neighbour-advertisement" && message.router && message.override && !message.solicited);
+    }
     assert.deepEqual(learner.addresses(WEB1.slot), []);
   });
 
