@@ -7,8 +7,13 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import type { RunningProcess } from "../../test/support/process.js";
+import { pause } from "../../test/support/wait.js";
 import type { DhcpPeer, DhcpServer } from "./dhcp-server.js";
 import { addressesIn, LEASE6_SECONDS, PREFIX6, PREFIX6_LENGTH, RANGE6 } from "./dhcp6-site.js";
+
+/** A file of leases that has not changed for so long is looked at; after so many tries as it is. */
+const SETTLE_MS = 200;
+const SETTLE_TRIES = 25;
 
 /** One process in the foreground, one file of leases. */
 abstract class Rival6 implements DhcpServer {
@@ -40,8 +45,17 @@ abstract class Rival6 implements DhcpServer {
     rmSync(this.leaseFile, { force: true });
   }
 
-  stored(): Promise<ReadonlySet<string>> {
-    return Promise.resolve(existsSync(this.leaseFile) ? addressesIn(readFileSync(this.leaseFile, "utf8")) : new Set());
+  async stored(): Promise<ReadonlySet<string>> {
+    const read = (): string => (existsSync(this.leaseFile) ? readFileSync(this.leaseFile, "utf8") : "");
+    // dnsmasq empties its file and writes it anew: what is read in between is not what it has stored.
+    let text = read();
+    for (let tries = 0; tries < SETTLE_TRIES; tries++) {
+      await pause(SETTLE_MS);
+      const later = read();
+      if (later === text) break;
+      text = later;
+    }
+    return addressesIn(text);
   }
 
   protected get environment(): Record<string, string> {
