@@ -85,6 +85,14 @@ class Arguments {
   std::span<uint8_t> Bytes(size_t index, const char* name, size_t minimum = 0) {
     return Column<uint8_t>(index, name, minimum);
   }
+  // Bytes with columns of 32 bits in them, from the first on.
+  std::span<uint8_t> Memory(size_t index, const char* name, size_t minimum) {
+    const std::span<uint8_t> memory = Bytes(index, name, minimum);
+    if (ok_ && reinterpret_cast<uintptr_t>(memory.data()) % alignof(uint32_t) != 0) {
+      Reject(name, "an array that starts at a multiple of four bytes");
+    }
+    return memory;
+  }
 
  private:
   static constexpr napi_typedarray_type TypeOf(uint8_t) { return napi_uint8_array; }

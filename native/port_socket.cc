@@ -13,6 +13,18 @@ constexpr const char* kName = "the port socket";
 constexpr uint32_t kSlotMax = (1u << 20) - 1;
 constexpr int kReceiveBytesMax = 64 * 1024 * 1024;
 constexpr size_t kRowBytesMin = 128;
+constexpr int64_t kRowsMax = 65536;
+// The same number as in src/os/port-socket.ts.
+constexpr size_t kEventsWait = size_t{1} << 24;
+// A row in all columns of a batch together, and what the slab behind them starts at a multiple of.
+constexpr size_t kColumnBytes = 3 * sizeof(uint32_t) + sizeof(uint8_t);
+constexpr size_t kSlabAlignment = 64;
+
+size_t SlabOffset(size_t rows) { return (rows * kColumnBytes + kSlabAlignment - 1) / kSlabAlignment * kSlabAlignment; }
+
+std::span<uint32_t> Column(std::span<uint8_t> memory, size_t rows, size_t index) {
+  return {reinterpret_cast<uint32_t*>(memory.data()) + index * rows, rows};
+}
 
 }  // namespace
 
@@ -143,42 +155,43 @@ Napi::Value PortSocket::Remove(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, had);
 }
 
-// receive(bytes, receiveBytes, rowBytes, port, offset, length, flags, events: Uint32Array(1)) → rows. Frames are written below
-// `receiveBytes`; events[0] becomes the number of events that wait.
+// receive(memory, rows, receiveBytes, rowBytes) → rows, and kEventsWait added where events wait. Frames are written below
+// `receiveBytes` of the slab.
 Napi::Value PortSocket::Receive(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!CheckOpen(env)) return env.Undefined();
   Arguments arguments(info, "PortSocket.receive");
-  PortColumns columns;
-  const std::span<uint8_t> slab = arguments.Bytes(0, "bytes", kRowBytesMin);
-  const auto receive_bytes =
-      static_cast<size_t>(arguments.Integer(1, "receiveBytes", 1, static_cast<int64_t>(slab.size())));
-  columns.row_bytes = static_cast<size_t>(
-      arguments.Integer(2, "rowBytes", kRowBytesMin, static_cast<int64_t>(kFrameMost + kHeadroom + 64)));
-  columns.port = arguments.Column<uint32_t>(3, "port", 1);
-  columns.offset = arguments.Column<uint32_t>(4, "offset", columns.port.size());
-  columns.length = arguments.Column<uint32_t>(5, "length", columns.port.size());
-  columns.flags = arguments.Bytes(6, "flags", columns.port.size());
-  const std::span<uint32_t> events = arguments.Column<uint32_t>(7, "events", 1);
+  const auto rows = static_cast<size_t>(arguments.Integer(1, "rows", 1, kRowsMax));
+  const std::span<uint8_t> memory = arguments.Memory(0, "memory", SlabOffset(rows) + kRowBytesMin);
+  const size_t slab_bytes = arguments.ok() ? memory.size() - SlabOffset(rows) : 1;
+  const auto receive_bytes = static_cast<size_t>(arguments.Integer(2, "receiveBytes", 1, static_cast<int64_t>(slab_bytes)));
+  const auto row_bytes = static_cast<size_t>(
+      arguments.Integer(3, "rowBytes", kRowBytesMin, static_cast<int64_t>(kFrameMost + kHeadroom + 64)));
   if (!arguments.ok()) return env.Undefined();
-  columns.slab = slab.first(receive_bytes);
-  const size_t rows = set_.Receive(columns);
-  events[0] = static_cast<uint32_t>(set_.events());
-  return Napi::Number::New(env, static_cast<double>(rows));
+  PortColumns columns;
+  columns.row_bytes = row_bytes;
+  columns.port = Column(memory, rows, 0);
+  columns.offset = Column(memory, rows, 1);
+  columns.length = Column(memory, rows, 2);
+  columns.flags = memory.subspan(3 * sizeof(uint32_t) * rows, rows);
+  columns.slab = memory.subspan(SlabOffset(rows), receive_bytes);
+  const size_t received = set_.Receive(columns);
+  return Napi::Number::New(env, static_cast<double>(received + (set_.events() > 0 ? kEventsWait : 0)));
 }
 
-// send(bytes, port, offset, length, count) → frames that were taken
+// send(bytes, columns, rows, count) → frames that were taken
 Napi::Value PortSocket::Send(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!CheckOpen(env)) return env.Undefined();
   Arguments arguments(info, "PortSocket.send");
   const std::span<uint8_t> slab = arguments.Bytes(0, "bytes");
-  const std::span<uint32_t> port = arguments.Column<uint32_t>(1, "port");
-  const std::span<uint32_t> offset = arguments.Column<uint32_t>(2, "offset", port.size());
-  const std::span<uint32_t> length = arguments.Column<uint32_t>(3, "length", port.size());
-  const auto count = static_cast<size_t>(arguments.Integer(4, "count", 0, static_cast<int64_t>(port.size())));
+  const auto rows = static_cast<size_t>(arguments.Integer(2, "rows", 0, kRowsMax));
+  const std::span<uint8_t> columns = arguments.Memory(1, "columns", 3 * sizeof(uint32_t) * rows);
+  const auto count = static_cast<size_t>(arguments.Integer(3, "count", 0, static_cast<int64_t>(rows)));
   if (!arguments.ok()) return env.Undefined();
-  return Napi::Number::New(env, static_cast<double>(set_.Send(slab, port, offset, length, count)));
+  const size_t taken =
+      set_.Send(slab, Column(columns, rows, 0), Column(columns, rows, 1), Column(columns, rows, 2), count);
+  return Napi::Number::New(env, static_cast<double>(taken));
 }
 
 // events() → pairs of slot and LinkEvent, oldest first

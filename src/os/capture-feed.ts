@@ -10,6 +10,7 @@
  * follows, one without a frame does. While nobody captures, forwarding costs one comparison a batch.
  */
 import { systemClock, type Timer } from "../base/clock.js";
+import { frameColumns } from "../base/frame-columns.js";
 import { type PortColumns, type PortFrames, PortSocket } from "./port-socket.js";
 
 /** Of a message: the header, and the frame without its VLAN tag. Big-endian. The same numbers as in native/capture_feed.h. */
@@ -26,15 +27,15 @@ const TELL_MS = 100;
 const ROW_BYTES = 256;
 
 const NO_FRAMES: PortColumns = {
-  bytes: new Uint8Array(ROW_BYTES),
+  memory: new Uint8Array(64 + ROW_BYTES),
+  port: new Uint32Array(1),
   receiveBytes: ROW_BYTES,
   rowBytes: ROW_BYTES,
-  port: new Uint32Array(1),
-  offset: new Uint32Array(1),
-  length: new Uint32Array(1),
-  flags: new Uint8Array(1),
   count: 0,
 };
+
+/** Frames that pass, received or to be sent. */
+type SeenFrames = Omit<PortFrames, "columns">;
 
 /** A capture under way. */
 interface Feed {
@@ -53,9 +54,7 @@ export class CaptureFeeds {
   /** Messages on their way out, in columns. */
   #bytes = new Uint8Array(0);
   #view = new DataView(this.#bytes.buffer);
-  readonly #port = new Uint32Array(ROWS);
-  readonly #offset = new Uint32Array(ROWS);
-  readonly #length = new Uint32Array(ROWS);
+  readonly #columns = frameColumns(ROWS);
   #count = 0;
   #filled = 0;
 
@@ -89,7 +88,7 @@ export class CaptureFeeds {
   }
 
   /** Copies those of the frames that are a captured port's: `outgoing` where we send them there. */
-  copy(frames: PortFrames, outgoing: boolean): void {
+  copy(frames: SeenFrames, outgoing: boolean): void {
     for (const feed of this.#feeds) {
       const lost = this.#lostBy(feed);
       for (let row = 0; row < frames.count; row++) {
@@ -109,7 +108,7 @@ export class CaptureFeeds {
     await socket?.close();
   }
 
-  #add(feed: Feed, frames: PortFrames, row: number, outgoing: boolean, lost: number): void {
+  #add(feed: Feed, frames: SeenFrames, row: number, outgoing: boolean, lost: number): void {
     const [from, whole] = [frames.offset[row], frames.length[row]];
     const type = whole >= ADDRESSES_BYTES + TAG_BYTES + 2 ? typeOf(frames.bytes, from) : 0;
     const isTagged = TAG_TYPES.has(type);
@@ -135,9 +134,9 @@ export class CaptureFeeds {
     feed.told = lost;
     const [row, message] = [this.#count++, this.#filled];
     this.#filled += length;
-    this.#port[row] = feed.slot;
-    this.#offset[row] = message;
-    this.#length[row] = length;
+    this.#columns.port[row] = feed.slot;
+    this.#columns.offset[row] = message;
+    this.#columns.length[row] = length;
     this.#bytes.fill(0, message, message + FIELD.frame);
     this.#view.setUint32(message + FIELD.lost, lost);
     return message;
@@ -148,7 +147,7 @@ export class CaptureFeeds {
     this.#count = 0;
     this.#filled = 0;
     if (count === 0) return;
-    this.#socket?.send({ bytes: this.#bytes, port: this.#port, offset: this.#offset, length: this.#length, count });
+    this.#socket?.send({ bytes: this.#bytes, ...this.#columns, count });
   }
 
   #lostBy({ slot }: Feed): number {

@@ -102,18 +102,9 @@ export interface NativePortSocket extends Omit<NativeWatched, "close"> {
   addTap(slot: number, fd: number): void;
   addFeed(slot: number): number;
   remove(slot: number): boolean;
-  /** Frames are written below `receiveBytes`; `events[0]` becomes the number of events that wait. */
-  receive(
-    bytes: Uint8Array,
-    receiveBytes: number,
-    rowBytes: number,
-    port: Uint32Array,
-    offset: Uint32Array,
-    length: Uint32Array,
-    flags: Uint8Array,
-    events: Uint32Array,
-  ): number;
-  send(bytes: Uint8Array, port: Uint32Array, offset: Uint32Array, length: Uint32Array, count: number): number;
+  /** Frames are written below `receiveBytes` of the slab; 0x1000000 is added to the rows where events wait. */
+  receive(memory: Uint8Array, rows: number, receiveBytes: number, rowBytes: number): number;
+  send(bytes: Uint8Array, columns: Uint8Array, rows: number, count: number): number;
   /** Pairs of slot and what happened there. */
   events(): Uint32Array;
   checkPeers(): void;

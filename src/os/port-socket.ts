@@ -16,28 +16,24 @@
  */
 import { lstatSync, unlinkSync } from "node:fs";
 import { systemClock, type Timer } from "../base/clock.js";
+import type { FrameColumns } from "../base/frame-columns.js";
 import { addon } from "./addon.js";
 import type { NativePortSocket } from "./native.js";
 
 /** Columns of received frames, as `ForwardBatch` of `frame/forward` has them. */
 export interface PortColumns {
-  readonly bytes: Uint8Array;
+  /** One behind the other the columns `port`, `offset`, `length` (32 bits a row) and `flags` (a byte a row), then the slab. */
+  readonly memory: Uint8Array;
+  readonly port: Uint32Array;
+  /** Frames are written to the first bytes of the slab, a row of so many for each where it comes alone. */
   readonly receiveBytes: number;
   readonly rowBytes: number;
-  readonly port: Uint32Array;
-  readonly offset: Uint32Array;
-  readonly length: Uint32Array;
-  /** 1: the sender left the transport checksum to us; 2: the frame is longer than its row. */
-  readonly flags: Uint8Array;
   count: number;
 }
 
 /** Columns of frames to be sent, as `OutgoingFrames` of `frame/forward` has them. */
-export interface PortFrames {
+export interface PortFrames extends FrameColumns {
   readonly bytes: Uint8Array;
-  readonly port: Uint32Array;
-  readonly offset: Uint32Array;
-  readonly length: Uint32Array;
   readonly count: number;
 }
 
@@ -73,6 +69,9 @@ export interface PortCounts {
   readonly waitingBytes: number;
 }
 
+/** Added to the number of rows where events wait; the same number as in native/port_socket.cc. */
+const EVENTS_WAIT = 0x100_0000;
+
 const MODE = 0o660;
 const RECEIVE_BYTES = 1024 * 1024;
 const PEER_CHECK_MS = 500;
@@ -80,7 +79,6 @@ const PEER_CHECK_MS = 500;
 export class PortSocket {
   readonly #native: NativePortSocket;
   readonly #listener: PortListener;
-  readonly #events = new Uint32Array(1);
   /** Files of sockets, by slot. */
   readonly #paths = new Map<number, string>();
   readonly #datagramPorts = new Set<number>();
@@ -141,16 +139,16 @@ export class PortSocket {
 
   /** Fills the batch with what is there, a fair share of each port, sets its count and returns it. Never blocks. */
   receive(batch: PortColumns): number {
-    const { bytes, receiveBytes, rowBytes, port, offset, length, flags } = batch;
-    batch.count = this.#native.receive(bytes, receiveBytes, rowBytes, port, offset, length, flags, this.#events);
-    if (this.#events[0] > 0) this.#tellEvents();
+    const received = this.#native.receive(batch.memory, batch.port.length, batch.receiveBytes, batch.rowBytes);
+    batch.count = received & (EVENTS_WAIT - 1);
+    if (received >= EVENTS_WAIT) this.#tellEvents();
     return batch.count;
   }
 
   /** Sends whole frames and returns how many were taken. */
-  send({ bytes, port, offset, length, count }: PortFrames): number {
+  send({ bytes, columns, port, count }: PortFrames): number {
     if (this.#closed !== undefined) return 0;
-    return this.#native.send(bytes, port, offset, length, count);
+    return this.#native.send(bytes, columns, port.length, count);
   }
 
   counts(slot: number): PortCounts {

@@ -5,6 +5,7 @@ import { parseMac } from "../../src/base/mac.js";
 import { ForwardBatch } from "../../src/frame/forward/batch.js";
 import { PortSocket } from "../../src/os/port-socket.js";
 import type { Daemon } from "./daemon.js";
+import { portFrames } from "./port-frames.js";
 
 export class SocketGuest {
   readonly name: string;
@@ -30,10 +31,7 @@ export class SocketGuest {
   }
 
   send(...frames: readonly Uint8Array[]): void {
-    for (const bytes of frames) {
-      const [offset, length] = [Uint32Array.of(0), Uint32Array.of(bytes.length)];
-      this.#socket.send({ bytes, port: Uint32Array.of(0), offset, length, count: 1 });
-    }
+    this.#socket.send(portFrames(...frames.map((frame) => [0, frame] as const)));
   }
 
   #receive(): void {

@@ -6,6 +6,7 @@
  * wait; what comes then is refused, and the sender of the frame sees a full queue, as on a real link.
  */
 import type { Clock, Timer } from "../../base/clock.js";
+import { frameColumns } from "../../base/frame-columns.js";
 import type { FrameTransmitter, OutgoingFrames } from "./output.js";
 
 interface Held {
@@ -111,9 +112,8 @@ function isBefore(one: Held, other: Held): boolean {
 
 function framesOf(due: readonly Held[]): OutgoingFrames {
   const bytes = new Uint8Array(due.reduce((total, held) => total + held.bytes.length, 0));
-  const port = new Uint32Array(due.length);
-  const offset = new Uint32Array(due.length);
-  const length = new Uint32Array(due.length);
+  const columns = frameColumns(due.length);
+  const { port, offset, length } = columns;
   let at = 0;
   for (const [row, held] of due.entries()) {
     bytes.set(held.bytes, at);
@@ -122,5 +122,5 @@ function framesOf(due: readonly Held[]): OutgoingFrames {
     length[row] = held.bytes.length;
     at += held.bytes.length;
   }
-  return { bytes, port, offset, length, count: due.length };
+  return { bytes, ...columns, count: due.length };
 }

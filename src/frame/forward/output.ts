@@ -7,15 +7,13 @@
  * before it returns.
  */
 import type { Counters } from "../../base/counters.js";
+import { type FrameColumns, frameColumns } from "../../base/frame-columns.js";
 import type { ForwardBatch } from "./batch.js";
 import { COUNT, type Reason } from "./reasons.js";
 
 /** Frames to be sent, in columns; row n is `length[n]` bytes from `offset[n]` of `bytes`, for `port[n]`. */
-export interface OutgoingFrames {
+export interface OutgoingFrames extends FrameColumns {
   readonly bytes: Uint8Array;
-  readonly port: Uint32Array;
-  readonly offset: Uint32Array;
-  readonly length: Uint32Array;
   readonly count: number;
 }
 
@@ -34,9 +32,10 @@ const ALIGNMENT = 16;
 const HEADROOM = 16;
 
 export class Output implements OutgoingFrames {
-  readonly port = new Uint32Array(ROWS);
-  readonly offset = new Uint32Array(ROWS);
-  readonly length = new Uint32Array(ROWS);
+  readonly columns: Uint8Array;
+  readonly port: Uint32Array;
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
   count = 0;
   #batch!: ForwardBatch;
   #own = 0;
@@ -44,6 +43,7 @@ export class Output implements OutgoingFrames {
   readonly #counters: Counters<Reason>;
 
   constructor(transmitter: FrameTransmitter, counters: Counters<Reason>) {
+    ({ columns: this.columns, port: this.port, offset: this.offset, length: this.length } = frameColumns(ROWS));
     this.#transmitter = transmitter;
     this.#counters = counters;
   }

@@ -10,6 +10,7 @@ import { addon } from "../../../src/os/addon.js";
 import { PortSocket } from "../../../src/os/port-socket.js";
 import { createTap, type Tap } from "../../../src/os/tap.js";
 import { A, B, GATEWAY_IPV4, GATEWAY_IPV6, GATEWAY_MAC, NARROW } from "../../support/forward-lab.js";
+import { portFrames } from "../../support/port-frames.js";
 
 /** Switches off what makes two runs different: limits, and what the kernel says unasked. */
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -58,13 +59,7 @@ export class KernelRouter {
 
   /** One frame into a guest's TAP, and what comes out of all of them before the call returns. */
   in(slot: number, frame: Uint8Array): SentFrame[] {
-    this.#socket.send({
-      bytes: frame,
-      port: Uint32Array.of(slot),
-      offset: Uint32Array.of(0),
-      length: Uint32Array.of(frame.length),
-      count: 1,
-    });
+    this.#socket.send(portFrames([slot, frame]));
     return this.drain();
   }
 

@@ -7,6 +7,7 @@ import { addon } from "../../../src/os/addon.js";
 import { PortSocket } from "../../../src/os/port-socket.js";
 import { createTap, type Tap } from "../../../src/os/tap.js";
 import { needs, root, tap } from "../../support/needs.js";
+import { portFrames } from "../../support/port-frames.js";
 import { until } from "../../support/wait.js";
 
 /** A frame of an experimental type (IEEE 802 §9.2.3), which no kernel answers. */
@@ -42,8 +43,7 @@ class Ports {
   }
 
   send(port: number, bytes: Buffer): number {
-    const [offset, length] = [Uint32Array.of(0), Uint32Array.of(bytes.length)];
-    return this.socket.send({ bytes: new Uint8Array(bytes), port: Uint32Array.of(port), offset, length, count: 1 });
+    return this.socket.send(portFrames([port, bytes]));
   }
 }
 

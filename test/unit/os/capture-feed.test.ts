@@ -6,6 +6,7 @@ import { CAPTURE_OUTGOING, CaptureBatch, CaptureSocket } from "../../../src/os/c
 import { runBpf } from "../../support/bpf.js";
 import { ipv4Frame, ipv6Frame, udpPayload } from "../../support/forward-lab.js";
 import { hexOf } from "../../support/pieces.js";
+import { portFrames } from "../../support/port-frames.js";
 import { until } from "../../support/wait.js";
 
 const SNAP_BYTES = 200;
@@ -53,22 +54,7 @@ function makeFeeds(t: TestContext): CaptureFeeds {
 }
 
 function copy(feeds: CaptureFeeds, frames: readonly Uint8Array[], outgoing: boolean, port = PORT): void {
-  const offset: number[] = [];
-  let at = 0;
-  for (const frame of frames) {
-    offset.push(at);
-    at += frame.length;
-  }
-  feeds.copy(
-    {
-      bytes: new Uint8Array(Buffer.concat(frames)),
-      port: Uint32Array.from(frames, () => port),
-      offset: Uint32Array.from(offset),
-      length: Uint32Array.from(frames, ({ length }) => length),
-      count: frames.length,
-    },
-    outgoing,
-  );
+  feeds.copy(portFrames(...frames.map((frame) => [port, frame] as const)), outgoing);
 }
 
 function tagged(frame: Uint8Array, id: number): Uint8Array {

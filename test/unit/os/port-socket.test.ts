@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from "node:test";
 import { ForwardBatch } from "../../../src/frame/forward/batch.js";
 import { addon } from "../../../src/os/addon.js";
 import { type PortEvent, PortSocket } from "../../../src/os/port-socket.js";
+import { portFrames } from "../../support/port-frames.js";
 import { until } from "../../support/wait.js";
 
 /** Ports' links, what came in by them, and what happened. */
@@ -34,20 +35,7 @@ class Ports {
   }
 
   send(...frames: readonly (readonly [port: number, bytes: Uint8Array])[]): number {
-    const bytes = new Uint8Array(Buffer.concat(frames.map(([, sent]) => sent)));
-    const offset: number[] = [];
-    let at = 0;
-    for (const [, sent] of frames) {
-      offset.push(at);
-      at += sent.length;
-    }
-    return this.socket.send({
-      bytes,
-      port: Uint32Array.from(frames, ([port]) => port),
-      offset: Uint32Array.from(offset),
-      length: Uint32Array.from(frames, ([, sent]) => sent.length),
-      count: frames.length,
-    });
+    return this.socket.send(portFrames(...frames));
   }
 
   #receive(): void {
@@ -272,14 +260,7 @@ describe("dgram", () => {
     };
     datagrams.addDgram(0, ports.path(`${name}.qemu`), ports.path(name));
     t.after(() => datagrams.close());
-    const send = (bytes: Buffer) =>
-      datagrams.send({
-        bytes: new Uint8Array(bytes),
-        port: Uint32Array.of(0),
-        offset: Uint32Array.of(0),
-        length: Uint32Array.of(bytes.length),
-        count: 1,
-      });
+    const send = (bytes: Buffer) => datagrams.send(portFrames([0, bytes]));
     return { frames, send, close: () => datagrams.close() };
   }
 
