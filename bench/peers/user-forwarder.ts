@@ -6,6 +6,7 @@ import { parseIpv4 } from "../../src/base/ipv4-address.js";
 import { parseMac } from "../../src/base/mac.js";
 import { ForwardBatch } from "../../src/frame/forward/batch.js";
 import { ForwardEngine } from "../../src/frame/forward/engine.js";
+import { rehearseForwarding } from "../../src/frame/forward/rehearsal.js";
 import { interfaceIndex } from "../../src/os/interface.js";
 import { PortSocket } from "../../src/os/port-socket.js";
 import { Rtnetlink } from "../../src/os/rtnetlink.js";
@@ -57,4 +58,6 @@ function openTapOfOther(slot: number, name: string): void {
   }
 }
 
+// As tapnetd does before its first guest on a socket.
+rehearseForwarding();
 for (const [slot, word] of process.argv.slice(2).entries()) open(slot, word);

@@ -21,6 +21,7 @@ import type { Mac } from "../../base/mac.js";
 import type { Prefix } from "../../base/prefix.js";
 import { ForwardBatch } from "../../frame/forward/batch.js";
 import { ForwardEngine } from "../../frame/forward/engine.js";
+import { rehearseForwarding } from "../../frame/forward/rehearsal.js";
 import type { Names } from "../../guest/services.js";
 import type { Network, Port } from "../../network/model.js";
 import { delegatedPrefix } from "../../network/state.js";
@@ -46,6 +47,7 @@ const BATCHES_A_TURN = 8;
 export class UserPlane implements Names {
   readonly #parts: UserPlaneParts;
   readonly #networks = new Map<string, UserNetwork>();
+  #rehearsed = false;
 
   constructor(parts: UserPlaneParts) {
     this.#parts = parts;
@@ -53,6 +55,8 @@ export class UserPlane implements Names {
 
   /** Connects a guest's socket and its TAP, whose descriptor stays the caller's. SystemError for a path that cannot be made. */
   open(port: Port, tap: number, socket: GuestSocket): void {
+    if (!this.#rehearsed) rehearseForwarding();
+    this.#rehearsed = true;
     const { name } = port.network;
     const network = this.#networks.get(name) ?? new UserNetwork(port.network, this.#parts);
     this.#networks.set(name, network);
