@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { parseIpv4Prefix, parseIpv6Prefix } from "../../../src/base/prefix.js";
-import { defineNetworks } from "../../../src/network/define.js";
+import { defineNetworks, type NetworkSpecification } from "../../../src/network/define.js";
 import type { Network } from "../../../src/network/model.js";
 import { composeRuleset, EMPTY_RULESET } from "../../../src/network/ruleset.js";
 import { NO_TRAFFIC } from "../../../src/network/traffic.js";
@@ -62,6 +62,24 @@ suite("the ruleset", () => {
     assert.match(rules.at(-1) ?? "", /refuse/);
     assert.ok(rulesOf(networks, "postrouting").every((rule) => rule.includes('"eth0"')));
   });
+
+  const asked: readonly (readonly [what: string, networks: readonly NetworkSpecification[], isAsked: boolean])[] = [
+    ["one that lets all through", [ROUTED], false],
+    ["several that do", [ROUTED, { ...ROUTED, name: "b" }], false],
+    ["guests that are kept apart", [{ ...ROUTED, isolateGuests: true }], true],
+    ["one way out alone", [{ ...ROUTED, uplink: "eth0" }], true],
+    ["clients on an interface", [{ ...ROUTED, serve: ["eth1"] }], true],
+    ["IPv6, with what may not leave its link", [{ ...ROUTED, ipv6: parseIpv6Prefix("2001:db8::/64") }], true],
+    ["NAT beside it", [ROUTED, NAT], true],
+    ["no way out", [{ ...ROUTED, kind: "isolated" }], true],
+    ["a bridge", [{ ...ROUTED, kind: "bridge" }], true],
+  ];
+  for (const [what, networks, isAsked] of asked) {
+    test(`${isAsked ? "asks" : "spares"} forwarded packets: ${what}`, () => {
+      const chains = JSON.stringify(composeRuleset(defineNetworks(networks), [])).includes('"hook":"forward"');
+      assert.equal(chains, isAsked);
+    });
+  }
 
   test("keeps guests apart where that is wanted", () => {
     assert.match(rulesOf(defineNetworks([{ ...NAT, isolateGuests: true }]), "from_default")[0], /refuse/);
