@@ -117,7 +117,8 @@ export class ExtensionWalk {
   }
 }
 
-function isExtension(protocol: number): boolean {
+/** Whether a next header is one behind which another follows. */
+export function isExtension(protocol: number): boolean {
   switch (protocol) {
     case NEXT_HEADER.hopByHop:
     case NEXT_HEADER.routing:

@@ -12,6 +12,7 @@ import * as ipv4 from "../../wire/ipv4.js";
 import * as ipv6 from "../../wire/ipv6.js";
 import { isLinkLocal, isMulticast, isUnspecified } from "../ipv6-bytes.js";
 import { HOP } from "./hops.js";
+import { mayPassOver } from "./ipv6-extensions.js";
 import { COUNT } from "./reasons.js";
 import type { ForwardState } from "./state.js";
 
@@ -94,11 +95,21 @@ export class Answers {
 
   /** As `echo4`; `message` is where the ICMPv6 message begins, `length` its bytes. Answered from the address that was asked. */
   echo6(port: number, view: DataView, frame: number, message: number, length: number): boolean {
-    const { output } = this.#state;
     const packet = frame + ethernet.HEADER_BYTES;
-    const { bytes } = output;
     if (length < 8 || view.getUint16(message) !== icmpv6.TYPE.echoRequest << 8) return false;
-    if (!icmpv6.verify(view, packet, message, length)) return false;
+    if (!icmpv6.verify(view, packet, message, length) || !mayPassOver(view, packet, message)) return false;
+    return this.#turnEcho6(port, view, frame, message, length);
+  }
+
+  /** The answer has no extension headers: those of the question go, by what is in front of them moving up. */
+  #turnEcho6(port: number, view: DataView, question: number, message: number, length: number): boolean {
+    const { output } = this.#state;
+    const { bytes } = output;
+    const packet = message - ipv6.HEADER_BYTES;
+    const frame = packet - ethernet.HEADER_BYTES;
+    if (frame !== question) bytes.copyWithin(frame, question, question + ethernet.HEADER_BYTES + ipv6.HEADER_BYTES);
+    view.setUint16(packet + ipv6.FIELD.payloadLength, length);
+    view.setUint8(packet + ipv6.FIELD.nextHeader, ipv6.NEXT_HEADER.icmpv6);
     const source = packet + ipv6.FIELD.source;
     const destination = packet + ipv6.FIELD.destination;
     for (let index = 0; index < 16; index++) {
@@ -110,7 +121,7 @@ export class Answers {
     view.setUint8(message, icmpv6.TYPE.echoReply);
     icmpv6.seal(view, packet, message, length);
     this.#state.turn(view, frame, port);
-    output.add(port, frame, ethernet.HEADER_BYTES + ipv6.HEADER_BYTES + ipv6.payloadBytes(view, packet));
+    output.add(port, frame, ethernet.HEADER_BYTES + ipv6.HEADER_BYTES + length);
     return true;
   }
 

@@ -14,6 +14,7 @@ import * as icmpv6 from "../../wire/icmpv6.js";
 import * as ipv4 from "../../wire/ipv4.js";
 import * as ipv6 from "../../wire/ipv6.js";
 import { isMulticast, isUnspecified } from "../ipv6-bytes.js";
+import { mayBeIcmpv6Error } from "./ipv6-extensions.js";
 import { COUNT } from "./reasons.js";
 import type { ForwardState } from "./state.js";
 
@@ -29,7 +30,6 @@ const LAST_KNOWN_TYPE = 18;
 
 export class IcmpErrors {
   readonly #state: ForwardState;
-  readonly #walk = new ipv6.ExtensionWalk();
   #identification = 0;
 
   constructor(state: ForwardState) {
@@ -73,7 +73,7 @@ export class IcmpErrors {
   send6(port: number, view: DataView, frame: number, type: number, code: number, rest = 0): void {
     const { ports, output, counters } = this.#state;
     const packet = frame + ethernet.HEADER_BYTES;
-    if (!mayAnswer6(view, frame, type, this.#walk)) counters.count(COUNT["error-unfit"]);
+    if (!mayAnswer6(view, frame, type)) counters.count(COUNT["error-unfit"]);
     else if (!this.#mayPass(port)) counters.count(COUNT["error-limited"]);
     else {
       const quoted = Math.min(ipv6.HEADER_BYTES + ipv6.payloadBytes(view, packet), QUOTE_BYTES.ipv6);
@@ -144,13 +144,11 @@ function isErrorType4(type: number): boolean {
 }
 
 /** Packets to many may still be told to be too big (RFC 4443 §2.4 e.3). */
-function mayAnswer6(view: DataView, frame: number, type: number, walk: ipv6.ExtensionWalk): boolean {
+function mayAnswer6(view: DataView, frame: number, type: number): boolean {
   const packet = frame + ethernet.HEADER_BYTES;
   const source = packet + ipv6.FIELD.source;
   if (isMulticast(view, source) || isUnspecified(view, source)) return false;
   const toMany = (view.getUint8(frame) & 1) !== 0 || isMulticast(view, packet + ipv6.FIELD.destination);
   if (toMany && type !== icmpv6.TYPE.packetTooBig) return false;
-  if (walk.walk(view, packet) !== undefined || walk.protocol !== ipv6.NEXT_HEADER.icmpv6) return true;
-  // Informational messages have the high bit (RFC 4443 §2.1); a redirect is one, and is not answered either (§2.4 e.2).
-  return walk.length > 0 && view.getUint8(walk.offset) >= 128 && view.getUint8(walk.offset) !== icmpv6.TYPE.redirect;
+  return !mayBeIcmpv6Error(view, packet);
 }

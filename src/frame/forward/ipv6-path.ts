@@ -36,6 +36,8 @@ export class Ipv6Path {
     if (length < ETHER + HEADER_BYTES) return COUNT["ipv6-header"];
     const payload = view.getUint16(at + FIELD.payloadLength);
     if (view.getUint8(at) >>> 4 !== 6 || payload > length - ETHER - HEADER_BYTES) return COUNT["ipv6-header"];
+    // So a jumbo begins (RFC 2675 §2), which no link of ours carries.
+    if (payload === 0 && view.getUint8(at + FIELD.nextHeader) === NEXT_HEADER.hopByHop) return COUNT["ipv6-header"];
     const source = at + FIELD.source;
     const destination = at + FIELD.destination;
     if (isMulticast(view, source) || isLoopback(view, source)) return COUNT.martian;

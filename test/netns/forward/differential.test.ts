@@ -24,6 +24,8 @@ interface Difference {
   /** Of which frames; all when left out. */
   readonly family?: 4 | 6;
   readonly options?: boolean;
+  /** In IPv6: what the header says comes next. */
+  readonly nextHeader?: number;
   readonly why: string;
 }
 
@@ -53,13 +55,15 @@ function isChatter({ bytes }: SentFrame): boolean {
   if (view.getUint16(12) !== 0x86dd) return view.getUint16(12) === 0x0806;
   const next = view.getUint8(IP + 6);
   const type = view.getUint8(IP + 40);
-  return next === 0 || (next === 58 && type >= 130 && type <= 143 && view.getUint8(IP + 7) === 255);
+  const isReport = next === 0 && view.getUint8(IP + 24) === 0xff;
+  return isReport || (next === 58 && type >= 130 && type <= 143 && view.getUint8(IP + 7) === 255);
 }
 
 function explains(each: Difference, frame: Uint8Array, ours: readonly SentFrame[], kernels: readonly SentFrame[]): boolean {
   const [what, theirs] = [ours, kernels].map(({ length }) => (length === 0 ? "nothing" : "something"));
   if (each.ours !== what || each.kernels !== theirs) return false;
   if (each.family !== undefined && viewOf(frame).getUint16(12) !== (each.family === 4 ? 0x0800 : 0x86dd)) return false;
+  if (each.nextHeader !== undefined && frame[IP + 6] !== each.nextHeader) return false;
   return each.options === undefined || each.options === frame[IP] > 0x45;
 }
 

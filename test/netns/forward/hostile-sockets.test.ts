@@ -1,7 +1,7 @@
 /**
  * Guests that send anything on their sockets, next to two that are honest: a real tapnetd, user data plane. Whatever comes, the
- * daemon stays up, the honest ones reach each other and the host, and nobody gets what is not for him. The hostile ones act from one
- * seed; `TAPNET_FUZZ_SECONDS` says for how long.
+ * daemon stays up, the honest ones reach each other and the host, and nobody gets what is not for him. The hostile ones act
+ * from one seed; `TAPNET_FUZZ_SECONDS` says for how long.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

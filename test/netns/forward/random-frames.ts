@@ -79,6 +79,26 @@ const IPV6_DESTINATIONS = [
   0n,
 ] as const;
 const IPV6_SOURCES = [...Array<bigint>(20).fill(A.ipv6), B.ipv6, NOBODY_IPV6, WORLD_IPV6, (0xff02n << 112n) | 1n, 1n] as const;
+/** Extension headers; the first byte becomes what follows. */
+const EXTENSIONS = [
+  ...Array.from({ length: 16 }, () => ({ type: 0, extension: new Uint8Array(0) })),
+  // Hop-by-hop: padding, router alert, options of which an unknowing node skips, drops or complains about the packet, a jumbo.
+  { type: 0, extension: Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0) },
+  { type: 0, extension: Uint8Array.of(0, 0, 5, 2, 0, 0, 1, 0) },
+  { type: 0, extension: Uint8Array.of(0, 0, 0x1e, 4, 0, 0, 0, 0) },
+  { type: 0, extension: Uint8Array.of(0, 0, 0x5e, 4, 0, 0, 0, 0) },
+  { type: 0, extension: Uint8Array.of(0, 0, 0xde, 4, 0, 0, 0, 0) },
+  { type: 0, extension: Uint8Array.of(0, 0, 0xc2, 4, 0, 1, 0, 0) },
+  { type: 0, extension: Uint8Array.of(0, 9, 1, 4, 0, 0, 0, 0) },
+  { type: 60, extension: Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0) },
+  { type: 60, extension: Uint8Array.of(0, 0, 0x9e, 4, 0, 0, 0, 0) },
+  { type: 43, extension: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0) },
+  { type: 43, extension: Uint8Array.of(0, 2, 0, 1, 0, 0, 0, 0, ...Array<number>(16).fill(0)) },
+  { type: 44, extension: Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 7) },
+  { type: 44, extension: Uint8Array.of(0, 0, 0x05, 0xa8, 0, 0, 0, 7) },
+  { type: 51, extension: Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1) },
+] as const;
+const IPV6_UPPER = 54;
 const TTLS = [64, 64, 64, 255, 2, 1, 1, 0] as const;
 const STATIONS = [...Array<number>(24).fill(GATEWAY_MAC), 0x5254_0000_0099, 0xffff_ffff_ffff, 0x0100_5e00_0001] as const;
 
@@ -149,15 +169,18 @@ export class RandomFrames {
   #ipv6(): Uint8Array {
     const protocol = this.#pick([17, 17, 6, 58, 58, 59]);
     const bytes = this.#pick([0, 8, 36, 500, 1200, 1444, 1452]);
-    const payload = protocol === 17 ? udpPayload(bytes) : new Uint8Array(8 + bytes);
-    if (protocol === 58) payload[0] = this.#pick([128, 128, 129, 1, 2, 3, 4, 137, 200]);
+    const upper = protocol === 17 ? udpPayload(bytes) : new Uint8Array(8 + bytes);
+    if (protocol === 58) upper[0] = this.#pick([128, 128, 129, 1, 2, 3, 4, 137, 200]);
+    const { extension, type } = this.#pick(EXTENSIONS);
+    const payload = Uint8Array.from([...extension, ...upper]);
+    if (extension.length > 0) payload[0] = protocol;
     const frame = ipv6Frame(
       {
         to: this.#pick(IPV6_DESTINATIONS),
         source: this.#pick(IPV6_SOURCES),
         etherDestination: this.#pick(STATIONS),
         hopLimit: this.#pick(TTLS),
-        nextHeader: protocol,
+        nextHeader: extension.length > 0 ? type : protocol,
         payload,
       },
       (view) => {
@@ -165,7 +188,7 @@ export class RandomFrames {
         if (this.#below(80) === 0) view.setUint16(18, this.#below(0x800));
       },
     );
-    return protocol === 58 ? sealIcmpv6(frame) : frame;
+    return protocol === 58 ? sealIcmpv6(frame, IPV6_UPPER + extension.length) : frame;
   }
 
   #noise(bytes: number): Uint8Array {

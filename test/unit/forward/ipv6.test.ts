@@ -10,9 +10,11 @@ import {
   GATEWAY_MAC,
   HOST,
   type Ipv6Fields,
+  icmpPayload,
   ipv6Frame,
   LINK_LOCAL_GATEWAY,
   NOBODY_IPV6,
+  type Outcome,
   readIpv6,
   sealIcmpv6,
   stationsOf,
@@ -91,6 +93,13 @@ const ROWS: readonly Row[] = [
     became: "forwarded",
     leaves: B.slot,
   },
+  {
+    name: "a jumbo payload",
+    rfc: "2675 §2",
+    fields: { nextHeader: 0, payload: Uint8Array.of(17, 0, 0xc2, 4, 0, 1, 0, 0, 1, 2, 3, 4) },
+    spoil: (view) => view.setUint16(IP + 4, 0),
+    became: "ipv6-header",
+  },
   { name: "version 7", rfc: "8200 §3", spoil: (view) => view.setUint8(IP, 0x70), became: "ipv6-header" },
   {
     name: "payload length above the frame's",
@@ -150,6 +159,51 @@ const ROWS: readonly Row[] = [
     rfc: "-",
     fields: { to: LINK_LOCAL_GATEWAY, nextHeader: 6, payload: new Uint8Array(20) },
     became: "own-address",
+  },
+  {
+    name: "hop limit 1 about an error behind a route that is not at its end",
+    rfc: "4443 §2.4 e.1",
+    fields: { hopLimit: 1, nextHeader: 43, payload: Uint8Array.of(58, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0) },
+    became: "hops-exceeded",
+  },
+  {
+    name: "hop limit 1 about the first fragment of an error",
+    rfc: "4443 §2.4 e.1",
+    fields: { hopLimit: 1, nextHeader: 44, payload: Uint8Array.of(58, 0, 0, 1, 0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 0) },
+    became: "hops-exceeded",
+  },
+  {
+    name: "hop limit 1 about a later fragment of what may be an error",
+    rfc: "4443 §2.4 e.1",
+    fields: { hopLimit: 1, nextHeader: 44, payload: Uint8Array.of(58, 0, 1, 0, 0, 0, 0, 7, 128, 0, 0, 0, 0, 0, 0, 0) },
+    became: "hops-exceeded",
+  },
+  {
+    name: "hop limit 1 about the first fragment of an echo",
+    rfc: "4443 §3.3",
+    fields: { hopLimit: 1, nextHeader: 44, payload: Uint8Array.of(58, 0, 0, 1, 0, 0, 0, 7, 128, 0, 0, 0, 0, 0, 0, 0) },
+    became: "hops-exceeded",
+    complaint: [3, 0, 0],
+  },
+  {
+    name: "hop limit 1 about a later fragment of UDP",
+    rfc: "4443 §3.3",
+    fields: { hopLimit: 1, nextHeader: 44, payload: Uint8Array.of(17, 0, 1, 0, 0, 0, 0, 7, 0, 0, 0, 0) },
+    became: "hops-exceeded",
+    complaint: [3, 0, 0],
+  },
+  {
+    name: "hop limit 1 about an extension header that is cut off",
+    rfc: "4443 §2.4",
+    fields: { hopLimit: 1, nextHeader: 0, payload: Uint8Array.of(58, 0, 1) },
+    became: "hops-exceeded",
+  },
+  {
+    name: "hop-by-hop options that an unknowing node complains about, on the way",
+    rfc: "8200 §4",
+    fields: { nextHeader: 0, payload: Uint8Array.of(17, 0, 0xde, 4, 0, 0, 0, 0) },
+    became: "forwarded",
+    leaves: B.slot,
   },
   {
     name: "extension headers are nobody's business on the way",
@@ -214,6 +268,36 @@ describe("IPv6 on a port", () => {
     }
     const spoofed = sealIcmpv6(ipv6Frame({ source: B.ipv6, to: GATEWAY_IPV6, nextHeader: 58, payload: icmp(128, 0, 24) }));
     assert.deepEqual(lab.in(A.slot, spoofed).counted, { spoofed: 1 });
+  });
+
+  test("a ping behind extension headers is answered without them, where they may be passed over (RFC 8200 §4.2)", () => {
+    const echo = icmpPayload(icmpv6.TYPE.echoRequest);
+    const ask = (type: number, ...extension: number[]): Outcome => {
+      const payload = Uint8Array.from([...extension, ...echo]);
+      const frame = ipv6Frame({ to: GATEWAY_IPV6, nextHeader: type, payload });
+      return new ForwardLab({ services: false, host: false }).in(A.slot, sealIcmpv6(frame, IP + 40 + extension.length));
+    };
+    for (const outcome of [
+      ask(58),
+      ask(0, 58, 0, 1, 4, 0, 0, 0, 0),
+      ask(60, 58, 0, 0x1e, 4, 0, 0, 0, 0),
+      ask(0, 60, 0, 5, 2, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0),
+    ]) {
+      assert.deepEqual(outcome.counted, { "echo-answered": 1 });
+      const reply = readIpv6(outcome.sent[0].bytes);
+      assert.deepEqual([reply.nextHeader, reply.source, reply.destination, reply.hopLimit], [58, GATEWAY_IPV6, A.ipv6, 64]);
+      assert.deepEqual([reply.payload[0], reply.payload.subarray(4)], [icmpv6.TYPE.echoReply, echo.subarray(4)]);
+      assert.ok(icmpv6.verify(viewOf(outcome.sent[0].bytes), IP, IP + 40, reply.payloadBytes));
+      assert.deepEqual(stationsOf(outcome.sent[0].bytes), { from: GATEWAY_MAC, to: A.mac });
+    }
+    for (const outcome of [
+      ask(60, 58, 0, 0x5e, 4, 0, 0, 0, 0),
+      ask(60, 58, 0, 0x9e, 4, 0, 0, 0, 0),
+      ask(60, 58, 0, 1, 9, 0, 0, 0, 0),
+      ask(51, 58, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1),
+    ]) {
+      assert.deepEqual(outcome, { sent: [], counted: { "own-address": 1 } });
+    }
   });
 
   test("a solicitation for our link-local address is answered here, one for the global address only without services", () => {
