@@ -27,6 +27,8 @@ describe("scripts/install", needs(root, tap, nft, command("systemd-analyze", "sy
     const own = await host.run("alice", ["tapnet", "--json", "status"]);
     assert.equal(own.status, 0, own.stderr);
     assert.equal((await host.run("root", ["ls", `/run/user/${ALICE.uid}/tapnet/control.sock`])).status, 0);
+    // What carries a user's forwards is there, too.
+    assert.equal((await host.run("root", ["pgrep", "-u", "alice", "-x", "tapnet-relay"])).status, 0);
     await unitsAreGood(host);
     assert.match(await host.must("ip", "route", "show", "table", "all", "proto", "tapnet"), /^unreachable 10\.77\.0\.0\/24/m);
   });
