@@ -67,6 +67,10 @@ export class NameNode {
   readonly parent: NameNode | null;
   /** Unfinished hash of the labels from the root to here. */
   readonly hash: number;
+  /** The first twelve bytes of the label, zeros behind it: most are no longer, and need not be looked at elsewhere in memory. */
+  readonly #word0: number;
+  readonly #word1: number;
+  readonly #word2: number;
   readonly depth: number;
   /** An array of exactly its length: one that is pushed to has room for 17. */
   sets: readonly RecordSet[] = NO_SETS;
@@ -84,7 +88,24 @@ export class NameNode {
     this.label = label;
     this.parent = parent;
     this.hash = hash;
+    this.#word0 = labelWord(label, 0, 0, label.length);
+    this.#word1 = labelWord(label, 0, 4, label.length);
+    this.#word2 = labelWord(label, 0, 8, label.length);
     this.depth = parent === null ? 0 : parent.depth + 1;
+  }
+
+  /** Whether its label is the one at `at`, folded. */
+  isCalled(bytes: Uint8Array, at: number): boolean {
+    const length = bytes[at] + 1;
+    if (
+      this.#word0 !== labelWord(bytes, at, 0, length) ||
+      this.#word1 !== labelWord(bytes, at, 4, length) ||
+      this.#word2 !== labelWord(bytes, at, 8, length)
+    ) {
+      return false;
+    }
+    for (let index = 12; index < length; index++) if (this.label[index] !== bytes[at + index]) return false;
+    return true;
   }
 
   add(set: RecordSet): void {
@@ -158,7 +179,7 @@ export class NameTree {
   child(parent: NameNode, name: FoldedName, label: number): NameNode | null {
     const hash = combineHash(parent.hash, name.labelHash[label]);
     for (let node = this.#buckets[finishHash(hash) & this.#mask]; node !== null; node = node.next) {
-      if (node.hash === hash && node.parent === parent && isLabel(node.label, name.bytes, name.labelOffset[label])) return node;
+      if (node.hash === hash && node.parent === parent && node.isCalled(name.bytes, name.labelOffset[label])) return node;
     }
     return null;
   }
@@ -230,9 +251,14 @@ export class NameTree {
   }
 }
 
-function isLabel(label: Uint8Array, bytes: Uint8Array, at: number): boolean {
-  for (let index = 0; index < label.length; index++) {
-    if (label[index] !== bytes[at + index]) return false;
-  }
-  return true;
+/** Four bytes of the label of `length` bytes at `at`, from its byte `from` on; those behind its end are zero. */
+function labelWord(bytes: Uint8Array, at: number, from: number, length: number): number {
+  const left = length - from;
+  if (left <= 0) return 0;
+  const start = at + from;
+  let word = bytes[start];
+  if (left > 1) word |= bytes[start + 1] << 8;
+  if (left > 2) word |= bytes[start + 2] << 16;
+  if (left > 3) word |= bytes[start + 3] << 24;
+  return word;
 }

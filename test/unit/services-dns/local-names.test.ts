@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseIpv6 } from "../../../src/base/ipv6-address.js";
+import { NameNode } from "../../../src/services/dns/name-tree.js";
 import type { ConfiguredRecord } from "../../../src/services/dns/records.js";
 import { extendedErrors, ipv4, Laboratory, linkOf, networkDns } from "./laboratory.js";
 
@@ -11,6 +12,21 @@ function ipv6(text: string): bigint {
 
 const DENIAL =
   "authority tapnet.internal. 5 SOA gateway.tapnet.internal. hostmaster.tapnet.internal. 1767225600 3600 600 86400 5";
+
+test("a node is called by its own label and no other, however long, and whatever stands behind it", () => {
+  for (let length = 1; length <= 63; length++) {
+    const label = Uint8Array.from({ length: length + 1 }, (_, index) => (index === 0 ? length : 0x60 + (index % 26)));
+    const node = new NameNode(label, null, 0);
+    const asked = new Uint8Array(80).fill(0xff);
+    asked.set(label, 5);
+    assert.ok(node.isCalled(asked, 5), `${length} bytes`);
+    for (let index = 0; index <= length; index++) {
+      const other = asked.slice();
+      other[5 + index] ^= index === 0 ? 1 : 0x80;
+      assert.ok(!node.isCalled(other, 5), `${length} bytes, another at ${index}`);
+    }
+  }
+});
 
 describe("guests", () => {
   const lab = new Laboratory();
