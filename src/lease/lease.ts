@@ -33,7 +33,7 @@ export interface LeaseRecord {
   readonly mac: Mac;
   /** DHCPv4 client identifier or DHCPv6 DUID in lower-case hex; empty when the client sent none. */
   readonly clientId: string;
-  /** Cleaned name that the client asked for (one DNS label); empty for none. */
+  /** Name that is kept for the client, or that it asked for, cleaned (one DNS label); empty for none. */
   readonly hostname: string;
   /** When this tenure began, when it was last extended, when it ends (`Infinity` for ever): milliseconds since 1970. */
   readonly boundAtMs: number;

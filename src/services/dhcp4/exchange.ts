@@ -3,6 +3,7 @@ import type { Mac } from "../../base/mac.js";
 import type { Datagram, Reply } from "../../frame/datagram.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseAddress } from "../../lease/lease.js";
+import type { Lease } from "../../lease/lease-entry.js";
 import type { AddressPool } from "../../lease/pool.js";
 import * as addresses from "../../wire/dhcp4/addresses.js";
 import { OPTION, RELAY_SUBOPTION } from "../../wire/dhcp4/codes.js";
@@ -86,7 +87,25 @@ export class Exchange {
 
   /** The name under which the client is known to us, or will be: ours, else the one that it asks for, cleaned. */
   get nameForClient(): string {
-    return this.hostName || hostNameOf(this.request);
+    return this.hostName || this.#claimedName;
+  }
+
+  /**
+   * The name that its lease is to have, in lower case: the one that is kept for a client on a shared link, else the one that it asks
+   * for, or had. A guest's own name is known without its lease, which tells what it calls itself.
+   */
+  nameOf({ record }: Lease): string {
+    const kept = this.datagram.link.guest === undefined ? (this.reservation?.hostName ?? "") : "";
+    return kept.toLowerCase() || this.#claimedName || this.#unlessKept(record?.hostname ?? "");
+  }
+
+  /** The name that the client asks for, cleaned; empty where there is none, or where it is kept for another. */
+  get #claimedName(): string {
+    return this.#unlessKept(hostNameOf(this.request));
+  }
+
+  #unlessKept(name: string): string {
+    return this.served.reservations.names.has(name) ? "" : name;
   }
 
   /** The address of option 50; 0 when absent or malformed. */

@@ -42,8 +42,9 @@ export class Reservations {
   readonly #byMac = new Map<Mac, Condition[]>();
   readonly #byClientId = new Map<string, Condition[]>();
   readonly #byRelay: Condition[] = [];
-  /** Every address that is kept for somebody. */
+  /** Every address that is kept for somebody, and every name, in lower case. */
   readonly addresses = new Set<Ipv4Address>();
+  readonly names = new Set<string>();
 
   constructor(reservations: readonly Dhcp4Reservation[], guests: readonly Dhcp4Guest[]) {
     for (const guest of guests) {
@@ -98,6 +99,7 @@ export class Reservations {
       },
     };
     this.addresses.add(configured.ipv4);
+    if (configured.name !== undefined) this.names.add(configured.name.toLowerCase());
     if (configured.clientId !== undefined) append(this.#byClientId, configured.clientId, condition);
     else if (configured.mac !== undefined) append(this.#byMac, configured.mac, condition);
     else this.#byRelay.push(condition);

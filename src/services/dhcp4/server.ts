@@ -9,7 +9,6 @@ import { MESSAGE } from "../../wire/dhcp4/codes.js";
 import type { ConflictCheck } from "./conflict-check.js";
 import { COUNTER_NAMES, type Dhcp4Counter } from "./counter-names.js";
 import type { Exchange } from "./exchange.js";
-import { hostNameOf } from "./host-name.js";
 import { clientIdOf } from "./identity.js";
 import { leaseSeconds } from "./lease-time.js";
 import { INFINITE_SECONDS } from "./network.js";
@@ -90,7 +89,7 @@ export class Dhcp4Server {
     const facts: LeaseFacts = {
       mac: exchange.mac,
       clientId: clientIdOf(request),
-      hostname: hostNameOf(request) || (lease.record?.hostname ?? ""),
+      hostname: exchange.nameOf(lease),
       ifindex: exchange.ifindex,
     };
     exchange.book.bind(lease, facts, seconds === INFINITE_SECONDS ? Number.POSITIVE_INFINITY : seconds * 1000);

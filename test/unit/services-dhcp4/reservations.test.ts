@@ -9,6 +9,7 @@ import {
   Client,
   clientId,
   Dhcp4Lab,
+  hostName,
   ip,
   lists,
   NETWORK,
@@ -74,6 +75,21 @@ for (const [name, reservation, mac, options, isMeant] of RESERVED) {
     assert.equal(address === TEN, isMeant);
   });
 }
+
+test("the name that is kept for a client is its lease's, and nobody else's, however he asks for it", async () => {
+  const lab = labWith({ reservations: [{ ...NOBODY, mac: 0x5254_0000_0001, name: "Printer" }] });
+  const nameAt = (address: number): string | undefined => lab.service.book("default")?.at(address)?.record?.hostname;
+  const fqdn = octets(OPTION.clientFqdn, 1, 0, 0, ...Buffer.from("printer"));
+  assert.equal(nameAt(await lab.lease(new Client(0x5254_0000_0002, hostName("other")), { link: BRIDGE })), "other");
+  for (const claim of [hostName("PRINTER"), fqdn]) {
+    const thief = new Client(0x5254_0000_0003, claim);
+    const offer = await lab.ask(thief.discover(), { link: BRIDGE });
+    const told = optionOf(offer, OPTION.clientFqdn);
+    assert.equal(told?.kind === "fqdn" ? told.name.length : 0, 0);
+    assert.equal(nameAt(await lab.lease(thief, { link: BRIDGE })), "");
+  }
+  assert.equal(nameAt(await lab.lease(new Client(0x5254_0000_0001, hostName("hp-12ab")), { link: BRIDGE })), "printer");
+});
 
 test("a guest that writes a relay's option itself gets neither the address nor the class that belong to the relay's client", async () => {
   const match = { ...ANY, remoteId: "0c" };
