@@ -91,8 +91,8 @@ export class Exchange {
   }
 
   /**
-   * The name that its lease is to have, in lower case: the one that is kept for a client on a shared link, else the one that it asks
-   * for, or had. A guest's own name is known without its lease, which tells what it calls itself.
+   * The name that its lease is to have, in lower case: the one that is kept for a client on a shared link, else the one that it
+   * asks for, or had. A guest's own name is known without its lease, which tells what it calls itself.
    */
   nameOf({ record }: Lease): string {
     const kept = this.datagram.link.guest === undefined ? (this.reservation?.hostName ?? "") : "";
