@@ -363,7 +363,7 @@ export class Daemon implements DaemonParts {
     await this.passage.start();
     this.#undo.push(() => this.sockets.close());
     await this.sockets.recall();
-    await rehearse(clock);
+    await rehearse({ kernel: this.#kernel, store: this.leases.store, clock });
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
     this.#undo.push(() => this.#dnsSockets.close());

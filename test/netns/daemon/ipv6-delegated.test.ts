@@ -113,7 +113,7 @@ describe("networks whose prefix the uplink's router delegates", needs(root, tap,
     await shows(web, /2001:db8:100:[0-9a-f]*:5054:ff:fe00:1\/64 scope global deprecated/);
     await ping(web, WORLD);
     // What DHCPv6 gave before stays its guest's choice until it is renewed.
-    const [own] = await shows(db, /2001:db8:200:[0-9a-f]*7:5054:ff:fe00:2/);
+    const [, own] = await shows(db, /(2001:db8:200:[0-9a-f]*7:5054:ff:fe00:2)\/64 scope global dynamic/);
     await ping(db, WORLD, "-I", own);
     await until("the host to forget", async () => !(await host.ip("-6 route show")).includes("2001:db8:100:"), 5_000).catch(
       async () => assert.fail(await host.ip("-6 route show")),
