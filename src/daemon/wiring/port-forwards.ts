@@ -96,6 +96,7 @@ export class PortForwards {
 
   list(guest: string | undefined): ForwardView[] {
     const entries = guest === undefined ? this.#index.all() : this.#index.of(guest);
+    if (guest !== undefined && entries.length === 0) this.#mustKnow(guest);
     return entries.map((entry) => this.#view(entry));
   }
 
@@ -103,6 +104,8 @@ export class PortForwards {
     const forward = readForward(text);
     this.#mustLeadIn(guest);
     this.#mustBeReachable(guest, forward);
+    const same = this.#index.of(guest).find((each) => isSame(each.forward, forward));
+    if (same !== undefined) return this.#addAgain(same, permanent === true);
     this.#refuseTaken(forward);
     const kind = permanent === true ? "permanent" : "live";
     const before = this.#added[kind];
@@ -125,6 +128,24 @@ export class PortForwards {
     return this.#view(entry);
   }
 
+  /** One that is there already can be made permanent. */
+  #addAgain(entry: ForwardEntry, permanent: boolean): ForwardView {
+    const { guest, forward, source } = entry;
+    if (source !== "live" || !permanent) {
+      const where = { configuration: "in the configuration", permanent: "as a permanent one", live: "until the host restarts" };
+      throw new TapnetError("CONFLICT", `guest ${guest} has ${formatForward(forward)} already, ${where[source]}`);
+    }
+    this.#keep("permanent", [...this.#added.permanent, { guest, forward }]);
+    this.#keep(
+      "live",
+      this.#added.live.filter((each) => each.forward !== forward),
+    );
+    const kept = { guest, forward, source: "permanent" } as const;
+    this.#index.remove(entry);
+    this.#index.add(kept);
+    return this.#view(kept);
+  }
+
   async #relayRefusal(guest: string, forward: PortForward): Promise<string | undefined> {
     const { relay } = this.#parts;
     if (relay === undefined) return undefined;
@@ -136,6 +157,7 @@ export class PortForwards {
     const wanted = readForward(text);
     const entry = this.#index.of(guest).find((each) => isSame(each.forward, wanted));
     if (entry === undefined) {
+      if (this.#index.of(guest).length === 0) this.#mustKnow(guest);
       throw new TapnetError("NOT_FOUND", `guest ${guest} has no forward ${formatForward(wanted)}; see: tapnet forward list`);
     }
     const { source } = entry;
@@ -179,9 +201,15 @@ export class PortForwards {
     this.#added[kind] = forwards;
   }
 
-  #mustLeadIn(guest: string): void {
+  /** The guest's network. */
+  #mustKnow(guest: string): string {
     const name = this.#parts.networkOf(guest);
     if (name === undefined) throw new TapnetError("NOT_FOUND", `there is no guest ${guest}; see: tapnet guest list`);
+    return name;
+  }
+
+  #mustLeadIn(guest: string): void {
+    const name = this.#mustKnow(guest);
     const network = this.#parts.configuration().networks.find((each) => each.name === name);
     const refusal = network === undefined ? undefined : explainNoForwards(network);
     if (refusal !== undefined) throw new TapnetError("NOT_ALLOWED", `forwards of guest ${guest} would ${refusal}`);

@@ -115,7 +115,9 @@ suite("port forwards", needs(root, nft, command("ping", "iputils-ping")), () => 
     const { daemon, world } = site;
     const live = (await daemon.tapnet("forward", "add", "web2", "8081:80")) as ForwardView;
     assert.deepEqual([live.forward, live.source, live.ipv4, live.ipv6], ["8081:80/tcp", "live", "10.77.0.11", "fd00:77::11"]);
-    await daemon.tapnet("forward", "add", "--permanent", "web2", `${UPLINK.ipv4}:8082:80`);
+    await daemon.tapnet("forward", "add", "web2", `${UPLINK.ipv4}:8082:80`);
+    const permanent = (await daemon.tapnet("forward", "add", "--permanent", "web2", `${UPLINK.ipv4}:8082:80`)) as ForwardView;
+    assert.equal(permanent.source, "permanent", "a live one is made permanent");
     const questions = [
       `tcp ${UPLINK.ipv4} 8081`,
       `tcp ${UPLINK.ipv6} 8081`,
@@ -160,6 +162,9 @@ suite("port forwards", needs(root, nft, command("ping", "iputils-ping")), () => 
     await refuse("10.0.0.256:8083:80", /not an IPv4 address/);
     await refuse("http", /is not a forward/);
     await refuse("8083:80", /no guest nobody/, "nobody");
+    await refuse("8080:80", /has 8080:80\/tcp already, in the configuration/, "web1");
+    const unknown = await site.host.run([...script("src/cli/main"), "forward", "list", "--guest", "nobody"]);
+    assert.match(unknown.stderr, /no guest nobody/);
     for (const text of ["4000:80/udp", "4001:80/udp", "192.0.2.1:8080:80"])
       await site.daemon.tapnet("forward", "add", "web2", text);
     for (const text of ["4000:80/udp", "4001:80/udp", "192.0.2.1:8080:80"])

@@ -54,6 +54,17 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a forward from an address that nobody has as a whole",
+    yaml: 'guests:\n  a: { forwards: ["224.0.0.1:80:80", "255.255.255.255:80:80", "[ff02::1]:80:80", "[fe80::1]:80:80", "[::ffff:192.0.2.1]:80:80"] }\n',
+    problems: [
+      ["2:19", /224\.0\.0\.1 is a multicast address; write an address that others reach this host by/],
+      ["2:38", /255\.255\.255\.255 is the broadcast address/],
+      ["2:63", /ff02::1 is a multicast address/],
+      ["2:82", /fe80::1 is of one link/],
+      ["2:101", /::ffff:192\.0\.2\.1 is an IPv4 address/],
+    ],
+  },
+  {
     name: "a forward from the loopback",
     yaml: 'networks: { n: { kind: nat, ipv4: 10.1.0.0/24, ipv6: "fd00:1::/64" } }\nguests:\n  a: { network: n, forwards: ["127.0.0.1:80:80", "[::1]:80:80"] }\n',
     problems: [
