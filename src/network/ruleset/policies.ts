@@ -219,5 +219,6 @@ function what({ protocol, ports }: TrafficRule): Word[] {
   if (protocol === "icmp") return [is(meta("l4proto"), anyOf("icmp", "ipv6-icmp"))];
   if (ports.length === 0) return [is(meta("l4proto"), protocol)];
   const ranges = ports.map(({ first, last }): Word => (first === last ? first : { range: [first, last] }));
-  return [is(payload(protocol, "dport"), anyOf(...ranges))];
+  // A set of one would be a set of the table's all the same.
+  return [is(payload(protocol, "dport"), ranges.length === 1 ? ranges[0] : anyOf(...ranges))];
 }

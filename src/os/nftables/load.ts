@@ -7,6 +7,8 @@ import { TapnetError } from "../../base/errors.js";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 20_000;
+/** Twenty thousand lists are 20 MB, and take nft 3 to 6 s; a busy machine several times that. */
+const TIMEOUT_MS_PER_KB = 4;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A ruleset as libnftables-json(5) has it: commands in order, carried out as a whole or not at all. */
@@ -26,8 +28,9 @@ export async function loadRuleset(nft: string, ruleset: Ruleset): Promise<void> 
   const folder = await mkdtemp(join(tmpdir(), "tapnet-nft-"));
   try {
     const file = join(folder, "ruleset.json");
-    await writeFile(file, JSON.stringify(ruleset), { mode: 0o600 });
-    await runNft(nft, ["-j", "-f", file]);
+    const text = JSON.stringify(ruleset);
+    await writeFile(file, text, { mode: 0o600 });
+    await runNft(nft, ["-j", "-f", file], TIMEOUT_MS + (text.length / 1000) * TIMEOUT_MS_PER_KB);
     if (ruleset.text === undefined) return;
     const rest = join(folder, "ruleset.nft");
     await writeFile(rest, ruleset.text, { mode: 0o600 });
@@ -43,24 +46,32 @@ export async function listRuleset(nft: string): Promise<Ruleset> {
   return JSON.parse(text) as Ruleset;
 }
 
-async function runNft(nft: string, args: readonly string[]): Promise<string> {
+async function runNft(nft: string, args: readonly string[], timeoutMs = TIMEOUT_MS): Promise<string> {
   try {
-    const { stdout } = await run(nft, [...args], { timeout: TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX });
+    const { stdout } = await run(nft, [...args], { timeout: Math.ceil(timeoutMs), maxBuffer: OUTPUT_BYTES_MAX });
     return stdout;
   } catch (cause) {
-    throw nftError(nft, cause as NodeJS.ErrnoException & { stderr?: string; killed?: boolean });
+    throw nftError(nft, timeoutMs, cause as NodeJS.ErrnoException & { stderr?: string; killed?: boolean });
   }
 }
 
-function nftError(nft: string, cause: NodeJS.ErrnoException & { stderr?: string; killed?: boolean }): TapnetError {
+function nftError(
+  nft: string,
+  timeoutMs: number,
+  cause: NodeJS.ErrnoException & { stderr?: string; killed?: boolean },
+): TapnetError {
   const said = (cause.stderr ?? "").trim().split("\n").slice(0, 4).join(" ").trim();
   if (cause.code === "ENOENT" || cause.code === "EACCES") {
     return new TapnetError("NFT_MISSING", `the program ${nft} is not there: install the package nftables`, { cause });
   }
   if (cause.killed === true) {
-    return new TapnetError("NFT_TIMEOUT", `nft did not finish in ${TIMEOUT_MS / 1000} s: see what else holds nftables`, {
-      cause,
-    });
+    return new TapnetError(
+      "NFT_TIMEOUT",
+      `nft did not finish in ${Math.round(timeoutMs / 1000)} s: see what else holds nftables`,
+      {
+        cause,
+      },
+    );
   }
   if (/operation not permitted|permission denied|must be root/i.test(said)) {
     const advice = "run as root or with the capability CAP_NET_ADMIN";
