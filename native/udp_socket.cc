@@ -61,6 +61,7 @@ Napi::Function UdpSocket::Define(Napi::Env env) {
                          InstanceMethod<&UdpSocket::Port>("port"),
                          InstanceMethod<&UdpSocket::Send>("send"),
                          InstanceMethod<&UdpSocket::Serve>("serve"),
+                         InstanceMethod<&UdpSocket::RunRounds>("runRounds"),
                          InstanceMethod<&UdpSocket::SetReferenced>("setReferenced"),
                          InstanceMethod<&UdpSocket::Close>("close"),
                      });
@@ -118,9 +119,11 @@ Napi::Value UdpSocket::Serve(const Napi::CallbackInfo& info) {
   Batch answers;
   const Napi::Function on_datagrams = arguments.Function(4, "onDatagrams");
   if (!ReadColumns(arguments, 0, received.columns) || !ReadColumns(arguments, 2, answers.columns)) return env.Undefined();
-  // A function of ours around the one that is given: it runs the rounds of a wake-up inside of one callback of the loop.
-  const auto rounds = Napi::Function::New(env, [this](const Napi::CallbackInfo& call) { return RunRounds(call.Env()); });
-  if (!readable_.Start(channel_.fd(), rounds, kName, &UdpSocket::OnReadable)) return env.Undefined();
+  // The class's own method runs the rounds of a wake-up inside of one callback of the loop; a function for each socket would
+  // cost those that ask upstream, which are opened for a few questions, more than all the rest.
+  const Napi::Value rounds = info.This().As<Napi::Object>().Get("runRounds");
+  if (!rounds.IsFunction()) return ThrowState(env, "INVALID_STATE", std::string(kName) + " has lost its methods");
+  if (!readable_.Start(channel_.fd(), rounds.As<Napi::Function>(), kName, &UdpSocket::OnReadable)) return env.Undefined();
   received.buffer = Napi::Persistent(info[0].As<Napi::Uint8Array>().ArrayBuffer());
   answers.buffer = Napi::Persistent(info[2].As<Napi::Uint8Array>().ArrayBuffer());
   received_ = std::move(received);
@@ -129,7 +132,12 @@ Napi::Value UdpSocket::Serve(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-Napi::Value UdpSocket::RunRounds(Napi::Env env) {
+Napi::Value UdpSocket::RunRounds(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!channel_.open()) return ThrowClosed(env, kName);
+  // Not served yet, or called from inside of a round.
+  if (on_datagrams_.IsEmpty() || running_) return env.Undefined();
+  running_ = true;
   // Looked up once a wake-up, as the wrappers of node-addon-api cost more than the call.
   const Wake wake{on_datagrams_.Value(), received_.buffer.Value(), answers_.buffer.Value()};
   size_t alone = 0;
@@ -142,6 +150,7 @@ Napi::Value UdpSocket::RunRounds(Napi::Env env) {
     mostly_one_ = count == 1;
     if (!Answer(env, wake, count)) break;
   }
+  running_ = false;
   return env.Undefined();
 }
 

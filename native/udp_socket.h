@@ -29,7 +29,7 @@ class UdpSocket : public Napi::ObjectWrap<UdpSocket> {
   };
   // Receives, has answered and sends until nothing waits. When one client asks, its next question is often there before the
   // answer's system call has returned: to look once more is cheaper than a turn of the event loop.
-  Napi::Value RunRounds(Napi::Env env);
+  Napi::Value RunRounds(const Napi::CallbackInfo& info);
   // Hands `count` received rows to JavaScript and sends what it answers. False where there shall be no further round: the
   // socket was closed, or an exception is pending.
   bool Answer(Napi::Env env, const Wake& wake, size_t count);
@@ -45,6 +45,7 @@ class UdpSocket : public Napi::ObjectWrap<UdpSocket> {
   Batch answers_;
   Napi::FunctionReference on_datagrams_;
   bool mostly_one_ = true;
+  bool running_ = false;
   ReadableEvent<UdpSocket> readable_{this};
 };
 

@@ -30,10 +30,12 @@ const RECEIVE = { rows: 64, slotBytes: 2048 } as const;
 export function batchTransport<Batch extends DatagramBatch>(options: BatchTransportOptions<Batch>): UpstreamTransport {
   const received = options.makeBatch(RECEIVE.rows, RECEIVE.slotBytes);
   const flush = new TurnEnd();
+  /** Of ports that are closed: thousands come and go each second. */
+  const idle: Batch[] = [];
   return {
     openDatagram: (family, device, randomPort, receiver) => {
-      const sending = options.makeBatch(SEND.rows, SEND.slotBytes);
-      return new BatchDatagramPort(family, { received, sending, flush }, receiver, (handler) =>
+      const sending = idle.pop() ?? options.makeBatch(SEND.rows, SEND.slotBytes);
+      return new BatchDatagramPort(family, { received, sending, flush, idle }, receiver, (handler) =>
         openOnRandomPort(randomPort, (port) => options.open({ family, port, device }, handler)),
       );
     },
@@ -62,24 +64,28 @@ class BatchDatagramPort<Batch extends DatagramBatch> implements DatagramPort, Da
   /** Nothing that upstream sends is answered at once: what is put in here leaves with `#flush`. */
   readonly answers: Batch;
   readonly #socket: OpenSocket;
+  readonly #idle: Batch[];
   readonly #turnEnd: TurnEnd;
   readonly #family: 4 | 6;
   readonly #receiver: DatagramReceiver;
   readonly #flush = () => {
-    if (this.answers.count > 0 && !this.#closed) this.#socket.send(this.answers);
+    // Then the batch is another's.
+    if (this.#closed) return;
+    if (this.answers.count > 0) this.#socket.send(this.answers);
     this.answers.count = 0;
   };
   #closed = false;
 
   constructor(
     family: 4 | 6,
-    shared: { received: Batch; sending: Batch; flush: TurnEnd },
+    shared: { received: Batch; sending: Batch; flush: TurnEnd; idle: Batch[] },
     receiver: DatagramReceiver,
     open: (handler: DatagramHandler<Batch>) => OpenSocket,
   ) {
     this.received = shared.received;
     this.answers = shared.sending;
     this.#turnEnd = shared.flush;
+    this.#idle = shared.idle;
     this.#family = family;
     this.#receiver = receiver;
     this.#socket = open(this);
@@ -109,8 +115,11 @@ class BatchDatagramPort<Batch extends DatagramBatch> implements DatagramPort, Da
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#socket.close();
+    this.answers.count = 0;
+    this.#idle.push(this.answers);
   }
 }
 
