@@ -12,7 +12,8 @@
  * guest loses its addresses and gets them back with its first solicitation. A port has `most` addresses. When they are used
  * up, all are asked at once; the new one waits for the place of the first that stays silent, and is refused when all answer.
  * A listener report names only the last 24 bits of an address. If they are those of an address made from the sender's MAC (RFC
- * 4291 App. A), that one is asked for, once a second at most: so guests that skip the detection are found.
+ * 4291 App. A), that one is asked for, once a second at most, and a few times more: the report may be about the link-local
+ * address, which has the same group, while the router has not been heard yet. So guests that skip the detection are found.
  * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their
  * prefix is on the link work. On a port of a bridge the prefix really is, and only the gateway's are answered.
  * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been
@@ -43,6 +44,8 @@ const IDLE_MS = 600_000;
 const PROBES = 3;
 const PROBE_INTERVAL_MS = 1000;
 const ASK_INTERVAL_MS = 1000;
+/** After how long, each time, it is asked again for an address that a report has hinted at: hosts wait for routers up to 12 s. */
+const ASK_AGAIN_MS = [1000, 2000, 4000, 8000] as const;
 
 const OWN_COUNTERS = [
   "solicitations",
@@ -142,6 +145,7 @@ export class AddressLearner implements PacketService {
     if (port === undefined) return;
     this.#links[slot] = undefined;
     port.waiting = undefined;
+    if (port.asking !== undefined) this.#options.clock.cancel(port.asking);
     for (const learned of [...port.learned]) this.#forget(learned);
   }
 
@@ -408,13 +412,22 @@ export class AddressLearner implements PacketService {
     if (!isSolicitedNode(view, group) || (view.getUint32(group + 12) & 0xff_ffff) !== etherSource % 0x100_0000) return;
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - port.askedMs < ASK_INTERVAL_MS) return;
-    for (const prefix of port.prefixes) {
-      if (prefix.prefixLength !== 64) continue;
-      const address = prefix.address | interfaceIdentifier(etherSource);
-      if (port.learned.some((learned) => learned.address === address) || this.#ownerOf(port, address) !== undefined) continue;
-      port.askedMs = nowMs;
-      solicit(this.#options.sender, port.link, address, undefined);
-    }
+    port.askedMs = nowMs;
+    this.#askForOwn(port, etherSource, 0);
+  }
+
+  /** Asks for what a station would make of its MAC, and again later while some of it is not known. */
+  #askForOwn(port: LinkAddresses, mac: Mac, asked: number): void {
+    const { clock, sender } = this.#options;
+    if (port.asking !== undefined) clock.cancel(port.asking);
+    port.asking = undefined;
+    const unknown = port.prefixes
+      .filter(({ prefixLength }) => prefixLength === 64)
+      .map((prefix) => prefix.address | interfaceIdentifier(mac))
+      .filter((own) => !port.learned.some(({ address }) => address === own) && this.#ownerOf(port, own) === undefined);
+    for (const address of unknown) solicit(sender, port.link, address, undefined);
+    if (unknown.length === 0 || asked >= ASK_AGAIN_MS.length) return;
+    port.asking = clock.after(ASK_AGAIN_MS[asked], () => this.#askForOwn(port, mac, asked + 1));
   }
 
   #drop(reason: NdCounter): Verdict {

@@ -1,3 +1,4 @@
+import type { Timer } from "../../base/clock.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { isLinkLocalIpv6, writeIpv6 } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
@@ -39,6 +40,8 @@ export class LinkAddresses {
   waiting: { readonly address: Ipv6Address; readonly mac: Mac } | undefined;
   /** When a listener report last made us ask. */
   askedMs = Number.NEGATIVE_INFINITY;
+  /** When it is asked again. */
+  asking: Timer | undefined;
 
   constructor(link: Link, prefixes: readonly Ipv6Prefix[]) {
     this.link = link;

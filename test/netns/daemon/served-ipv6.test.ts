@@ -40,8 +40,6 @@ describe(
     before(async () => {
       site = await makeSite(lab, CONFIGURATION);
       [client, guest] = [await lab.host("client"), await lab.host("web1")];
-      // An address that is not probed for is not learnt.
-      await guest.sysctl({ "ipv6/conf/default/accept_dad": 1, "ipv6/conf/all/accept_dad": 1 });
       await lab.link({ host: site.host, ifname: "lan0" }, { host: client, ifname: "eth0", mac: "52:54:00:00:00:0c" });
       await attachVeth(site.host, guest, "52:54:00:00:00:0a");
       for (const host of [client, guest]) await until(`an address for ${host.name}`, async () => reaches(host, GATEWAY), 10_000);

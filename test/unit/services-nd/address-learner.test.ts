@@ -52,6 +52,15 @@ function advertise(lab: NdLab, link: typeof WEB1, address: bigint) {
   return lab.hear(link, advertisement(address), { source: address, destination: PORT_LINK_LOCAL });
 }
 
+/** A guest listens to the group of an address (RFC 3810 §5.2). */
+function report(address: bigint): Uint8Array {
+  const records = [{ type: mld.RECORD_TYPE.toExclude, group: solicitedNode(address), sources: [] }];
+  const listened: mld.ListenerReport = { kind: "v2", records };
+  const bytes = new Uint8Array(mld.emittedBytes(listened));
+  mld.emit(listened, new DataView(bytes.buffer), 0);
+  return bytes;
+}
+
 describe("an address is learnt", () => {
   test("from the detection of duplicates, at once and once", () => {
     const { lab, learner, log } = setUp();
@@ -75,12 +84,7 @@ describe("an address is learnt", () => {
 
   test("by asking, when a listener report hints at the one made from the MAC", () => {
     const { lab, log } = setUp();
-    const report: mld.ListenerReport = {
-      kind: "v2",
-      records: [{ type: mld.RECORD_TYPE.toExclude, group: solicitedNode(EUI64), sources: [] }],
-    };
-    const bytes = new Uint8Array(mld.emittedBytes(report));
-    mld.emit(report, new DataView(bytes.buffer), 0);
+    const bytes = report(EUI64);
     const told = lab.hearIcmpv6(WEB1, bytes, { source: GUEST_LINK_LOCAL, destination: ip("ff02::16") });
     assert.deepEqual(
       told.map(({ message, destination }) => [message.kind, destination]),
@@ -89,6 +93,39 @@ describe("an address is learnt", () => {
     assert.deepEqual(lab.hearIcmpv6(WEB1, bytes, { source: GUEST_LINK_LOCAL, destination: ip("ff02::16") }), []);
     advertise(lab, WEB1, EUI64);
     assert.deepEqual(log, ["+web1 3456"]);
+  });
+
+  test("by asking again, when the guest has heard of its prefix only after the report", () => {
+    const { lab, log } = setUp();
+    const bytes = report(EUI64);
+    const asked = lab.during(() => {
+      lab.hearIcmpv6(WEB1, bytes, { source: GUEST_LINK_LOCAL, destination: ip("ff02::16") });
+      lab.clock.advance(4000);
+    });
+    assert.deepEqual(
+      asked.map(({ destination }) => destination),
+      new Array(3).fill(solicitedNode(EUI64)),
+    );
+    advertise(lab, WEB1, EUI64);
+    assert.deepEqual(log, ["+web1 3456"]);
+    assert.deepEqual(
+      lab.during(() => lab.clock.advance(20_000)),
+      [],
+    );
+  });
+
+  test("and nobody is asked for ever, nor on a port that is gone", () => {
+    const { lab, learner } = setUp();
+    for (const port of [WEB1, WEB2]) {
+      lab.hearIcmpv6(port, report(EUI64), { source: GUEST_LINK_LOCAL, destination: ip("ff02::16") });
+    }
+    learner.removeLink(WEB2.slot);
+    const asked = lab.during(() => lab.clock.advance(60_000));
+    assert.deepEqual(
+      asked.map(({ ifindex }) => ifindex),
+      new Array(4).fill(WEB1.ifindex),
+    );
+    assert.equal(lab.clock.pending, 0);
   });
 
   test("again with another MAC, when the guest changes that", () => {
