@@ -18,6 +18,10 @@ interface Made {
   readonly qemu: readonly string[];
 }
 
+interface Shown {
+  readonly links: readonly { readonly socket: { readonly kind: string; readonly path: string } | null }[];
+}
+
 describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft, qemu), () => {
   const lab = new Lab({ after });
   let site: Site;
@@ -159,6 +163,14 @@ describe("real guests on QEMU's dgram and stream sockets", needs(root, tap, nft,
     const second = (await site.daemon.tapnet("guest", "add", "two", "--socket", "stream", "-n", "lan")) as Made;
     assert.match(first.qemu.join(" "), /^-netdev dgram,id=net0,.*two\.sock -device \S+,netdev=net0,mac=52:54:00:00:00:11$/);
     assert.match(second.qemu.join(" "), /^-netdev stream,id=net1,.*two@lan\.sock -device \S+,netdev=net1,mac=52:54:00:00:00:12$/);
+    const { links } = (await site.daemon.tapnet("guest", "show", "two")) as Shown;
+    assert.deepEqual(
+      links.map(({ socket }) => [socket?.kind, socket?.path.split("/").at(-1)]),
+      [
+        ["dgram", "two.sock"],
+        ["stream", "two@lan.sock"],
+      ],
+    );
     const guest = await bootGuest(site.host, {
       name: "two",
       nics: [first, second].map(({ qemu: words }, index) => ({

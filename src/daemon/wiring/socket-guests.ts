@@ -75,8 +75,8 @@ export class SocketGuests {
 
   /** The socket behind a guest's TAP; null where it has none. */
   socketOf(guest: string, ifname: string): { kind: SocketKind; path: string } | null {
-    const entry = this.#members.get(guest)?.entry;
-    return entry?.ifname === ifname ? { kind: entry.socket, path: this.#socketOf(entry).local } : null;
+    const entry = this.#of(guest).find((member) => member.entry.ifname === ifname)?.entry;
+    return entry === undefined ? null : { kind: entry.socket, path: this.#socketOf(entry).local };
   }
 
   /** Makes a guest's TAP and socket and attaches it; hands back its port, and the words with which QEMU connects. */
