@@ -4,12 +4,12 @@
  * its lease again (Kea's lease caching, ISC's cache threshold), that is switched off: every ACK is a stored lease, as ours is.
  * None of them is told to flush more or less than it does by default.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import { packageRoot } from "../../test/support/paths.js";
 import type { RunningProcess } from "../../test/support/process.js";
-import type { DhcpPeer, DhcpServer } from "./dhcp-server.js";
+import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { GATEWAY, type HeldLease, LEASE_SECONDS, NETMASK, PREFIX, RANGE } from "./dhcp-site.js";
 
 /** Each TAP's script where no daemon does it: up, with the shared gateway's address. */
@@ -45,8 +45,8 @@ abstract class Rival implements DhcpServer {
     await this.#process?.stop(signal);
   }
 
-  stored(): Promise<ReadonlySet<string>> {
-    return Promise.resolve(new Set(readFileSync(this.leaseFile, "utf8").match(/\b10\.6[4-7]\.\d+\.\d+\b/g) ?? []));
+  async stored(): Promise<ReadonlySet<string>> {
+    return new Set((await settledText(this.leaseFile)).match(/\b10\.6[4-7]\.\d+\.\d+\b/g) ?? []);
   }
 
   protected get environment(): Record<string, string> {

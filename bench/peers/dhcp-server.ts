@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
 import type { Host } from "../../test/support/lab.js";
+import { pause } from "../../test/support/wait.js";
 import type { HeldLease } from "./dhcp-site.js";
 
 /**
@@ -31,4 +33,21 @@ export interface DhcpPeer {
   readonly noTaps?: string;
   /** `interfaces` ending in `*` stand for all that begin so. */
   make(host: Host, interfaces: string): DhcpServer;
+}
+
+/** A file of leases that has not changed for so long is looked at; after so many tries as it is. */
+const SETTLE_MS = 200;
+const SETTLE_TRIES = 25;
+
+/** A server's file of leases; empty where there is none. dnsmasq empties its own and writes it anew: what is read then is not all. */
+export async function settledText(path: string): Promise<string> {
+  const read = (): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
+  let text = read();
+  for (let tries = 0; tries < SETTLE_TRIES; tries++) {
+    await pause(SETTLE_MS);
+    const later = read();
+    if (later === text) break;
+    text = later;
+  }
+  return text;
 }

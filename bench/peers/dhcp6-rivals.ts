@@ -3,17 +3,12 @@
  * each Reply is a stored lease: where a server would answer a client that comes back soon without storing its lease again, that
  * is switched off. None of them is told to flush more or less than it does by default.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import type { RunningProcess } from "../../test/support/process.js";
-import { pause } from "../../test/support/wait.js";
-import type { DhcpPeer, DhcpServer } from "./dhcp-server.js";
+import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { addressesIn, LEASE6_SECONDS, PREFIX6, PREFIX6_LENGTH, RANGE6 } from "./dhcp6-site.js";
-
-/** A file of leases that has not changed for so long is looked at; after so many tries as it is. */
-const SETTLE_MS = 200;
-const SETTLE_TRIES = 25;
 
 /** One process in the foreground, one file of leases. */
 abstract class Rival6 implements DhcpServer {
@@ -46,16 +41,7 @@ abstract class Rival6 implements DhcpServer {
   }
 
   async stored(): Promise<ReadonlySet<string>> {
-    const read = (): string => (existsSync(this.leaseFile) ? readFileSync(this.leaseFile, "utf8") : "");
-    // dnsmasq empties its file and writes it anew: what is read in between is not what it has stored.
-    let text = read();
-    for (let tries = 0; tries < SETTLE_TRIES; tries++) {
-      await pause(SETTLE_MS);
-      const later = read();
-      if (later === text) break;
-      text = later;
-    }
-    return addressesIn(text);
+    return addressesIn(await settledText(this.leaseFile));
   }
 
   protected get environment(): Record<string, string> {

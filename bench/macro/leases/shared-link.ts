@@ -81,6 +81,7 @@ export class SharedLink implements System<Work> {
 
   /** Exchanges (DISCOVER to ACK) or renewals, `window` at once, for so many seconds. */
   async load(kind: LoadKind, window: number, seconds: number): Promise<Measured[]> {
+    if (this.#pid === 0) await this.startWith(0);
     const words = ["--clients", String(this.#clientCount), "--window", String(window), "--seconds", String(seconds)];
     if (kind === "renewals") words.push("--relay", RELAY, "--renew");
     const load = this.#clients.start([await loadProgram("dhcp-load"), "--interface", LOAD_INTERFACE, ...words]);
@@ -94,6 +95,7 @@ export class SharedLink implements System<Work> {
   async flushes(exchanges: number): Promise<Measured[]> {
     const words = ["--clients", String(this.#clientCount), "--exchanges", String(exchanges), "--window", "32", "--seconds", "30"];
     let acknowledged = 0;
+    if (this.#pid === 0) await this.startWith(0);
     const flushes = await countFlushes(this.#host, this.#pid, async () => {
       acknowledged = (await this.#load(words)).exchanges;
     });
@@ -103,6 +105,7 @@ export class SharedLink implements System<Work> {
 
   /** Kills the server while it serves, starts it again, and counts the leases that it acknowledged and does not know any more. */
   async crash(afterAcks: number): Promise<Measured[]> {
+    if (this.#pid === 0) await this.startWith(0);
     const clients = ["--first", String(CRASH_FIRST), "--clients", String(CRASH_CLIENTS), "--window", "32", "--seconds", "60"];
     const load = this.#clients.start([await loadProgram("dhcp-load"), "--interface", LOAD_INTERFACE, ...clients, "--leases"]);
     // A slow server is killed with what it has acknowledged by then.
