@@ -1,5 +1,3 @@
-#!/usr/bin/env node
-import { setFlagsFromString } from "node:v8";
 import { errorMessage, TapnetError } from "../base/errors.js";
 import {
   type Configuration,
@@ -35,15 +33,12 @@ function configure(options: DaemonOptions, folders: Folders | undefined): Config
   };
 }
 
-/**
- * V8 lets the part of the heap for new objects grow to 48 MB and never gives it back. What lives long here (leases, names)
- * outgrows it at once, and what does not is small: so it stays as it begins.
- */
-function keepNewSpaceSmall(): void {
-  setFlagsFromString("--semi-space-growth-factor=1");
+/** `tapnetd ARGUMENTS`: serves, cleans up or explains itself. What fails ends the process. */
+export function main(args: readonly string[]): Promise<void> {
+  return run(args).catch(fail);
 }
 
-async function main(args: readonly string[]): Promise<void> {
+async function run(args: readonly string[]): Promise<void> {
   const options = parseDaemonOptions(args);
   if (options.help) return void process.stdout.write(`${USAGE}\n`);
   if (options.version) return void process.stdout.write(`tapnetd ${packageVersion()}\n`);
@@ -105,6 +100,3 @@ function fail(thrown: unknown): never {
   const usage = thrown instanceof TapnetError && (thrown.code === "USAGE" || thrown.code === "CONFIG");
   process.exit(usage ? EXIT.usage : EXIT.failed);
 }
-
-keepNewSpaceSmall();
-main(process.argv.slice(2)).catch(fail);
