@@ -17,9 +17,10 @@ import { systemRandom } from "../../base/random.js";
 import { type Configuration, loadConfiguration } from "../../config/index.js";
 import { FRAME_SLOT_BYTES, ReceiveBatch, SendBatch } from "../../frame/batch.js";
 import { composeUdpv4, PAYLOAD_LIMIT, pointAt } from "../../frame/compose.js";
-import { Reply } from "../../frame/datagram.js";
+import { Reply, VERDICT } from "../../frame/datagram.js";
 import { Dispatcher } from "../../frame/dispatch.js";
 import { LinkTable } from "../../frame/link-table.js";
+import type { PacketService } from "../../frame/packet.js";
 import { Ports } from "../../guest/ports.js";
 import { GroupCommit } from "../../lease/group-commit.js";
 import { MemoryStore } from "../../lease/memory-store.js";
@@ -35,6 +36,7 @@ import { configureDns, makeDns } from "./dns.js";
 import { networksOf } from "./effective.js";
 import { EventLog } from "./event-log.js";
 import { AddressFollowers } from "./followers.js";
+import { dnsBudget, frameBindings } from "./frame-bindings.js";
 import { PortNames } from "./guest-services.js";
 import type { KernelParts } from "./kernel.js";
 import { LeaseBinder } from "./lease-binder.js";
@@ -114,10 +116,20 @@ export async function rehearse({ clock, kernel, store }: RehearsalParts): Promis
     gatewayIpv4,
     gatewayIpv6: 0n,
   });
+  const other: PacketService = { handle: () => VERDICT.silent };
   const dispatcher = new Dispatcher({
     links,
     transmitter: { send: (batch) => batch.count },
-    datagrams: [{ family: 4, port: SERVER_PORT, reach: "link", service }],
+    ...frameBindings({
+      dhcp4: service,
+      dhcp6: service,
+      dns: service,
+      advertiser: other,
+      learner: other,
+      arp: other,
+      probes: () => false,
+      dnsBudget: dnsBudget(configuration.dns.rateLimit),
+    }),
     commit: () => commit.commit(),
     clock,
     log,
