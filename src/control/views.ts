@@ -195,6 +195,8 @@ export interface DnsAnswerView {
   }[];
   /** `local`, `cache`, `stale`, `upstream` or `refused`. */
   readonly from: string;
+  /** Why there is no answer, and what to do, where more is known than the status says. */
+  readonly reason?: string;
   readonly elapsedMs: number;
 }
 

@@ -44,6 +44,7 @@ import { linkCounters } from "../../os/link-counters.js";
 import { TTL_SECONDS } from "../../services/dns/guest-names.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
+import { explainReply } from "./dns-reasons.js";
 import { guestMac } from "./guest-mac.js";
 import { takeOverLease } from "./lease-import.js";
 import { guestOf } from "./lease-owner.js";
@@ -269,7 +270,9 @@ export class DaemonApi implements ControlApi {
     const number = parseType(type);
     if (number === undefined) throw new TapnetError("BAD_REQUEST", `${type} is no DNS type: use A, AAAA, TXT, … or TYPE65280`);
     const startMs = performance.now();
-    const { reply, source } = await this.#daemon.dns.query(name, number, network);
+    const answered = await this.#daemon.dns.query(name, number, network);
+    const { reply, source } = answered;
+    const reason = explainReply(answered, this.#daemon.dns.stats().upstreams);
     return {
       name,
       type: formatType(number),
@@ -281,6 +284,7 @@ export class DaemonApi implements ControlApi {
         value: formatRdata(record.type, record.data),
       })),
       from: source,
+      ...(reason === undefined ? {} : { reason }),
       elapsedMs: Math.round((performance.now() - startMs) * 1000) / 1000,
     };
   }

@@ -123,7 +123,9 @@ export class Answerer implements Completer {
     asker: Asker,
   ): number {
     const query = this.#query;
-    const fault = query.check(bytes, offset, length);
+    const found = query.check(bytes, offset, length);
+    // RFC 7828 §3.3.1: in a datagram the option means nothing, whatever is in it.
+    const fault = found === "dns-keepalive-length" && !asker.overStream ? undefined : found;
     if (fault !== undefined || length > QUERY_BYTES_MOST) {
       const refusal = refuseFault(fault ?? "dns-sections");
       if (refusal === undefined) {

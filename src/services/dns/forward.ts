@@ -312,6 +312,7 @@ export class Forwarder {
     const { question, upstream } = ask;
     switch (outcome) {
       case "answer":
+        if (this.#reader.hasEdns) upstream.speaksEdns = true;
         this.#finish(question);
         return;
       case "truncated":
@@ -323,7 +324,8 @@ export class Forwarder {
           this.#reject(ask, "servfail");
           return;
         }
-        upstream.noteNoEdns();
+        if (upstream.speaksEdns) question.withoutEdns = true;
+        else upstream.noteNoEdns();
         this.#again(ask);
         return;
       case "bad-cookie":
