@@ -33,6 +33,7 @@
         "native/close_all.cc",
         "native/closer.cc",
         "native/environment.cc",
+        "native/filter_programs.cc",
         "native/frame_poller.cc",
         "native/frame_sender.cc",
         "native/frame_socket.cc",

@@ -300,6 +300,7 @@ export class Daemon implements DaemonParts {
         this.log.error({ error: errorMessage(thrown) }, "a part could not be stopped in order");
       }
     }
+    this.events.flush();
     this.links.close();
     this.#kernel.close();
   }
