@@ -31,10 +31,12 @@ import type {
   NetworkView,
   StatusView,
   TenureView,
+  TrafficListView,
   VersionView,
 } from "./views.js";
 
-type Query = Readonly<Record<string, string | undefined>>;
+/** A list is a parameter that is given several times. */
+type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Where a daemon is asked that does not answer: long enough for an attach on a busy host. */
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -71,7 +73,11 @@ export class ControlClient {
   }
 
   guests(filter: GuestFilter = {}): Promise<GuestView[]> {
-    return this.#call("GET", "/v1/guests", { ...filter });
+    return this.#call("GET", "/v1/guests", { network: filter.network, guest: filter.names });
+  }
+
+  traffic(names?: readonly string[]): Promise<TrafficListView> {
+    return this.#call("GET", "/v1/traffic", { guest: names });
   }
 
   attach(request: AttachRequest): Promise<GuestView> {
@@ -168,7 +174,9 @@ export class ControlClient {
   }
 
   async #call<Value>(method: string, path: string, query: Query = {}, body?: unknown): Promise<Value> {
-    const parameters = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const parameters = Object.entries(query).flatMap(([name, value = []]) =>
+      [value].flat().map((each): [string, string] => [name, each]),
+    );
     const search = parameters.length === 0 ? "" : `?${new URLSearchParams(parameters).toString()}`;
     const response = await this.#open(method, path + search, body, this.#timeoutMs);
     return (await this.#json(response)) as Value;

@@ -37,6 +37,7 @@ import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
 import { EventLog } from "./wiring/event-log.js";
 import { AddressFollowers } from "./wiring/followers.js";
 import { dnsBudget, frameBindings } from "./wiring/frame-bindings.js";
+import { GuestCounters } from "./wiring/guest-counters.js";
 import { GuestAddresses, PortFrames, PortNames, portLinks } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
@@ -79,6 +80,7 @@ export class Daemon implements DaemonParts {
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links = new PortLinks();
+  readonly counters = new GuestCounters();
   readonly taps: ReadyTaps;
   readonly plane: UserPlane;
   readonly sockets: SocketGuests;
@@ -302,6 +304,7 @@ export class Daemon implements DaemonParts {
     }
     this.events.flush();
     this.links.close();
+    this.counters.close();
     this.#kernel.close();
   }
 
