@@ -156,11 +156,15 @@ export class ControlClient {
     return this.#call("POST", "/v1/dns/logs", {}, request);
   }
 
-  /** Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. */
-  async *events(kinds: readonly string[] = []): AsyncGenerator<EventView> {
+  /**
+   * Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. `onOpen` is
+   * called when the daemon has taken the call: of what happens from then on nothing is missed.
+   */
+  async *events(kinds: readonly string[] = [], onOpen: () => void = () => undefined): AsyncGenerator<EventView> {
     const query = kinds.map((kind) => `kind=${encodeURIComponent(kind)}`).join("&");
     const response = await this.#open("GET", `/v1/events${query === "" ? "" : `?${query}`}`, undefined, 0);
     response.setEncoding("utf8");
+    onOpen();
     try {
       let rest = "";
       for await (const part of response as AsyncIterable<string>) {
@@ -171,6 +175,14 @@ export class ControlClient {
     } finally {
       response.destroy();
     }
+  }
+
+  /**
+   * Any call, with the answer as it comes, whatever its status: for those who hand it on. `path` with its query. Throws where
+   * nothing answers.
+   */
+  send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+    return this.#send(method, path, body, this.#timeoutMs);
   }
 
   async #call<Value>(method: string, path: string, query: Query = {}, body?: unknown): Promise<Value> {
@@ -184,9 +196,19 @@ export class ControlClient {
 
   /** Sends a request; gives the response when its head is there and is no error. `timeoutMs` of silence, 0 for any. */
   async #open(method: string, path: string, body: unknown, timeoutMs: number): Promise<IncomingMessage> {
+    const response = await this.#send(method, path, body, timeoutMs);
+    if (response.statusCode === 200) return response;
+    const view = (await this.#json(response)) as Partial<ErrorView>;
+    throw new TapnetError(
+      view.error?.code ?? "PROTOCOL",
+      view.error?.message ?? `tapnetd answered with status ${response.statusCode}`,
+    );
+  }
+
+  #send(method: string, path: string, body: unknown, timeoutMs: number): Promise<IncomingMessage> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    return new Promise<IncomingMessage>((resolve, reject) => {
       const request = httpRequest({ socketPath: this.#socketPath, method, path, headers, agent: false }, resolve);
       request.setTimeout(timeoutMs, () => {
         const seconds = timeoutMs / 1000;
@@ -200,12 +222,6 @@ export class ControlClient {
       request.once("error", (error) => reject(this.#unreachable(error)));
       request.end(text);
     });
-    if (response.statusCode === 200) return response;
-    const view = (await this.#json(response)) as Partial<ErrorView>;
-    throw new TapnetError(
-      view.error?.code ?? "PROTOCOL",
-      view.error?.message ?? `tapnetd answered with status ${response.statusCode}`,
-    );
   }
 
   async #json(response: IncomingMessage): Promise<unknown> {
