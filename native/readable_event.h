@@ -50,6 +50,9 @@ class ReadableEvent {
     owner_->Unref();
   }
 
+  // The function that Start was given; for owners that call it themselves.
+  napi_value callback() const { return callback_.Value(); }
+
   void Call(const std::vector<napi_value>& arguments) {
     CallFromLoop(owner_->Env(), owner_->Value(), callback_.Value(), arguments);
   }
