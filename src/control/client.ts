@@ -41,6 +41,13 @@ type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 /** Where a daemon is asked that does not answer: long enough for an attach on a busy host. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+export interface EventOptions {
+  /** Called when the daemon has taken the call: of what happens from then on nothing is missed. */
+  readonly onOpen?: () => void;
+  /** Ends the stream also while nothing comes; the consumer gets an error then. */
+  readonly ended?: AbortSignal;
+}
+
 /**
  * The calls of `ControlApi`, made over a daemon's `control.sock`.
  *
@@ -156,15 +163,14 @@ export class ControlClient {
     return this.#call("POST", "/v1/dns/logs", {}, request);
   }
 
-  /**
-   * Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. `onOpen` is
-   * called when the daemon has taken the call: of what happens from then on nothing is missed.
-   */
-  async *events(kinds: readonly string[] = [], onOpen: () => void = () => undefined): AsyncGenerator<EventView> {
+  /** Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. */
+  async *events(kinds: readonly string[] = [], { onOpen, ended }: EventOptions = {}): AsyncGenerator<EventView> {
     const query = kinds.map((kind) => `kind=${encodeURIComponent(kind)}`).join("&");
     const response = await this.#open("GET", `/v1/events${query === "" ? "" : `?${query}`}`, undefined, 0);
     response.setEncoding("utf8");
-    onOpen();
+    ended?.addEventListener("abort", () => response.destroy(), { once: true });
+    if (ended?.aborted === true) response.destroy();
+    onOpen?.();
     try {
       let rest = "";
       for await (const part of response as AsyncIterable<string>) {

@@ -133,7 +133,7 @@ export function TroubleBanner() {
             </p>
           ) : (
             <p>
-              <b>{wrong.kind === "lost" ? "Connection lost." : "tapnetd is not there."}</b> {wrong.message}{" "}
+              <b>{wrong.kind === "lost" ? "Connection lost." : "tapnetd cannot be asked."}</b> {wrong.message}{" "}
               <span class="muted">What is shown is from before; trying again.</span>
             </p>
           )}

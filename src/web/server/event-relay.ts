@@ -37,9 +37,8 @@ export class EventRelay {
   #keptLength = 0;
   #lastId = 0;
   #state: DaemonState = { daemon: "gone", message: "not asked yet" };
-  #events: AsyncGenerator<EventView> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #ended = new AbortController();
 
   constructor(client: ControlClient, againMs = AGAIN_MS) {
     this.#client = client;
@@ -52,9 +51,8 @@ export class EventRelay {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#ended.abort();
     clearTimeout(this.#timer);
-    void this.#events?.return(undefined);
     for (const stream of this.#streams) stream.destroy();
   }
 
@@ -79,14 +77,14 @@ export class EventRelay {
   async #follow(): Promise<void> {
     let message = "tapnetd has ended";
     try {
-      this.#events = this.#client.events([], () => this.#say({ daemon: "there", message: null }));
-      for await (const event of this.#events) this.#tell(event);
+      const onOpen = (): void => this.#say({ daemon: "there", message: null });
+      for await (const event of this.#client.events([], { onOpen, ended: this.#ended.signal })) this.#tell(event);
     } catch (thrown) {
       // A stream that breaks off says nothing of why; the next try does.
       if (this.#state.daemon === "gone") message = errorMessage(thrown);
     }
     this.#say({ daemon: "gone", message });
-    if (!this.#closed) this.#timer = setTimeout(() => void this.#follow(), this.#againMs);
+    if (!this.#ended.signal.aborted) this.#timer = setTimeout(() => void this.#follow(), this.#againMs);
   }
 
   #tell(event: EventView): void {
@@ -101,7 +99,7 @@ export class EventRelay {
   }
 
   #say(state: DaemonState): void {
-    if (this.#closed || (state.daemon === this.#state.daemon && state.message === this.#state.message)) return;
+    if (this.#ended.signal.aborted || (state.daemon === this.#state.daemon && state.message === this.#state.message)) return;
     this.#state = state;
     for (const stream of this.#streams) write(stream, stateText(state));
   }

@@ -279,10 +279,13 @@ test("a table without sorting has no buttons; pages have ends", () => {
 });
 
 test("a sparkline ends at the right edge and stays inside", () => {
-  assert.equal(sparkPoints([0, 10], 10, 3), "48.0,22.5 96.0,1.5");
-  assert.equal(sparkPoints([1, 2, 3, 4], 4, 2), "0.0,6.8 96.0,1.5");
-  assert.doesNotMatch(renderToString(<Sparkline lines={[{ name: "sent", values: [1] }]} />), /polyline/);
-  assert.doesNotMatch(renderToString(<Sparkline lines={[{ name: "sent", values: [0, 0] }]} />), /NaN/);
+  assert.equal(sparkPoints([100, 130], [0, 10], 10, 60), "48.0,22.5 96.0,1.5");
+  assert.equal(sparkPoints([0, 100, 120, 160], [1, 2, 3, 4], 4, 60), "0.0,12.0 32.0,6.8 96.0,1.5");
+  assert.doesNotMatch(renderToString(<Sparkline times={[1]} lines={[{ name: "sent", values: [1] }]} />), /polyline/);
+  assert.doesNotMatch(renderToString(<Sparkline times={[1, 2]} lines={[{ name: "sent", values: [0, 0] }]} />), /NaN/);
+  const long = Array.from({ length: 3600 }, (_, index) => index);
+  const html = renderToString(<Sparkline times={long} lines={[{ name: "sent", values: long }]} />);
+  assert.ok(html.length < 2500, "only the last minute is drawn");
 });
 
 test("an answer of DNS says from where it is", () => {
@@ -296,7 +299,7 @@ test("what is wrong with the connection is said, and what is only refused is not
   noteFailure("LOST", "");
   assert.match(textOf(renderToString(<TroubleBanner />)), /Connection lost\. .* trying again/);
   noteFailure("ABSENT", "tapnetd is not running");
-  assert.match(textOf(renderToString(<TroubleBanner />)), /tapnetd is not there\. tapnetd is not running/);
+  assert.match(textOf(renderToString(<TroubleBanner />)), /tapnetd cannot be asked\. tapnetd is not running/);
   noteFailure("NO_KEY", "");
   assert.match(textOf(renderToString(<TroubleBanner />)), /needs its key/);
   noteFailure("NOT_FOUND", "no such guest");

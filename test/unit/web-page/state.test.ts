@@ -3,7 +3,16 @@ import { describe, it, test } from "node:test";
 import type { EventView, GuestView, StatusView } from "../../../src/control/views.js";
 import { formatCount, formatFrequency, formatRate, formatShare, words } from "../../../src/web/page/parts/texts.js";
 import { findEvents } from "../../../src/web/page/state/events.js";
-import { matches, PAGE_ROWS, replaceGuests, type TableState, tablePage } from "../../../src/web/page/state/guest-table.js";
+import {
+  findGuests,
+  matches,
+  PAGE_ROWS,
+  pageOf,
+  type Rates,
+  replaceGuests,
+  type TablePage,
+  type TableState,
+} from "../../../src/web/page/state/guest-table.js";
 import { splitFragment } from "../../../src/web/page/state/key.js";
 import { cacheShare, pulse, takeStatus } from "../../../src/web/page/state/pulse.js";
 import { rateOf, Series } from "../../../src/web/page/state/rates.js";
@@ -14,6 +23,10 @@ import { guest } from "./views.js";
 
 const START: TableState = { search: "", network: "", sort: "name", descending: false, page: 0 };
 const still = (): readonly [number, number] => [0, 0];
+
+function tablePage(all: readonly GuestView[], state: TableState, rates: Rates): TablePage {
+  return pageOf(findGuests(all, state, rates), state);
+}
 
 describe("rates", () => {
   const at = (atMs: number, ...counts: number[]) => ({ atMs, counts });
@@ -63,7 +76,7 @@ describe("traffic", () => {
   });
 
   it("begins anew after a pause: a rate over minutes says nothing of now", () => {
-    takeTraffic(view(100_000, "web1", 900_000));
+    takeTraffic(view(200_000, "web1", 900_000));
     assert.equal(trafficOf("web1", "default")?.series.latest, undefined);
   });
 

@@ -394,6 +394,7 @@ describe("the events of the page", () => {
     assert.equal((await ask("/v1/version", {}, fresh)).status, 200);
     for (const page of pages) page.destroy();
     await fresh.close();
+    await until("the daemon's stream to be given up", () => api.listeners.size === 1);
   });
 
   it("tell when the daemon goes, and when it is there again", async () => {

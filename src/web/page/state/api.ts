@@ -54,7 +54,9 @@ async function call<Value>(method: string, path: string, body?: unknown, abort?:
     return value as Value;
   }
   const { error } = value as ErrorView;
-  noteFailure(error.code, error.message);
+  // Whoever may not even look is as badly off as if nobody were there; a change that is refused is said where it was asked for.
+  if (error.code === "NOT_ALLOWED" && method === "GET") noteFailure("ABSENT", error.message);
+  else noteFailure(error.code, error.message);
   throw new ApiError(error.code, error.message);
 }
 

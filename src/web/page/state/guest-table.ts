@@ -28,9 +28,12 @@ const collator = new Intl.Collator("en", { numeric: true });
 
 export type Rates = (guest: string, network: string) => readonly [sent: number, received: number];
 
-export function tablePage(guests: readonly GuestView[], state: TableState, rates: Rates): TablePage {
-  const found = guests.filter((guest) => matches(guest, state.search, state.network));
-  const sorted = found.toSorted(order(state, rates));
+/** All that match, in order: work for each guest there is, done when guests or what is wanted of them have changed. */
+export function findGuests(guests: readonly GuestView[], state: TableState, rates: Rates): readonly GuestView[] {
+  return guests.filter((guest) => matches(guest, state.search, state.network)).toSorted(order(state, rates));
+}
+
+export function pageOf(sorted: readonly GuestView[], state: TableState): TablePage {
   const pages = Math.max(1, Math.ceil(sorted.length / PAGE_ROWS));
   const page = Math.min(Math.max(0, state.page), pages - 1);
   return { rows: sorted.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS), total: sorted.length, page, pages };

@@ -9,7 +9,7 @@ const MOST_POINTS = 3600;
 /** Guests that were looked at; the rest of a large list is not kept. */
 const MOST_SERIES = 256;
 /** A series with a hole in it begins anew: a rate over minutes says nothing of now. */
-const MOST_PAUSE_MS = 15_000;
+const MOST_PAUSE_MS = 60_000;
 
 export interface GuestTraffic {
   readonly series: Series;

@@ -42,6 +42,8 @@ export function DnsPage() {
           </span>
           <span class="muted">{formatFrequency(here)}/s answered from here</span>
           <Sparkline
+            times={pulse().times}
+            seconds={120}
             lines={[
               { name: "received", values: pulse().values[0] },
               { name: "sent", values: pulse().values[1] },

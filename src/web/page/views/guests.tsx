@@ -1,12 +1,12 @@
 /** All guests: searched, sorted, fifty a page; each second the counters of those that are on it. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { formatBytes } from "../../../base/sizes.js";
 import type { GuestView } from "../../../control/views.js";
 import { Addresses, Empty, State, Waiting } from "../parts/pieces.js";
 import { type Column, Pager, Table } from "../parts/table.js";
 import { formatCount, formatRate } from "../parts/texts.js";
-import { SORTS, type Sort, type TableState, tablePage } from "../state/guest-table.js";
+import { findGuests, pageOf, SORTS, type Sort, type TableState } from "../state/guest-table.js";
 import { guests, loadGuests } from "../state/guests.js";
 import { networks } from "../state/lists.js";
 import { usePolling } from "../state/polling.js";
@@ -20,6 +20,12 @@ const ALL_TRAFFIC_MS = 5000;
 const RETRY_MS = 3000;
 
 const table = signal<TableState>({ search: "", network: "", sort: "name", descending: false, page: 0 });
+
+/** Found anew each second only where the order is that of the rates. */
+const found = computed(() => {
+  if (isRate(table.value.sort)) void trafficTurn.value;
+  return findGuests(guests.value ?? [], table.value, ratesOf);
+});
 
 function set(change: Partial<TableState>): void {
   table.value = { ...table.value, page: 0, ...change };
@@ -38,17 +44,17 @@ export function GuestsPage() {
   return (
     <>
       <h1>Guests</h1>
-      {all === undefined ? <Waiting /> : all.length === 0 ? <NoGuests known={0} /> : <GuestTable all={all} />}
+      {all === undefined ? <Waiting /> : all.length === 0 ? <NoGuests known={0} /> : <GuestTable />}
     </>
   );
 }
 
-function GuestTable(props: { all: readonly GuestView[] }) {
+function GuestTable() {
   const state = table.value;
-  const byRate = state.sort === "sent" || state.sort === "received";
+  const byRate = isRate(state.sort);
   // Read, so that this is drawn again with each answer.
   void trafficTurn.value;
-  const { rows, total, page, pages } = tablePage(props.all, state, ratesOf);
+  const { rows, total, page, pages } = pageOf(found.value, state);
   const names = [...new Set(rows.filter((guest) => guest.state === "attached").map(({ name }) => name))];
   usePolling(
     (abort) => loadTraffic(byRate ? undefined : names, abort),
@@ -151,7 +157,7 @@ const COLUMNS: readonly Column<GuestView>[] = [
     hint: "by the guest; below, all since its interface was made",
     cell: ({ name, network, received }) => <Rate name={name} network={network} index={1} all={received?.bytes} />,
   },
-  { title: "Last minute", spare: 2, cell: ({ name, network }) => <GuestSpark name={name} network={network} steps={60} /> },
+  { title: "Last minute", spare: 2, cell: ({ name, network }) => <GuestSpark name={name} network={network} /> },
   {
     title: "Spoofed",
     align: "right",

@@ -24,6 +24,7 @@ const FEW_GUESTS_MS = 2000;
 const MS_PER_GUEST = 4;
 const BUSIEST = 6;
 const LATEST_EVENTS = 8;
+const PULSE_SECONDS = 120;
 
 export function Overview() {
   const count = guests.value?.length ?? 0;
@@ -93,7 +94,7 @@ function Tiles() {
           <small>/s</small>
         </span>
         <span class="muted">{formatShare(cacheShare(view?.counters["dns"] ?? {}))} from the cache</span>
-        <Sparkline lines={[{ name: "sent", values: series.values[0] }]} />
+        <Sparkline times={series.times} seconds={PULSE_SECONDS} lines={[{ name: "sent", values: series.values[0] }]} />
       </a>
       <div
         class="tile"
@@ -166,9 +167,10 @@ function Busiest() {
   // Read, so that this is drawn again with each answer.
   void trafficTurn.value;
   const all = guests.value;
-  const busy = (all ?? [])
-    .filter(({ state }) => state === "attached")
+  const here = (all ?? []).filter(({ state }) => state === "attached");
+  const busy = here
     .map((guest) => ({ guest, sum: ratesOf(guest.name, guest.network).reduce((one, other) => one + other, 0) }))
+    .filter(({ sum }) => sum > 0)
     .sort((one, other) => other.sum - one.sum)
     .slice(0, BUSIEST)
     .map(({ guest }) => guest);
@@ -176,8 +178,10 @@ function Busiest() {
     <Panel title="Busiest guests" aside={<a href={formatRoute("guests")}>all guests</a>}>
       {all === undefined ? (
         <Waiting />
-      ) : busy.length === 0 ? (
+      ) : here.length === 0 ? (
         <NoGuests known={all.length} />
+      ) : busy.length === 0 ? (
+        <Empty title="Nobody sends or receives anything now." />
       ) : (
         <Table
           columns={BUSIEST_COLUMNS}
@@ -196,26 +200,32 @@ const BUSIEST_COLUMNS: readonly Column<GuestView>[] = [
   {
     title: "Last minute",
     spare: 2,
-    cell: ({ name, network }) => <GuestSpark name={name} network={network} steps={30} />,
+    cell: ({ name, network }) => <GuestSpark name={name} network={network} />,
   },
   {
     title: "Sent",
     align: "right",
-    cell: ({ name, network }) => <span class="is-sent">{formatRate(ratesOf(name, network)[0])}</span>,
+    cell: ({ name, network }) => <BusyRate name={name} network={network} index={0} />,
   },
   {
     title: "Received",
     align: "right",
-    cell: ({ name, network }) => <span class="is-received">{formatRate(ratesOf(name, network)[1])}</span>,
+    cell: ({ name, network }) => <BusyRate name={name} network={network} index={1} />,
   },
 ];
 
-export function GuestSpark(props: { name: string; network: string; steps: number }) {
+function BusyRate(props: { name: string; network: string; index: 0 | 1 }) {
+  const rate = ratesOf(props.name, props.network)[props.index];
+  const colour = props.index === 0 ? "is-sent" : "is-received";
+  return <span class={rate === 0 ? "muted" : colour}>{formatRate(rate)}</span>;
+}
+
+export function GuestSpark(props: { name: string; network: string }) {
   const series = trafficOf(props.name, props.network)?.series;
   const [sent = [], received = []] = series?.values ?? [];
   return (
     <Sparkline
-      steps={props.steps}
+      times={series?.times ?? []}
       lines={[
         { name: "received", values: received },
         { name: "sent", values: sent },
