@@ -117,7 +117,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
-    this.state = new ServiceState(configuration, log);
+    this.state = new ServiceState(configuration, log, clock);
     this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
