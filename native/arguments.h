@@ -23,8 +23,8 @@ class Arguments {
 
   int64_t Integer(size_t index, const char* name, int64_t minimum, int64_t maximum) {
     double value = NAN;
-    if (ok_ && info_[index].IsNumber()) value = info_[index].As<Napi::Number>().DoubleValue();
-    // NaN fails both comparisons.
+    // Leaves NaN where it is no number, which fails both comparisons.
+    if (ok_ && napi_get_value_double(info_.Env(), info_[index], &value) != napi_ok) value = NAN;
     const bool fits = value >= static_cast<double>(minimum) && value <= static_cast<double>(maximum);
     if (!fits || std::trunc(value) != value) {
       Reject(name, "an integer from " + std::to_string(minimum) + " to " + std::to_string(maximum));
@@ -67,9 +67,9 @@ class Arguments {
     napi_typedarray_type type = napi_int8_array;
     size_t length = 0;
     void* data = nullptr;
-    const bool readable = ok_ && info_[index].IsTypedArray() &&
-                          napi_get_typedarray_info(info_.Env(), info_[index], &type, &length, &data, nullptr,
-                                                   nullptr) == napi_ok;
+    // Fails where it is no typed array.
+    const bool readable = ok_ && napi_get_typedarray_info(info_.Env(), info_[index], &type, &length, &data, nullptr,
+                                                          nullptr) == napi_ok;
     if (!readable || type != TypeOf(Element{})) {
       Reject(name, std::string("a ") + NameOf(Element{}));
       return {};

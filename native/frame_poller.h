@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "filter_programs.h"
 #include "packet_link.h"
 
 namespace tapnet {
@@ -88,7 +87,6 @@ class FramePoller {
   void SetDown(uint32_t slot, bool down);
 
   UniqueFd epoll_;
-  FilterPrograms programs_;
   std::vector<std::unique_ptr<Link>> links_;
   size_t down_ = 0;
   FrameCounts counts_;

@@ -207,10 +207,32 @@ LinkEvent PortLink::SplitStream(uint32_t slot, PortColumns& columns, size_t star
   return LinkEvent::kNone;
 }
 
+void PortLink::ExpectMany() { expected_ = LinkScratch::kMessages; }
+
+// Reading took the error away. A connected datagram socket hears so that its peer is gone.
+LinkEvent PortLink::ReceiveFailed() {
+  if (MustWait(errno)) return LinkEvent::kNone;
+  const bool gone = kind_ == Kind::kPacket && errno == ENXIO;
+  if (kind_ == Kind::kDgram) LosePeer();
+  return gone ? LinkEvent::kGone : LinkEvent::kNone;
+}
+
+LinkEvent PortLink::ReceiveMessage(uint32_t slot, PortColumns& columns) {
+  const size_t at = columns.used + kHeadroom;
+  const size_t room = columns.row_bytes - kHeadroom;
+  const ssize_t got = recv(fd_.get(), columns.slab.data() + at, room, MSG_DONTWAIT | MSG_TRUNC);
+  if (got < 0) return ReceiveFailed();
+  const auto length = static_cast<size_t>(got);
+  columns.Add(slot, at, std::min(length, room), length > room ? kTruncated : 0);
+  columns.used += columns.row_bytes;
+  if (!connected_) static_cast<void>(ConnectPeer());
+  return LinkEvent::kNone;
+}
+
 LinkEvent PortLink::ReceiveMessages(uint32_t slot, PortColumns& columns, LinkScratch& scratch) {
-  const size_t limit =
-      std::min({columns.rows_left(), columns.bytes_left() / columns.row_bytes, LinkScratch::kMessages});
+  const size_t limit = std::min({columns.rows_left(), columns.bytes_left() / columns.row_bytes, expected_});
   if (limit == 0) return LinkEvent::kNone;
+  if (limit == 1 && kind_ == Kind::kDgram) return ReceiveMessage(slot, columns);
   for (size_t index = 0; index < limit; index++) {
     scratch.parts[index] = {columns.slab.data() + columns.used + index * columns.row_bytes + kHeadroom,
                             columns.row_bytes - kHeadroom};
@@ -223,12 +245,9 @@ LinkEvent PortLink::ReceiveMessages(uint32_t slot, PortColumns& columns, LinkScr
     header.msg_controllen = scratch.controls[index].bytes.size();
   }
   const int got = recvmmsg(fd_.get(), scratch.messages.data(), static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
-  if (got < 0) {
-    if (MustWait(errno)) return LinkEvent::kNone;
-    // Reading took the error away. A connected datagram socket hears so that its peer is gone.
-    if (kind_ == Kind::kDgram) LosePeer();
-    return kind_ == Kind::kPacket && errno == ENXIO ? LinkEvent::kGone : LinkEvent::kNone;
-  }
+  if (got < 0) return ReceiveFailed();
+  expected_ = std::min(static_cast<size_t>(got) * 2, LinkScratch::kMessages);
+  if (got == 1) expected_ = 1;
   for (int index = 0; index < got; index++) {
     mmsghdr& message = scratch.messages[index];
     const bool packet = kind_ == Kind::kPacket;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -97,6 +98,8 @@ class PortLink {
 
   // Fills rows with what is there now, within the columns' room and a fair share.
   LinkEvent Receive(uint32_t slot, PortColumns& columns, LinkScratch& scratch);
+  // The next receive finds a burst.
+  void ExpectMany();
   // Sends or queues every frame of the chain; returns how many were taken.
   size_t Send(const FrameChain& chain, LinkScratch& scratch);
   // Goes on with what waits.
@@ -122,10 +125,13 @@ class PortLink {
   LinkEvent ReceiveStream(uint32_t slot, PortColumns& columns);
   LinkEvent SplitStream(uint32_t slot, PortColumns& columns, size_t start, size_t end);
   LinkEvent ReceiveMessages(uint32_t slot, PortColumns& columns, LinkScratch& scratch);
+  LinkEvent ReceiveMessage(uint32_t slot, PortColumns& columns);
+  LinkEvent ReceiveFailed();
   LinkEvent ReceiveTap(uint32_t slot, PortColumns& columns);
   LinkEvent ReceiveEnd();
   uint32_t SendStream(const FrameChain& chain, uint32_t row, LinkScratch& scratch);
   uint32_t SendMessages(const FrameChain& chain, uint32_t row, LinkScratch& scratch);
+  int SendSome(mmsghdr* messages, size_t count);
   uint32_t SendTap(const FrameChain& chain, uint32_t row);
   // Whether frames that find its queue full wait here; of others the queue is an interface's.
   bool queues() const { return kind_ == Kind::kDgram || kind_ == Kind::kFeed; }
@@ -141,6 +147,8 @@ class PortLink {
   std::string remote_;
   bool connected_ = false;
   struct stat peer_ {};
+  // Messages that the next call is made for: one alone is received by a cheaper call, and described at once.
+  size_t expected_ = 1;
   // Stream: the beginning of a frame that has not come whole.
   std::vector<uint8_t> tail_;
   // Frames that wait, each behind its length in four bytes, big-endian: for a stream just as they go out.

@@ -14,6 +14,10 @@ namespace {
 constexpr size_t kEventsMax = 64;
 // In the epoll's data: the slot, and whether it is the listener's descriptor.
 constexpr uint64_t kListener = uint64_t{1} << 32;
+// Instead of a slot: the event loop's.
+constexpr uint64_t kLoop = uint64_t{1} << 33;
+// After a batch of more frames, sleeping until there are some more again costs each of them less than looking does.
+constexpr size_t kFewRows = 4;
 
 }  // namespace
 
@@ -66,15 +70,29 @@ std::vector<UniqueFd> PortSet::Remove(uint32_t slot) {
   return descriptors;
 }
 
-size_t PortSet::Receive(PortColumns& columns) {
+SysError PortSet::WatchLoop(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kLoop;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? SysError{} : LastError("epoll_ctl", "event loop");
+}
+
+void PortSet::UnwatchLoop(int fd) { static_cast<void>(epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr)); }
+
+size_t PortSet::Receive(PortColumns& columns, int wait_ms) {
   turn_++;
+  loop_ready_ = false;
   std::array<epoll_event, kEventsMax> ready;
   for (;;) {
-    const int count = epoll_wait(epoll_.get(), ready.data(), kEventsMax, 0);
+    const int count = wait_.Wait(epoll_.get(), ready, std::exchange(wait_ms, 0), rows_before_ <= kFewRows);
     if (count <= 0) break;
     bool served = false;
     for (int index = 0; index < count; index++) {
       const uint64_t data = ready[index].data.u64;
+      if (data == kLoop) {
+        loop_ready_ = true;
+        continue;
+      }
       const auto slot = static_cast<uint32_t>(data);
       if (!Has(slot)) continue;
       const bool listener = (data & kListener) != 0;
@@ -85,6 +103,7 @@ size_t PortSet::Receive(PortColumns& columns) {
     // With fewer than asked for, all have had their turn.
     if (!served || static_cast<size_t>(count) < kEventsMax) break;
   }
+  rows_before_ = columns.rows;
   return columns.rows;
 }
 
@@ -94,6 +113,8 @@ void PortSet::Serve(uint32_t slot, bool listener, uint32_t happened, PortColumns
     return;
   }
   PortLink& link = *links_[slot];
+  // Ready again at once: it has more than was taken.
+  if (!wait_.waited() && link.turn + 1 == turn_) link.ExpectMany();
   link.turn = turn_;
   if ((happened & EPOLLOUT) != 0) {
     link.Flush(*scratch_);

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "frame_wait.h"
 #include "port_link.h"
 
 namespace tapnet {
@@ -41,8 +42,13 @@ class PortSet {
   LinkCounts Counts(uint32_t slot) const { return Has(slot) ? links_[slot]->counts() : LinkCounts{}; }
   size_t WaitingBytes(uint32_t slot) const { return Has(slot) ? links_[slot]->waiting_bytes() : 0; }
 
-  // Fills the columns and returns the number of rows.
-  size_t Receive(PortColumns& columns);
+  // Fills the columns and returns the number of rows; waits so long until something has happened.
+  size_t Receive(PortColumns& columns, int wait_ms = 0);
+  // While a thread waits in `Receive` instead of its event loop, that loop's descriptor is waited for as well.
+  SysError WatchLoop(int fd);
+  void UnwatchLoop(int fd);
+  // Whether the loop had something to do at the last `Receive`.
+  bool loop_ready() const { return loop_ready_; }
   // Sends the first `count` rows and returns how many were taken; a row that does not lie in the slab or whose port is not here
   // is left out.
   size_t Send(std::span<const uint8_t> slab, std::span<const uint32_t> port, std::span<const uint32_t> offset,
@@ -61,12 +67,15 @@ class PortSet {
   void WatchWritable(uint32_t slot);
 
   UniqueFd epoll_;
+  FrameWait wait_;
   std::vector<std::unique_ptr<PortLink>> links_;
   std::vector<Event> events_;
   std::vector<uint32_t> next_;
   std::vector<uint32_t> touched_;
   std::unique_ptr<LinkScratch> scratch_;
   uint64_t turn_ = 0;
+  bool loop_ready_ = false;
+  size_t rows_before_ = 0;
 };
 
 }  // namespace tapnet

@@ -1,5 +1,7 @@
 #include "port_socket.h"
 
+#include <tuple>
+
 #include "arguments.h"
 #include "close_all.h"
 #include "unix_channel.h"
@@ -14,8 +16,11 @@ constexpr uint32_t kSlotMax = (1u << 20) - 1;
 constexpr int kReceiveBytesMax = 64 * 1024 * 1024;
 constexpr size_t kRowBytesMin = 128;
 constexpr int64_t kRowsMax = 65536;
-// The same number as in src/os/port-socket.ts.
+// The same numbers as in src/os/port-socket.ts.
 constexpr size_t kEventsWait = size_t{1} << 24;
+constexpr size_t kLoopWaits = size_t{1} << 25;
+constexpr size_t kUnsent = size_t{1} << 26;
+constexpr int64_t kWaitMsMax = 1000;
 // A row in all columns of a batch together, and what the slab behind them starts at a multiple of.
 constexpr size_t kColumnBytes = 3 * sizeof(uint32_t) + sizeof(uint8_t);
 constexpr size_t kSlabAlignment = 64;
@@ -37,7 +42,9 @@ Napi::Function PortSocket::Define(Napi::Env env) {
                          InstanceMethod<&PortSocket::AddTap>("addTap"),
                          InstanceMethod<&PortSocket::AddFeed>("addFeed"),
                          InstanceMethod<&PortSocket::Remove>("remove"),
+                         InstanceMethod<&PortSocket::Shape>("shape"),
                          InstanceMethod<&PortSocket::Receive>("receive"),
+                         InstanceMethod<&PortSocket::Stay>("stay"),
                          InstanceMethod<&PortSocket::Send>("send"),
                          InstanceMethod<&PortSocket::Events>("events"),
                          InstanceMethod<&PortSocket::CheckPeers>("checkPeers"),
@@ -155,43 +162,92 @@ Napi::Value PortSocket::Remove(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, had);
 }
 
-// receive(memory, rows, receiveBytes, rowBytes) → rows, and kEventsWait added where events wait. Frames are written below
-// `receiveBytes` of the slab.
+// shape(rows, receiveBytes, rowBytes): of the memory that `receive` is given from now on. Frames are written below
+// `receiveBytes` of its slab.
+Napi::Value PortSocket::Shape(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!CheckOpen(env)) return env.Undefined();
+  Arguments arguments(info, "PortSocket.shape");
+  const auto rows = static_cast<size_t>(arguments.Integer(0, "rows", 1, kRowsMax));
+  const auto receive_bytes = static_cast<size_t>(arguments.Integer(1, "receiveBytes", kRowBytesMin, kReceiveBytesMax));
+  const auto row_bytes = static_cast<size_t>(
+      arguments.Integer(2, "rowBytes", kRowBytesMin, static_cast<int64_t>(kFrameMost + kHeadroom + 64)));
+  if (arguments.ok()) std::tie(rows_, receive_bytes_, row_bytes_) = std::tuple(rows, receive_bytes, row_bytes);
+  return env.Undefined();
+}
+
+// receive(memory, waitMs, columns, count) → rows, kEventsWait and kLoopWaits added, and kUnsent for each frame that was not
+// taken. `count` frames leave the memory's slab first, as by `send`: one call instead of two, and with few arguments, since each
+// of these costs as much as looking at a frame does.
 Napi::Value PortSocket::Receive(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!CheckOpen(env)) return env.Undefined();
   Arguments arguments(info, "PortSocket.receive");
-  const auto rows = static_cast<size_t>(arguments.Integer(1, "rows", 1, kRowsMax));
-  const std::span<uint8_t> memory = arguments.Memory(0, "memory", SlabOffset(rows) + kRowBytesMin);
-  const size_t slab_bytes = arguments.ok() ? memory.size() - SlabOffset(rows) : 1;
-  const auto receive_bytes = static_cast<size_t>(arguments.Integer(2, "receiveBytes", 1, static_cast<int64_t>(slab_bytes)));
-  const auto row_bytes = static_cast<size_t>(
-      arguments.Integer(3, "rowBytes", kRowBytesMin, static_cast<int64_t>(kFrameMost + kHeadroom + 64)));
-  if (!arguments.ok()) return env.Undefined();
+  const std::span<uint8_t> memory = arguments.Memory(0, "memory", SlabOffset(rows_) + receive_bytes_);
+  const auto wait_ms = static_cast<int>(arguments.Integer(1, "waitMs", 0, kWaitMsMax));
+  Outgoing outgoing;
+  if (!ReadOutgoing(arguments, 2, outgoing)) return env.Undefined();
+  const std::span<uint8_t> slab = memory.subspan(SlabOffset(rows_));
+  const size_t unsent = outgoing.count - SendOutgoing(slab, outgoing);
   PortColumns columns;
-  columns.row_bytes = row_bytes;
-  columns.port = Column(memory, rows, 0);
-  columns.offset = Column(memory, rows, 1);
-  columns.length = Column(memory, rows, 2);
-  columns.flags = memory.subspan(3 * sizeof(uint32_t) * rows, rows);
-  columns.slab = memory.subspan(SlabOffset(rows), receive_bytes);
-  const size_t received = set_.Receive(columns);
-  return Napi::Number::New(env, static_cast<double>(received + (set_.events() > 0 ? kEventsWait : 0)));
+  columns.row_bytes = row_bytes_;
+  columns.port = Column(memory, rows_, 0);
+  columns.offset = Column(memory, rows_, 1);
+  columns.length = Column(memory, rows_, 2);
+  columns.flags = memory.subspan(3 * sizeof(uint32_t) * rows_, rows_);
+  columns.slab = slab.first(receive_bytes_);
+  size_t result = set_.Receive(columns, wait_ms) + unsent * kUnsent;
+  if (set_.events() > 0) result += kEventsWait;
+  if (set_.loop_ready()) result += kLoopWaits;
+  return Napi::Number::New(env, static_cast<double>(result));
 }
 
-// send(bytes, columns, rows, count) → frames that were taken
+// stay(on): from now on the caller waits in `receive`, and not in the event loop, which is waited for there as well; or not any
+// more.
+Napi::Value PortSocket::Stay(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!CheckOpen(env)) return env.Undefined();
+  Arguments arguments(info, "PortSocket.stay");
+  const bool on = arguments.Boolean(0, "on");
+  if (!arguments.ok() || on == staying_) return env.Undefined();
+  const int loop = Environment::Of(env)->loop()->fd();
+  // The loop's epoll has ours in it, and then ours the loop's: both at once the kernel refuses.
+  if (on) {
+    readable_.Pause();
+    if (const SysError error = set_.WatchLoop(loop); error.failed()) {
+      readable_.Resume();
+      return Throw(env, error);
+    }
+  } else {
+    set_.UnwatchLoop(loop);
+    readable_.Resume();
+  }
+  staying_ = on;
+  return env.Undefined();
+}
+
+// send(bytes, columns, count) → frames that were taken
 Napi::Value PortSocket::Send(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!CheckOpen(env)) return env.Undefined();
   Arguments arguments(info, "PortSocket.send");
   const std::span<uint8_t> slab = arguments.Bytes(0, "bytes");
-  const auto rows = static_cast<size_t>(arguments.Integer(2, "rows", 0, kRowsMax));
-  const std::span<uint8_t> columns = arguments.Memory(1, "columns", 3 * sizeof(uint32_t) * rows);
-  const auto count = static_cast<size_t>(arguments.Integer(3, "count", 0, static_cast<int64_t>(rows)));
-  if (!arguments.ok()) return env.Undefined();
-  const size_t taken =
-      set_.Send(slab, Column(columns, rows, 0), Column(columns, rows, 1), Column(columns, rows, 2), count);
-  return Napi::Number::New(env, static_cast<double>(taken));
+  Outgoing outgoing;
+  if (!ReadOutgoing(arguments, 1, outgoing)) return env.Undefined();
+  return Napi::Number::New(env, static_cast<double>(SendOutgoing(slab, outgoing)));
+}
+
+// Two arguments: columns, whole rows of which are used, and the number of rows.
+bool PortSocket::ReadOutgoing(Arguments& arguments, size_t first, Outgoing& outgoing) {
+  outgoing.columns = arguments.Memory(first, "columns", 0);
+  outgoing.rows = outgoing.columns.size() / (3 * sizeof(uint32_t));
+  outgoing.count = static_cast<size_t>(arguments.Integer(first + 1, "count", 0, static_cast<int64_t>(outgoing.rows)));
+  return arguments.ok();
+}
+
+size_t PortSocket::SendOutgoing(std::span<uint8_t> slab, const Outgoing& outgoing) {
+  const auto& [columns, rows, count] = outgoing;
+  return set_.Send(slab, Column(columns, rows, 0), Column(columns, rows, 1), Column(columns, rows, 2), count);
 }
 
 // events() → pairs of slot and LinkEvent, oldest first

@@ -50,8 +50,8 @@ class ReadableEvent {
     owner_->Unref();
   }
 
-  // The function that Start was given; for owners that call it themselves.
-  napi_value callback() const { return callback_.Value(); }
+  void Pause() { watcher_.Pause(); }
+  void Resume() { watcher_.Resume(); }
 
   void Call(const std::vector<napi_value>& arguments) {
     CallFromLoop(owner_->Env(), owner_->Value(), callback_.Value(), arguments);

@@ -76,9 +76,21 @@ void Watcher::Stop() {
   if (handle != nullptr && loop != nullptr && loop->handles_.contains(handle)) loop->Close(handle);
 }
 
-void Watcher::SetReferenced(bool referenced) {
+void Watcher::Pause() {
+  if (Live()) static_cast<void>(uv_poll_stop(&handle_->poll));
+}
+
+void Watcher::Resume() {
+  if (Live()) static_cast<void>(uv_poll_start(&handle_->poll, UV_READABLE, WatcherLoop::OnPoll));
+}
+
+bool Watcher::Live() const {
   auto loop = loop_.lock();
-  if (handle_ == nullptr || loop == nullptr || !loop->handles_.contains(handle_)) return;
+  return handle_ != nullptr && loop != nullptr && loop->handles_.contains(handle_);
+}
+
+void Watcher::SetReferenced(bool referenced) {
+  if (!Live()) return;
   auto* handle = reinterpret_cast<uv_handle_t*>(&handle_->poll);
   if (referenced) {
     uv_ref(handle);
@@ -92,10 +104,7 @@ void CallFromLoop(Napi::Env env, const Napi::Object& receiver, const Napi::Funct
   napi_value result = nullptr;
   const napi_status status =
       napi_make_callback(env, nullptr, receiver, function, arguments.size(), arguments.data(), &result);
-  if (status == napi_pending_exception) RaiseUncaught(env);
-}
-
-void RaiseUncaught(Napi::Env env) {
+  if (status != napi_pending_exception) return;
   napi_value thrown = nullptr;
   if (napi_get_and_clear_last_exception(env, &thrown) != napi_ok) return;
   static_cast<void>(napi_fatal_exception(env, thrown));

@@ -26,6 +26,8 @@ class WatcherLoop : public std::enable_shared_from_this<WatcherLoop> {
   // Null with an exception pending when the environment refuses.
   static std::shared_ptr<WatcherLoop> Create(Napi::Env env);
   bool ending() const { return ending_; }
+  // Readable when the loop has something to do besides timers.
+  int fd() const { return uv_backend_fd(uv_); }
 
  private:
   friend class Watcher;
@@ -63,10 +65,15 @@ class Watcher {
   int Start(const std::shared_ptr<WatcherLoop>& loop, int fd, std::function<void()> on_readable);
   void Stop();
   bool started() const { return handle_ != nullptr; }
+  // Between the two nothing is told, and the loop does not look at the descriptor.
+  void Pause();
+  void Resume();
   // Whether a started watcher keeps the process alive; it does unless told otherwise.
   void SetReferenced(bool referenced);
 
  private:
+  bool Live() const;
+
   std::weak_ptr<WatcherLoop> loop_;
   WatcherLoop::Handle* handle_ = nullptr;
 };
@@ -74,8 +81,5 @@ class Watcher {
 // Calls a JavaScript function from the loop. What it throws becomes an uncaught exception, as for any event.
 void CallFromLoop(Napi::Env env, const Napi::Object& receiver, const Napi::Function& function,
                   const std::vector<napi_value>& arguments);
-
-// Makes the pending exception an uncaught one.
-void RaiseUncaught(Napi::Env env);
 
 }  // namespace tapnet

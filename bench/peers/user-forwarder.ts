@@ -1,6 +1,7 @@
 /**
  * Our forwarder between two ports, as `dataplane: user` has it: routes, guard, counters. Two words, `PORT,MAC,ADDRESS`, PORT as in
- * `native/bench/frame-port.h`; a TAP is another program's, and we take its frames by a packet socket.
+ * `native/bench/frame-port.h`; a TAP is another program's, and we take its frames by a packet socket. It serves nothing else, as the
+ * thread that a network has in tapnetd.
  */
 import { parseIpv4 } from "../../src/base/ipv4-address.js";
 import { parseMac } from "../../src/base/mac.js";
@@ -13,17 +14,20 @@ import { Rtnetlink } from "../../src/os/rtnetlink.js";
 
 const GATEWAY_MAC = 0x0200_0000_0001;
 const GATEWAY_IPV4 = 0x0a4d_0001;
-const BATCHES_A_TURN = 8;
 const LOOK_AGAIN_MS = 5;
 
 const batch = new ForwardBatch();
 const socket = new PortSocket({
-  onReadable() {
-    for (let turn = 0; turn < BATCHES_A_TURN && socket.receive(batch) > 0; turn++) engine.process(batch);
-  },
+  onReadable: () => socket.serveAlone(batch, handle),
   onEvent: () => undefined,
 });
-const engine = new ForwardEngine({ transmitter: { transmit: (frames) => socket.send(frames) } });
+const engine = new ForwardEngine({
+  transmitter: { transmit: (frames) => socket.send(frames), transmitLast: (frames) => socket.sendLater(frames) },
+});
+
+function handle(): void {
+  engine.process(batch);
+}
 
 function open(slot: number, word: string): void {
   const [port, mac, address] = word.split(",");

@@ -10,6 +10,7 @@
  *             them this program had the processor, which other programs on the machine lengthen less. With --fresh each frame
  *             has a source port of its own, so that each begins a connection; it ends when all ports have been used.
  *   trip      one frame at a time, from A to B and back: the round trip, blocking in poll or busy.
+ * With --warm the same goes on for a while before it counts, until compilers and caches have settled.
  *
  * It prints one line of JSON. Errors end it with a sentence and exit status 2.
  */
@@ -35,7 +36,7 @@ struct end {
 static struct {
   const char *mode, *hook, *back;
   size_t bytes;
-  double seconds;
+  double seconds, warm;
   int window;
   bool busy, fresh;
 } options = {.mode = "rate", .bytes = 64, .seconds = 2, .window = 256};
@@ -114,8 +115,8 @@ static void *receive_frames(void *context) {
 }
 
 /* Lost frames never come: after a pause the window is opened again. Returns how many were given up. */
-static uint64_t send_frames(const uint8_t *frame, size_t length, uint64_t deadline) {
-  uint64_t lost = 0, progress_ns = now_ns(), seen = 0;
+static uint64_t send_frames(const uint8_t *frame, size_t length, uint64_t deadline, uint64_t lost) {
+  uint64_t progress_ns = now_ns(), seen = 0;
   for (uint64_t now = now_ns(); now < deadline; now = now_ns()) {
     uint64_t have = atomic_load_explicit(&received, memory_order_relaxed);
     uint64_t under_way = atomic_load_explicit(&sent, memory_order_relaxed) - lost - have;
@@ -135,10 +136,12 @@ static uint64_t send_frames(const uint8_t *frame, size_t length, uint64_t deadli
 static void measure_rate(const uint8_t *frame) {
   pthread_t receiver;
   if (pthread_create(&receiver, NULL, receive_frames, &ends[1].port) != 0) fail("pthread_create", "");
+  uint64_t lost_before = send_frames(frame, options.bytes, now_ns() + (uint64_t)(options.warm * 1e9), 0);
+  uint64_t frames_before = atomic_load(&received), bytes_before = atomic_load(&received_bytes);
   uint64_t start = now_ns();
-  uint64_t lost = send_frames(frame, options.bytes, start + (uint64_t)(options.seconds * 1e9));
+  uint64_t lost = send_frames(frame, options.bytes, start + (uint64_t)(options.seconds * 1e9), lost_before) - lost_before;
   double seconds = (double)(now_ns() - start) / 1e9;
-  uint64_t frames = atomic_load(&received), bytes = atomic_load(&received_bytes);
+  uint64_t frames = atomic_load(&received) - frames_before, bytes = atomic_load(&received_bytes) - bytes_before;
   atomic_store(&stop, true);
   pthread_join(receiver, NULL);
   printf("{\"mode\":\"rate\",\"bytes\":%zu,\"frames\":%lu,", options.bytes, frames);
@@ -208,7 +211,7 @@ static void *echo_frames(void *context) {
 
 static void measure_trip(const uint8_t *frame, uint8_t *back) {
   struct samples trip_ns = {0};
-  uint64_t deadline = now_ns() + (uint64_t)(options.seconds * 1e9), lost = 0;
+  uint64_t first = now_ns() + (uint64_t)(options.warm * 1e9), deadline = first + (uint64_t)(options.seconds * 1e9), lost = 0;
   pthread_t echo = 0;
   if (!options.busy && pthread_create(&echo, NULL, echo_frames, back) != 0) fail("pthread_create", "");
   while (now_ns() < deadline) {
@@ -217,6 +220,7 @@ static void measure_trip(const uint8_t *frame, uint8_t *back) {
     bool came = true;
     if (options.busy) came = wait_for_frame(&ends[1].port) && port_send(&ends[1].port, back, options.bytes, 1) == 1;
     if (came) came = wait_for_frame(&ends[0].port);
+    if (start < first) continue;
     if (came && atomic_load(&received) > before) sample(&trip_ns, now_ns() - start);
     else lost++;
   }
@@ -231,6 +235,7 @@ static void usage(void) {
   fputs("Usage: forward-load --a PORT,MAC,ADDRESS,NEXT-HOP-MAC --b … [options]\n"
         "  PORT is tap:NAME, vnet:NAME, dgram:LOCAL+REMOTE or stream:PATH\n"
         "  --mode rate|one-core|trip   --busy (trip: never sleep)   --bytes N (64)   --seconds S (2)   --window N (256)\n"
+        "  --warm S         the same for so long before (rate and trip)\n"
         "  --fresh          each frame from another port (one-core, up to 1,514 bytes)\n"
         "  --back ADDRESS   where B finds A, if not at its own address (behind NAT)\n"
         "  --hook PROGRAM   run as PROGRAM IFNAME for each TAP once it exists\n"
@@ -265,7 +270,7 @@ static void open_end(struct end *end) {
 int main(int argc, char **argv) {
   program_name = "forward-load";
   static const struct option names[] = {{"a", 1, 0, 'a'},    {"b", 1, 0, 'b'},       {"mode", 1, 0, 'm'},   {"bytes", 1, 0, 'n'},
-                                        {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"hook", 1, 0, 'h'},
+                                        {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'}, {"warm", 1, 0, 'z'}, {"window", 1, 0, 'w'}, {"hook", 1, 0, 'h'},
                                         {"back", 1, 0, 'B'}, {"wait", 0, 0, 'W'},    {"fresh", 0, 0, 'f'},  {0}};
   bool wait = false;
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -276,6 +281,7 @@ int main(int argc, char **argv) {
       case 'n': options.bytes = (size_t)atol(optarg); break;
       case 'y': options.busy = true; break;
       case 's': options.seconds = atof(optarg); break;
+      case 'z': options.warm = atof(optarg); break;
       case 'w': options.window = atoi(optarg); break;
       case 'h': options.hook = optarg; break;
       case 'B': options.back = optarg; break;

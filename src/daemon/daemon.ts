@@ -9,7 +9,9 @@
  * The daemon holds no data path. Killed at any moment, it finds everything again: leases in the store, ports on their links,
  * the rest by comparing plan and kernel.
  */
+
 import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { type Clock, systemClock } from "../base/clock.js";
 import { errorMessage, fileReason, TapnetError } from "../base/errors.js";
 import type { Ipv6Address } from "../base/ipv6-address.js";
@@ -37,7 +39,6 @@ import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
 import { EventLog } from "./wiring/event-log.js";
 import { AddressFollowers } from "./wiring/followers.js";
 import { dnsBudget, frameBindings } from "./wiring/frame-bindings.js";
-import { GuestCounters } from "./wiring/guest-counters.js";
 import { GuestAddresses, PortFrames, PortNames, portLinks } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
@@ -80,7 +81,6 @@ export class Daemon implements DaemonParts {
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links = new PortLinks();
-  readonly counters = new GuestCounters();
   readonly taps: ReadyTaps;
   readonly plane: UserPlane;
   readonly sockets: SocketGuests;
@@ -117,7 +117,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
-    this.state = new ServiceState(configuration, log, clock);
+    this.state = new ServiceState(configuration, log);
     this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
@@ -153,7 +153,7 @@ export class Daemon implements DaemonParts {
     this.portForwards = this.#makePortForwards();
     this.passage = new Passage({ ...this.#kernel, clock, log, configuration: () => this.configuration });
     const routes = (guest: string, network: string) => this.#isRoutedHere(guest, network);
-    this.plane = new UserPlane({ clock, log, routes });
+    this.plane = new UserPlane({ log, routes, threads: availableParallelism() - 1 });
     this.#names = new AddressFollowers(new PortNames(this.dns, () => this.roster), [this.traffic, this.plane]);
     const owner = (network: string, address: Ipv6Address) => this.#ownerOf(network, address);
     this.ipv6 = new Ipv6({
@@ -302,9 +302,7 @@ export class Daemon implements DaemonParts {
         this.log.error({ error: errorMessage(thrown) }, "a part could not be stopped in order");
       }
     }
-    this.events.flush();
     this.links.close();
-    this.counters.close();
     this.#kernel.close();
   }
 

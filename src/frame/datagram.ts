@@ -81,6 +81,5 @@ export interface ReturnPath {
 
 /** Sends one datagram outside a batch. The payload is copied before the call returns. */
 export interface DatagramSender {
-  /** `atOnce`: it does not wait for others that it might leave with. */
-  send(path: ReturnPath, payload: Uint8Array, atOnce?: boolean): void;
+  send(path: ReturnPath, payload: Uint8Array): void;
 }

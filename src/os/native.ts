@@ -102,9 +102,16 @@ export interface NativePortSocket extends Omit<NativeWatched, "close"> {
   addTap(slot: number, fd: number): void;
   addFeed(slot: number): number;
   remove(slot: number): boolean;
-  /** Frames are written below `receiveBytes` of the slab; 0x1000000 is added to the rows where events wait. */
-  receive(memory: Uint8Array, rows: number, receiveBytes: number, rowBytes: number): number;
-  send(bytes: Uint8Array, columns: Uint8Array, rows: number, count: number): number;
+  /** Of the memory that `receive` is given from now on; frames are written below `receiveBytes` of its slab. */
+  shape(rows: number, receiveBytes: number, rowBytes: number): void;
+  /**
+   * The first `count` rows of `columns` leave the slab before. To the rows received 0x1000000 is added where events wait, 0x2000000
+   * where the event loop does, and 0x4000000 for each frame that could not be sent.
+   */
+  receive(memory: Uint8Array, waitMs: number, columns: Uint8Array, count: number): number;
+  /** Waiting is done in `receive`, and not in the event loop. */
+  stay(on: boolean): void;
+  send(bytes: Uint8Array, columns: Uint8Array, count: number): number;
   /** Pairs of slot and what happened there. */
   events(): Uint32Array;
   checkPeers(): void;

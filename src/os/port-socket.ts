@@ -53,7 +53,7 @@ const EVENT = {
 export type PortEvent = (typeof EVENT)[keyof typeof EVENT];
 
 export interface PortListener {
-  /** There are frames: call `receive`, until it returns zero or something else is to be done. */
+  /** There are frames: call `serve`, or `receive` until it returns zero. */
   onReadable(): void;
   onEvent(slot: number, event: PortEvent): void;
 }
@@ -69,12 +69,26 @@ export interface PortCounts {
   readonly waitingBytes: number;
 }
 
-/** Added to the number of rows where events wait; the same number as in native/port_socket.cc. */
+/**
+ * Added to the number of rows: where events wait, where the event loop does, and for each frame that was not sent. The same
+ * numbers as in native/port_socket.cc.
+ */
 const EVENTS_WAIT = 0x100_0000;
+const LOOP_WAITS = 0x200_0000;
+const UNSENT = 0x400_0000;
+const NOTHING = new Uint8Array(0);
 
 const MODE = 0o660;
 const RECEIVE_BYTES = 1024 * 1024;
 const PEER_CHECK_MS = 500;
+/** Batches in one turn of the loop, while there is more: timers and other sockets have their turn in between. */
+const BATCHES_A_TURN = 8;
+/**
+ * Of a thread that does nothing else: how long it waits for the next frame, and until its event loop has a turn. The kernel is
+ * asked to wake it no sooner than other timers do, since to set the processor's costs microseconds in a virtual machine.
+ */
+const STAY_MS = 200;
+const TURN_MS = 4;
 
 export class PortSocket {
   readonly #native: NativePortSocket;
@@ -82,6 +96,15 @@ export class PortSocket {
   /** Files of sockets, by slot. */
   readonly #paths = new Map<number, string>();
   readonly #datagramPorts = new Set<number>();
+  /** Frames that leave with the next receive. */
+  #later: Pick<PortFrames, "bytes" | "columns"> = { bytes: NOTHING, columns: NOTHING };
+  #laterCount = 0;
+  /** Frames of earlier ones that did not, and were not told. */
+  #unsent = 0;
+  /** Whether the event loop has something to do. */
+  #loopWaits = false;
+  /** The batch whose shape native code knows. */
+  #shape: PortColumns | undefined;
   #check: Timer | undefined;
   #closed: Promise<void> | undefined;
 
@@ -137,18 +160,78 @@ export class PortSocket {
     return true;
   }
 
-  /** Fills the batch with what is there, a fair share of each port, sets its count and returns it. Never blocks. */
+  /**
+   * Fills the batch with what is there, a fair share of each port, sets its count and returns it. Before, what `sendLater` was
+   * given leaves. Never blocks.
+   */
   receive(batch: PortColumns): number {
-    const received = this.#native.receive(batch.memory, batch.port.length, batch.receiveBytes, batch.rowBytes);
+    return this.#receive(batch, 0);
+  }
+
+  /** Receives batch after batch and has each handled, while there is more and others need not wait for long. */
+  serve(batch: PortColumns, handle: () => void): void {
+    for (let turn = 0; turn < BATCHES_A_TURN && this.#receive(batch, 0) > 0; turn++) handle();
+    this.#flush();
+  }
+
+  /**
+   * The same on a thread that does nothing else: it waits for frames in the kernel from now on, without the event loop, until
+   * none have come for a while. Then `onReadable` tells of the next. Timers of the thread may be late by that while.
+   */
+  serveAlone(batch: PortColumns, handle: () => void): void {
+    this.#native.stay(true);
+    this.#turn(batch, handle);
+  }
+
+  #turn(batch: PortColumns, handle: () => void): void {
+    const end = systemClock.monotonicMs() + TURN_MS;
+    let isIdle = false;
+    do {
+      isIdle = this.#receive(batch, STAY_MS) === 0;
+      if (!isIdle) handle();
+    } while (!isIdle && !this.#loopWaits && systemClock.monotonicMs() < end);
+    if (this.#closed !== undefined) return;
+    this.#flush();
+    if (isIdle && !this.#loopWaits) this.#native.stay(false);
+    else setImmediate(() => this.#turn(batch, handle));
+  }
+
+  #receive(batch: PortColumns, waitMs: number): number {
+    if (this.#closed !== undefined) return 0;
+    const { memory } = batch;
+    if (batch !== this.#shape) {
+      this.#native.shape(batch.port.length, batch.receiveBytes, batch.rowBytes);
+      this.#shape = batch;
+    }
+    if (this.#laterCount > 0 && this.#later.bytes.buffer !== memory.buffer) this.#flush();
+    const count = this.#laterCount;
+    this.#laterCount = 0;
+    const received = this.#native.receive(memory, waitMs, this.#later.columns, count);
     batch.count = received & (EVENTS_WAIT - 1);
-    if (received >= EVENTS_WAIT) this.#tellEvents();
+    this.#loopWaits = false;
+    if (received >= EVENTS_WAIT) this.#tell(received);
     return batch.count;
   }
 
   /** Sends whole frames and returns how many were taken. */
-  send({ bytes, columns, port, count }: PortFrames): number {
+  send({ bytes, columns, count }: PortFrames): number {
     if (this.#closed !== undefined) return 0;
-    return this.#native.send(bytes, columns, port.length, count);
+    this.#flush();
+    return this.#native.send(bytes, columns, count);
+  }
+
+  /**
+   * Sends whole frames of a batch with the next `receive` into it, in the same call; until then they must stay as they are.
+   * Returns how many were taken as far as is known: those of an earlier call that were not are missing here.
+   */
+  sendLater(frames: PortFrames): number {
+    if (this.#closed !== undefined) return 0;
+    this.#flush();
+    this.#later = frames;
+    this.#laterCount = frames.count;
+    const unsent = this.#unsent;
+    this.#unsent = 0;
+    return frames.count - unsent;
   }
 
   counts(slot: number): PortCounts {
@@ -176,7 +259,18 @@ export class PortSocket {
     if (path !== undefined) removeSocket(path);
   }
 
-  #tellEvents(): void {
+  #flush(): void {
+    const count = this.#laterCount;
+    if (count === 0) return;
+    this.#laterCount = 0;
+    const { bytes, columns } = this.#later;
+    if (this.#closed === undefined) this.#unsent += count - this.#native.send(bytes, columns, count);
+  }
+
+  #tell(received: number): void {
+    this.#unsent += Math.floor(received / UNSENT);
+    this.#loopWaits = (received & LOOP_WAITS) !== 0;
+    if ((received & EVENTS_WAIT) === 0) return;
     const events = this.#native.events();
     for (let index = 0; index + 1 < events.length; index += 2) {
       const event = EVENT[events[index + 1] as keyof typeof EVENT];

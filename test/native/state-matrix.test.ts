@@ -38,7 +38,7 @@ const frameColumns = (): unknown[] => [
 ];
 
 /** Two rows: 26 bytes of columns, 64 with what aligns the slab. */
-const portColumns = (): unknown[] => [new Uint8Array(64 + 4096), 2, 4096, 2048];
+const portColumns = (): unknown[] => [new Uint8Array(64 + 4096), 0, new Uint8Array(12), 0];
 
 const SUBJECTS: readonly Subject[] = [
   {
@@ -99,8 +99,10 @@ const SUBJECTS: readonly Subject[] = [
       addTap: [0, 0],
       addFeed: [1],
       remove: [0],
+      shape: [2, 4096, 2048],
       receive: portColumns(),
-      send: [new Uint8Array(60), Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0]), 1, 1],
+      stay: [false],
+      send: [new Uint8Array(60), Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0]), 1],
       events: [],
       checkPeers: [],
       counts: [0],
@@ -117,6 +119,7 @@ const SUBJECTS: readonly Subject[] = [
       port: [],
       send: [...datagrams(), 1],
       serve: [...datagrams(), ...datagrams(), () => 0],
+      runRounds: [],
       setReferenced: [false],
       close: [],
     },

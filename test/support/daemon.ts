@@ -17,6 +17,8 @@ export class Daemon {
   readonly host: Host;
   readonly runFolder: string;
   readonly stateFolder: string;
+  /** What it is started with: `["taskset", "-c", "0"]`. */
+  wrapper: readonly string[] = [];
   readonly #config: string | undefined;
   #process: RunningProcess | undefined;
 
@@ -40,7 +42,7 @@ export class Daemon {
 
   /** Starts it and waits until it answers: a configuration of ten thousand guests takes its time. */
   async start(timeoutMs = START_MS): Promise<this> {
-    const started = this.host.start([...script("src/daemon/main"), ...this.#arguments]);
+    const started = this.host.start([...this.wrapper, ...script("src/daemon/main"), ...this.#arguments]);
     this.#process = started;
     const answers = async (): Promise<boolean> => {
       if (!started.running) throw new Error(`tapnetd ended with status ${await started.exited}:\n${started.output}`);

@@ -34,7 +34,7 @@ export class DaemonHooks implements HookApi {
     if (known === undefined)
       throw new TapnetError("NOT_FOUND", `${ifname} is no guest's port: nothing to capture; see: tapnet guest list`);
     const text = `${ifname} in ${known.network.name}`;
-    const feed = plane.capture(known.ifindex);
+    const feed = await plane.capture(known.ifindex);
     if (feed !== undefined) return { fd: feed, text, settled: () => closeSync(feed) };
     const socket = CaptureSocket.open(known.ifindex);
     return { fd: socket.fd, text, settled: () => socket.close() };

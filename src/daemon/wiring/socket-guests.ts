@@ -22,7 +22,8 @@ import { createTap, openTap, type Tap } from "../../os/tap.js";
 import { readWholeFile, writeWholeFile } from "../../os/whole-file.js";
 import { type Guests, tapName } from "./guests.js";
 import type { Roster } from "./roster.js";
-import type { GuestSocket, UserPlane } from "./user-plane.js";
+import type { GuestSocket } from "./user-network.js";
+import type { UserPlane } from "./user-plane.js";
 
 export interface SocketGuestsParts {
   readonly guests: Guests;
@@ -112,7 +113,7 @@ export class SocketGuests {
     for (const member of this.#of(guest)) {
       this.#members.delete(member.entry.name);
       this.#save();
-      this.#parts.plane.close(member.ifindex);
+      await this.#parts.plane.close(member.ifindex);
       const port = await this.#parts.guests.detachInterface(member.entry.ifname);
       member.tap.setPersist(false);
       await member.tap.closeLater();
@@ -167,7 +168,7 @@ export class SocketGuests {
     this.#makeDirectory();
     const socket = this.#socketOf(entry);
     try {
-      this.#parts.plane.open(port, tap.fd, socket);
+      await this.#parts.plane.open(port, tap.fd, socket);
     } catch (thrown) {
       await this.#parts.guests.detachInterface(ifname);
       throw thrown;

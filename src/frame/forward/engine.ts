@@ -167,7 +167,7 @@ export class ForwardEngine {
     for (let row = 0; row < batch.count; row++) {
       counts[this.#frame(port[row], view, offset[row], length[row], flags[row])]++;
     }
-    state.output.flush();
+    state.output.end();
     state.control.flush();
   }
 

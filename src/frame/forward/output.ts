@@ -24,6 +24,11 @@ export interface FrameTransmitter {
    * port that takes nothing does not keep the others waiting. Never throws. The bytes may be overwritten at once.
    */
   transmit(frames: OutgoingFrames): number;
+  /**
+   * The same for the last frames of a batch, where they may leave later: they stay as they are until another batch is
+   * processed. What it returns may be of frames before.
+   */
+  transmitLast?(frames: OutgoingFrames): number;
 }
 
 const ROWS = 8192;
@@ -89,8 +94,15 @@ export class Output implements OutgoingFrames {
 
   flush(): void {
     this.#own = this.#batch.receiveBytes;
-    if (this.count === 0) return;
-    const taken = this.#transmitter.transmit(this);
+    if (this.count > 0) this.#done(this.#transmitter.transmit(this));
+  }
+
+  /** The batch is at its end. */
+  end(): void {
+    if (this.count > 0) this.#done(this.#transmitter.transmitLast?.(this) ?? this.#transmitter.transmit(this));
+  }
+
+  #done(taken: number): void {
     if (taken < this.count) this.#counters.count(COUNT.unsent, this.count - taken);
     this.count = 0;
   }

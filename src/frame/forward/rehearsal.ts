@@ -33,7 +33,7 @@ export function rehearseForwarding(): number {
     left += count;
     return count;
   };
-  const engine = new ForwardEngine({ transmitter: { transmit } });
+  const engine = new ForwardEngine({ transmitter: { transmit, transmitLast: transmit } });
   for (const [slot, addresses] of GUESTS.entries()) {
     engine.addPort({ slot, name: `guest ${slot}`, kind: "guest", mac: GATEWAY_MAC });
     for (const address of addresses) engine.bind(slot, address, GUEST_MAC + slot);

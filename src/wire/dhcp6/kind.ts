@@ -55,7 +55,6 @@ export function kindOf(code: number): Kind {
     case OPTION.infMaxRt:
       return "uint32";
     case OPTION.optionRequest:
-    case OPTION.echoRequest:
     case OPTION.clientArchitecture:
       return "codes";
     case OPTION.dnsServers:

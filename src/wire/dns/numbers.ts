@@ -46,7 +46,6 @@ export const TYPE = {
   SVCB: 64,
   HTTPS: 65,
   SPF: 99,
-  NXNAME: 128,
   TKEY: 249,
   TSIG: 250,
   IXFR: 251,
@@ -133,7 +132,6 @@ export const EXTENDED_ERROR = {
   noReachableAuthority: 22,
   networkError: 23,
   invalidData: 24,
-  invalidQueryType: 30,
 } as const;
 
 const nameOfType = namesByNumber(TYPE);
