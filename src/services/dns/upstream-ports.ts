@@ -132,7 +132,8 @@ export class SourcePorts {
     const { family, interface: interfaceName } = ask.upstream.address;
     const group = this.#groupFor(family, interfaceName);
     const { ports } = group;
-    const fresh = ports.length === 0 || (ports.length < PORTS_MOST && this.#takeAllowance());
+    // The allowance is asked first: one question after the other finds no port open, and uses it up all the same.
+    const fresh = (ports.length < PORTS_MOST && this.#takeAllowance()) || ports.length === 0;
     const port = fresh ? this.#openPort(group) : ports[this.#random.uint32() % ports.length];
     if (port.closing !== undefined) this.#clock.cancel(port.closing);
     port.closing = undefined;
@@ -159,12 +160,16 @@ export class SourcePorts {
   }
 
   #takeAllowance(): boolean {
+    if (!this.#hasAllowance()) return false;
+    this.#allowance--;
+    return true;
+  }
+
+  #hasAllowance(): boolean {
     const now = this.#clock.monotonicMs();
     this.#allowance = Math.min(FRESH_BURST, this.#allowance + ((now - this.#allowanceMs) * FRESH_PER_SECOND) / 1000);
     this.#allowanceMs = now;
-    if (this.#allowance < 1) return false;
-    this.#allowance--;
-    return true;
+    return this.#allowance >= 1;
   }
 
   #openPort(group: PortGroup): SourcePort {
@@ -185,7 +190,7 @@ export class SourcePorts {
 
   /** Nothing waits on a port: it is closed, or stays a moment where fresh ones are scarce. */
   #idle(port: SourcePort): void {
-    if (port.group.ports.includes(port) && this.#allowance < 1) {
+    if (port.group.ports.includes(port) && !this.#hasAllowance()) {
       port.closing = this.#clock.after(LINGER_MS, () => close(port));
     } else {
       close(port);

@@ -73,6 +73,25 @@ describe("how upstream is asked", () => {
     assert.equal(made.dns.stats().counters.strays, 0);
   });
 
+  test("so do many questions one after the other, each on a port that is picked at random among those that are open", () => {
+    const made = lab();
+    made.internet.latencyMs = 0.4;
+    for (let index = 0; index < 2000; index++) {
+      made.send(made.question(`n${index}.example.com`, "A"));
+      made.clock.advance(0.5);
+    }
+    const { asked } = made.internet;
+    assert.equal(asked.length, 2000);
+    const ports = new Set(asked.map(({ port }) => port)).size;
+    // A burst of 100, and 500 a second.
+    assert.ok(ports >= 400 && ports <= 650, `${ports} ports`);
+    const repeated = asked.filter(({ port }, index) => index > 0 && asked[index - 1].port === port).length;
+    assert.ok(repeated < 1000, `${repeated} of 2000 came from the same port as the one before`);
+    made.clock.advance(1000);
+    assert.equal(made.internet.openPorts, 0);
+    assert.equal(made.dns.stats().counters.strays, 0);
+  });
+
   test("the asker gets the name in his own case", () => {
     const made = lab();
     for (const when of ["forwarded", "cached"])
