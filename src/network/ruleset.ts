@@ -8,7 +8,8 @@
  *
  *   prerouting (raw)   from a guest's link: only what is bound to it, else counted and dropped, before routing and conntrack
  *   input              guest to host: ping and DNS at the gateway, and what answers the host
- *   forward            by network: `from_<network>`, then `to_<network>`; left out where all networks let everything through
+ *   forward            by network: `from_<network>`, then `to_<network>`; left out where all networks let everything through (what
+ *                      is for one link in IPv6 alone is then refused at prerouting)
  *   output             remembers whom the host asked by UDP, for input
  *   postrouting        masquerade
  *   nat prerouting, output   port forwards (`ruleset/port-forwards.ts`), where there are any

@@ -2,7 +2,7 @@ import type { Network } from "../model.js";
 import { addressField, dispatch, prefixWord, TO_GUEST } from "./guests.js";
 import { FORWARDED } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
-import { ACCEPT, anyOf, count, DROP, goto, hasAny, is, isNot, meta, payload, REJECT } from "./words.js";
+import { ACCEPT, anyOf, count, DROP, goto, hasAny, is, isNot, meta, payload, REJECT, type Word } from "./words.js";
 
 /** Belongs to a connection that the other side began. Using it is what makes the kernel track connections. */
 const ANSWER = hasAny({ ct: { key: "state" } }, "established", "related");
@@ -22,7 +22,7 @@ export function composeForward(table: TableWriter, networks: readonly Network[],
   table.counter("refused");
   table.chain("refuse");
   table.rule("refuse", count("refused"), REJECT);
-  if (networks.every(lets)) return;
+  if (letsAllThrough(networks)) return;
   table.chain("forward", { type: "filter", hook: "forward", priority: PRIORITY.filter });
   // Before the guests' own: a client is not the world to them.
   for (const network of networks) composeServed(table, network, "iifname");
@@ -38,12 +38,15 @@ export function composeForward(table: TableWriter, networks: readonly Network[],
 }
 
 /**
- * Whether a network lets everything through that the guard has let in. Where all do, there is nothing to ask a forwarded packet:
- * the chain would cost it 74 ns and accept it. In IPv6 neighbour discovery has to be kept from being forwarded.
+ * Whether all networks let everything through that the guard has let in. Then there is nothing to ask a forwarded packet: the
+ * chain would cost it 74 ns and accept it. What may not leave its link in IPv6 is kept there by the guard, so that IPv4 does
+ * not pay.
  */
-function lets({ wayOut, isolateGuests, uplink, bridge, serve, ipv6 }: Network): boolean {
-  const restricted = isolateGuests || uplink !== undefined || bridge !== undefined || serve.length > 0;
-  return wayOut === "routed" && ipv6 === undefined && !restricted;
+export function letsAllThrough(networks: readonly Network[]): boolean {
+  return networks.every(({ wayOut, isolateGuests, uplink, bridge, serve }) => {
+    const restricted = isolateGuests || uplink !== undefined || bridge !== undefined || serve.length > 0;
+    return wayOut === "routed" && !restricted;
+  });
 }
 
 /** Clients behind an interface that the network serves are on it as guests are; who has other addresses there is none of ours. */
@@ -93,10 +96,14 @@ function refuseForeign(table: TableWriter, chain: string, { ipv4, ipv6 }: Networ
   }
 }
 
-/** What is for one link alone and to be believed there is nobody's who is behind a router: also sent to a global address. */
-function composeLinkOnly(table: TableWriter, chain: string): void {
-  table.rule(chain, is(payload("icmpv6", "type"), anyOf(...NEIGHBOUR_DISCOVERY)), count("refused"), DROP);
-  table.rule(chain, is(meta("nfproto"), "ipv6"), is(payload("udp", "dport"), DHCP6_CLIENT_PORT), count("refused"), DROP);
+/**
+ * What is for one link alone and to be believed there is nobody's who is behind a router: also sent to a global address. `where`
+ * says of which packets, where the chain sees others than those that are forwarded.
+ */
+export function composeLinkOnly(table: TableWriter, chain: string, ...where: Word[]): void {
+  table.rule(chain, is(payload("icmpv6", "type"), anyOf(...NEIGHBOUR_DISCOVERY)), ...where, count("refused"), DROP);
+  const toClient = [is(meta("nfproto"), "ipv6"), is(payload("udp", "dport"), DHCP6_CLIENT_PORT)];
+  table.rule(chain, ...toClient, ...where, count("refused"), DROP);
 }
 
 /** From what is no guest of ours. */

@@ -1,6 +1,7 @@
 import { formatIpv6 } from "../../base/ipv6-address.js";
 import { ipv6Netmask } from "../../base/prefix.js";
 import type { Network } from "../model.js";
+import { composeLinkOnly, letsAllThrough } from "./forward.js";
 import { fromBridges, NOT_FROM_GUEST } from "./guests.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import {
@@ -9,9 +10,11 @@ import {
   concat,
   count,
   DROP,
+  FIB_TYPE,
   goto,
   inSet,
   is,
+  isNot,
   masked,
   meta,
   payload,
@@ -26,6 +29,7 @@ const SPOOFERS = 4096;
 /** Said first, it spares the packet filter from reading the Ethernet header for it. */
 const OVER_IPV4 = is(meta("nfproto"), "ipv4");
 const OVER_IPV6 = is(meta("nfproto"), "ipv6");
+const NOT_FORWARDED = [prefix("fe80::", 10), prefix("ff00::", 8)] as const;
 
 /** A packet from a guest's link goes on only where link, MAC address and source are bound together. */
 export function composeGuard(table: TableWriter, networks: readonly Network[]): void {
@@ -42,14 +46,21 @@ export function composeGuard(table: TableWriter, networks: readonly Network[]): 
   // What every forwarded packet pays stands here, as short as it can be; the rest is for packets that are not bound.
   table.rule("prerouting", NOT_FROM_GUEST, ACCEPT);
   table.rule("prerouting", OVER_IPV4, bound(payload("ip", "saddr"), "bound4"), ACCEPT);
-  table.rule("prerouting", OVER_IPV6, bound(payload("ip6", "saddr"), "bound6"), ACCEPT);
+  const keepsOnLink = letsAllThrough(networks) && networks.some(({ ipv6 }) => ipv6 !== undefined);
+  const accept6 = keepsOnLink ? goto("bound_ipv6") : ACCEPT;
+  table.rule("prerouting", OVER_IPV6, bound(payload("ip6", "saddr"), "bound6"), accept6);
   table.rule("prerouting", goto("guard"));
+
+  if (keepsOnLink) {
+    table.chain("bound_ipv6");
+    composeLinkOnly(table, "bound_ipv6", isNot(payload("ip6", "daddr"), anyOf(...NOT_FORWARDED)), isNot(FIB_TYPE, "local"));
+  }
 
   table.chain("guard");
   for (const { group, delegation } of networks) {
     if (delegation === undefined) continue;
     const source = masked(payload("ip6", "saddr"), formatIpv6(ipv6Netmask(delegation.length)));
-    table.rule("guard", is(meta("iifgroup"), group), bound(source, "delegated"), ACCEPT);
+    table.rule("guard", is(meta("iifgroup"), group), bound(source, "delegated"), accept6);
   }
   // DHCP, neighbour discovery and the like of guests without an address: the frame socket has them already.
   table.rule("guard", is(payload("ip", "saddr"), "0.0.0.0"), DROP);

@@ -69,7 +69,12 @@ suite("the ruleset", () => {
     ["guests that are kept apart", [{ ...ROUTED, isolateGuests: true }], true],
     ["one way out alone", [{ ...ROUTED, uplink: "eth0" }], true],
     ["clients on an interface", [{ ...ROUTED, serve: ["eth1"] }], true],
-    ["IPv6, with what may not leave its link", [{ ...ROUTED, ipv6: parseIpv6Prefix("2001:db8::/64") }], true],
+    [
+      "IPv6, where the guard keeps on its link what may not leave it",
+      [{ ...ROUTED, ipv6: parseIpv6Prefix("2001:db8::/64") }],
+      false,
+    ],
+    ["IPv6 with one way out alone", [{ ...ROUTED, uplink: "eth0", ipv6: parseIpv6Prefix("2001:db8::/64") }], true],
     ["NAT beside it", [ROUTED, NAT], true],
     ["no way out", [{ ...ROUTED, kind: "isolated" }], true],
     ["a bridge", [{ ...ROUTED, kind: "bridge" }], true],
