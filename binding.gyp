@@ -1,7 +1,25 @@
 {
   "variables": {
-    "hook_cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror"],
-    "hook_ldflags": ["<!(sh native/hook/link-flags.sh)"],
+    "program_cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror"],
+    "program_ldflags": ["<!(sh native/hook/link-flags.sh)"],
+    # Hooks are linked without the C library where native/hook/bare knows the processor; it says why.
+    "conditions": [
+      ["target_arch=='x64' or target_arch=='arm64'", {
+        "hook_sources": ["native/hook/hook.c", "native/hook/bare/libc.c", "native/hook/bare/start.c"],
+        "hook_cflags": [
+          "-std=c11", "-Wall", "-Wextra", "-Werror", "-Os", "-U_FORTIFY_SOURCE", "-fno-builtin", "-fno-stack-protector",
+          "-fno-asynchronous-unwind-tables", "-ffunction-sections"
+        ],
+        "hook_ldflags": [
+          "-static", "-nostdlib", "-no-pie", "-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,-z,noexecstack",
+          "-Wl,--build-id=none"
+        ]
+      }, {
+        "hook_sources": ["native/hook/hook.c"],
+        "hook_cflags": ["<@(program_cflags)"],
+        "hook_ldflags": ["<@(program_ldflags)"]
+      }]
+    ],
     "bench_cflags": ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]
   },
   "targets": [
@@ -15,6 +33,7 @@
         "native/close_all.cc",
         "native/closer.cc",
         "native/environment.cc",
+        "native/filter_programs.cc",
         "native/frame_poller.cc",
         "native/frame_sender.cc",
         "native/frame_wait.cc",
@@ -50,21 +69,21 @@
     {
       "target_name": "qemu-ifup",
       "type": "executable",
-      "sources": ["native/hook/hook.c", "native/hook/qemu_ifup.c"],
+      "sources": ["<@(hook_sources)", "native/hook/qemu_ifup.c"],
       "cflags": ["<@(hook_cflags)"],
       "ldflags": ["<@(hook_ldflags)"]
     },
     {
       "target_name": "qemu-ifdown",
       "type": "executable",
-      "sources": ["native/hook/hook.c", "native/hook/qemu_ifdown.c"],
+      "sources": ["<@(hook_sources)", "native/hook/qemu_ifdown.c"],
       "cflags": ["<@(hook_cflags)"],
       "ldflags": ["<@(hook_ldflags)"]
     },
     {
       "target_name": "qemu-helper",
       "type": "executable",
-      "sources": ["native/hook/hook.c", "native/hook/qemu_helper.c"],
+      "sources": ["<@(hook_sources)", "native/hook/qemu_helper.c"],
       "cflags": ["<@(hook_cflags)"],
       "ldflags": ["<@(hook_ldflags)"]
     },
@@ -79,8 +98,8 @@
         "native/relay/tcp.c",
         "native/relay/udp.c"
       ],
-      "cflags": ["<@(hook_cflags)"],
-      "ldflags": ["<@(hook_ldflags)"]
+      "cflags": ["<@(program_cflags)"],
+      "ldflags": ["<@(program_ldflags)"]
     },
     {
       "target_name": "bench-dhcp-load",

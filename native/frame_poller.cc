@@ -55,7 +55,9 @@ std::vector<UniqueFd> FramePoller::Close() {
 SysError FramePoller::Add(uint32_t slot, uint32_t ifindex, std::span<const sock_filter> filter,
                           const PacketLinkOptions& options) {
   UniqueFd fd;
-  if (SysError error = OpenPacketLink(ifindex, filter, options, fd); error.failed()) return error;
+  PacketLinkOptions with_program = options;
+  with_program.program = programs_.Find(filter);
+  if (SysError error = OpenPacketLink(ifindex, filter, with_program, fd); error.failed()) return error;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = slot;
@@ -68,7 +70,7 @@ SysError FramePoller::Add(uint32_t slot, uint32_t ifindex, std::span<const sock_
 }
 
 SysError FramePoller::SetFilter(uint32_t slot, std::span<const sock_filter> filter) {
-  return SetPacketFilter(links_[slot]->fd.get(), links_[slot]->ifindex, filter);
+  return SetPacketFilter(links_[slot]->fd.get(), links_[slot]->ifindex, filter, programs_.Find(filter));
 }
 
 UniqueFd FramePoller::Remove(uint32_t slot) {

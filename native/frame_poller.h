@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "filter_programs.h"
 #include "packet_link.h"
 
 namespace tapnet {
@@ -87,6 +88,7 @@ class FramePoller {
   void SetDown(uint32_t slot, bool down);
 
   UniqueFd epoll_;
+  FilterPrograms programs_;
   std::vector<std::unique_ptr<Link>> links_;
   size_t down_ = 0;
   FrameCounts counts_;

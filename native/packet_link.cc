@@ -41,7 +41,7 @@ SysError OpenPacketLink(uint32_t ifindex, std::span<const sock_filter> filter, c
     return error;
   }
   const int on = 1;
-  SysError error = SetPacketFilter(socket_fd.get(), ifindex, filter);
+  SysError error = SetPacketFilter(socket_fd.get(), ifindex, filter, options.program);
   if (!error.failed()) {
     // Our own replies, and what the host sends to the guest, are not for us. Linux 4.20.
     error = SetOption(socket_fd.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on, "PACKET_IGNORE_OUTGOING",
@@ -68,9 +68,10 @@ SysError OpenPacketLink(uint32_t ifindex, std::span<const sock_filter> filter, c
   return {};
 }
 
-SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> filter) {
-  const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
-  return SetOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program, "SO_ATTACH_FILTER", NameOf(ifindex));
+SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> filter, int program) {
+  if (program >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program) == 0) return {};
+  const sock_fprog classic{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
+  return SetOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, &classic, sizeof classic, "SO_ATTACH_FILTER", NameOf(ifindex));
 }
 
 // packet_notifier() forgets the index when the interface is unregistered, and keeps it while the link is down.

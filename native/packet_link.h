@@ -17,6 +17,8 @@ struct PacketLinkOptions {
   int receive_bytes = 0;
   // Whether a physical interface shall let all multicast frames in (DHCPv6, neighbour discovery). A TAP always does.
   bool all_multicast = false;
+  // The filter's program, loaded (FilterPrograms); -1: the kernel shall take the filter itself.
+  int program = -1;
 };
 
 // Opens a packet socket on one interface. It sees nothing before it is bound, and the filter is there by then, so no frame
@@ -24,8 +26,8 @@ struct PacketLinkOptions {
 SysError OpenPacketLink(uint32_t ifindex, std::span<const sock_filter> filter, const PacketLinkOptions& options,
                         UniqueFd& fd);
 
-// Replaces the filter in one step.
-SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> filter);
+// Replaces the filter in one step; by its loaded program where there is one.
+SysError SetPacketFilter(int fd, uint32_t ifindex, std::span<const sock_filter> filter, int program = -1);
 
 // Whether the interface that the socket was bound to is gone for good; a link that is only down comes back by itself.
 bool PacketLinkVanished(int fd, uint32_t ifindex);

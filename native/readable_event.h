@@ -50,6 +50,9 @@ class ReadableEvent {
     owner_->Unref();
   }
 
+  // The function that Start was given; for owners that call it themselves.
+  napi_value callback() const { return callback_.Value(); }
+
   void Pause() { watcher_.Pause(); }
   void Resume() { watcher_.Resume(); }
 

@@ -41,12 +41,12 @@ void SetControl(msghdr& header, int level, int type, const Info& info) {
   std::memcpy(CMSG_DATA(control), &info, sizeof info);
 }
 
-void AddressIpv4(const UdpColumns& columns, size_t row, msghdr& header, sockaddr_in& remote, bool from_bound) {
+void AddressIpv4(const UdpColumns& columns, size_t row, msghdr& header, sockaddr_in& remote, bool as_bound) {
   header.msg_namelen = sizeof remote;
   remote.sin_family = AF_INET;
   remote.sin_port = htons(columns.remote_port[row]);
   remote.sin_addr.s_addr = htonl(columns.remote_ipv4[row]);
-  if (from_bound) {
+  if (as_bound) {
     header.msg_control = nullptr;
     return;
   }
@@ -78,6 +78,9 @@ bool IsBoundToOne(const UdpOptions& options) {
   if (options.ipv6 || !options.device.empty()) return false;
   return std::any_of(options.address.begin(), options.address.begin() + 4, [](uint8_t byte) { return byte != 0; });
 }
+
+// Whether the kernel is to tell with each datagram which address of ours it came to, and to be told.
+bool CarriesLocal(const UdpOptions& options) { return options.ipv6 || (options.local_address && !IsBoundToOne(options)); }
 
 // One datagram; the address alone costs the kernel less than a message header with vectors and control messages.
 bool SendOne(int fd, const msghdr& header) {
@@ -139,12 +142,14 @@ SysError UdpChannel::Open(const UdpOptions& options) {
     std::memcpy(&address.ipv4.sin_addr, options.address.data(), sizeof address.ipv4.sin_addr);
   }
   if (bind(fd.get(), &address.any, length) != 0) return LastError("bind", object);
-  if (getsockname(fd.get(), &address.any, &length) != 0) return LastError("getsockname", object);
+  if (options.port == 0 && getsockname(fd.get(), &address.any, &length) != 0) return LastError("getsockname", object);
   port_ = ntohs(options.ipv6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
   ipv6_ = options.ipv6;
   only_ipv4_ = IsBoundToOne(options) ? ntohl(address.ipv4.sin_addr.s_addr) : 0;
+  carries_local_ = CarriesLocal(options);
   fd_ = std::move(fd);
-  scratch_ = std::make_unique<Scratch>();
+  // Not cleared: it is 20 KB, and a socket that asks upstream lives for one question.
+  scratch_ = std::make_unique_for_overwrite<Scratch>();
   return {};
 }
 
@@ -160,7 +165,7 @@ SysError UdpChannel::SetOptions(int fd, const UdpOptions& options) const {
       {options.free_bind && !options.ipv6, SOL_IP, IP_FREEBIND, 1, "IP_FREEBIND"},
       {options.free_bind && options.ipv6, SOL_IPV6, IPV6_FREEBIND, 1, "IPV6_FREEBIND"},
       {options.ipv6, SOL_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0, "IPV6_V6ONLY"},
-      {!options.ipv6 && !IsBoundToOne(options), SOL_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
+      {!options.ipv6 && CarriesLocal(options), SOL_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
       {options.ipv6, SOL_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"},
       {options.receive_bytes > 0, SOL_SOCKET, SO_RCVBUF, options.receive_bytes, "SO_RCVBUF"},
   }};
@@ -177,7 +182,7 @@ SysError UdpChannel::SetOptions(int fd, const UdpOptions& options) const {
 }
 
 size_t UdpChannel::Receive(const UdpColumns& columns, bool one) {
-  if (one && only_ipv4_ != 0) return ReceiveOne(columns);
+  if (one && !carries_local_) return ReceiveOne(columns);
   const size_t capacity = one ? 1 : columns.offset.size();
   size_t rows = 0;
   while (rows < capacity) {
@@ -231,8 +236,8 @@ void UdpChannel::PrepareReceive(const UdpColumns& columns, size_t first, size_t 
       header.msg_iovlen = 1;
     }
     header.msg_namelen = sizeof messages.addresses[index];
-    header.msg_control = only_ipv4_ == 0 ? messages.controls[index].bytes.data() : nullptr;
-    header.msg_controllen = only_ipv4_ == 0 ? messages.controls[index].bytes.size() : 0;
+    header.msg_control = carries_local_ ? messages.controls[index].bytes.data() : nullptr;
+    header.msg_controllen = carries_local_ ? messages.controls[index].bytes.size() : 0;
   }
   if (!same) {
     scratch.place = place;
@@ -303,7 +308,7 @@ bool UdpChannel::PrepareSend(const UdpColumns& columns, size_t row, size_t index
   if (ipv6_) {
     AddressIpv6(columns, row, header, messages.addresses[index].ipv6);
   } else {
-    AddressIpv4(columns, row, header, messages.addresses[index].ipv4, only_ipv4_ != 0);
+    AddressIpv4(columns, row, header, messages.addresses[index].ipv4, !carries_local_);
   }
   return true;
 }

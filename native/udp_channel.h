@@ -20,6 +20,8 @@ struct UdpOptions {
   // Whether the address may be one that the host does not have yet.
   bool free_bind = false;
   bool ipv6_only = false;
+  // Whether each row carries our own address. Of IPv4 sockets alone: a link-local address of IPv6 means nothing without its link.
+  bool local_address = true;
   // An interface that datagrams must come from and go to; empty for any.
   std::string device;
   int receive_bytes = 0;
@@ -74,8 +76,10 @@ class UdpChannel {
   UniqueFd fd_;
   bool ipv6_ = false;
   uint16_t port_ = 0;
-  // The only address that datagrams can come to, in host order; 0 where the kernel has to tell with each one.
+  // The only address that datagrams can come to, in host order; 0 where there are several.
   uint32_t only_ipv4_ = 0;
+  // Whether each datagram carries our address (IP_PKTINFO, IPV6_RECVPKTINFO), in a control message.
+  bool carries_local_ = true;
   std::unique_ptr<Scratch> scratch_;
 };
 

@@ -18,6 +18,7 @@ constexpr uint32_t kReusePort = 1;
 constexpr uint32_t kReuseAddress = 2;
 constexpr uint32_t kFreeBind = 4;
 constexpr uint32_t kIpv6Only = 8;
+constexpr uint32_t kNoLocalAddress = 16;
 
 constexpr size_t kIpv6Bytes = 16;
 // A row in all columns together, and what the slab behind them starts at a multiple of.
@@ -61,7 +62,6 @@ Napi::Function UdpSocket::Define(Napi::Env env) {
                          InstanceMethod<&UdpSocket::Port>("port"),
                          InstanceMethod<&UdpSocket::Send>("send"),
                          InstanceMethod<&UdpSocket::Serve>("serve"),
-                         InstanceMethod<&UdpSocket::RunRounds>("runRounds"),
                          InstanceMethod<&UdpSocket::SetReferenced>("setReferenced"),
                          InstanceMethod<&UdpSocket::Close>("close"),
                      });
@@ -82,6 +82,7 @@ UdpSocket::UdpSocket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<UdpSocke
   options.reuse_address = (bits & kReuseAddress) != 0;
   options.free_bind = (bits & kFreeBind) != 0;
   options.ipv6_only = (bits & kIpv6Only) != 0;
+  options.local_address = (bits & kNoLocalAddress) == 0;
   if (const SysError error = channel_.Open(options); error.failed()) Throw(info.Env(), error);
 }
 
@@ -119,27 +120,20 @@ Napi::Value UdpSocket::Serve(const Napi::CallbackInfo& info) {
   Batch answers;
   const Napi::Function on_datagrams = arguments.Function(4, "onDatagrams");
   if (!ReadColumns(arguments, 0, received.columns) || !ReadColumns(arguments, 2, answers.columns)) return env.Undefined();
-  // The class's own method runs the rounds of a wake-up inside of one callback of the loop; a function for each socket would
-  // cost those that ask upstream, which are opened for a few questions, more than all the rest.
-  const Napi::Value rounds = info.This().As<Napi::Object>().Get("runRounds");
-  if (!rounds.IsFunction()) return ThrowState(env, "INVALID_STATE", std::string(kName) + " has lost its methods");
-  if (!readable_.Start(channel_.fd(), rounds.As<Napi::Function>(), kName, &UdpSocket::OnReadable)) return env.Undefined();
+  if (!readable_.Start(channel_.fd(), on_datagrams, kName, &UdpSocket::OnReadable)) return env.Undefined();
   received.buffer = Napi::Persistent(info[0].As<Napi::Uint8Array>().ArrayBuffer());
   answers.buffer = Napi::Persistent(info[2].As<Napi::Uint8Array>().ArrayBuffer());
   received_ = std::move(received);
   answers_ = std::move(answers);
-  on_datagrams_ = Napi::Persistent(on_datagrams);
   return env.Undefined();
 }
 
-Napi::Value UdpSocket::RunRounds(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (!channel_.open()) return ThrowClosed(env, kName);
-  // Not served yet, or called from inside of a round.
-  if (on_datagrams_.IsEmpty() || running_) return env.Undefined();
-  running_ = true;
+// Each round is a callback of the loop of its own, straight into `onDatagrams`: a function in between, that runs all rounds of a
+// wake-up, is one more way into JavaScript and back for the lone question, which has one round.
+void UdpSocket::OnReadable() {
+  Napi::Env env = Env();
   // Looked up once a wake-up, as the wrappers of node-addon-api cost more than the call.
-  const Wake wake{on_datagrams_.Value(), received_.buffer.Value(), answers_.buffer.Value()};
+  const Wake wake{Value(), readable_.callback(), received_.buffer.Value(), answers_.buffer.Value()};
   size_t alone = 0;
   for (size_t round = 0, datagrams = 0; round < kRoundsMax && datagrams < kDatagramsMax && channel_.open(); round++) {
     const bool one = mostly_one_ && alone < kAloneMax;
@@ -150,15 +144,16 @@ Napi::Value UdpSocket::RunRounds(const Napi::CallbackInfo& info) {
     mostly_one_ = count == 1;
     if (!Answer(env, wake, count)) break;
   }
-  running_ = false;
-  return env.Undefined();
 }
 
 bool UdpSocket::Answer(Napi::Env env, const Wake& wake, size_t count) {
   napi_value argument = nullptr;
   napi_value answered = nullptr;
-  if (napi_create_uint32(env, static_cast<uint32_t>(count), &argument) != napi_ok ||
-      napi_call_function(env, Value(), wake.on_datagrams, 1, &argument, &answered) != napi_ok) {
+  if (napi_create_uint32(env, static_cast<uint32_t>(count), &argument) != napi_ok) return false;
+  const napi_status status =
+      napi_make_callback(env, nullptr, wake.receiver, wake.on_datagrams, 1, &argument, &answered);
+  if (status != napi_ok) {
+    if (status == napi_pending_exception) RaiseUncaught(env);
     return false;
   }
   // It may have closed the socket.
@@ -167,10 +162,12 @@ bool UdpSocket::Answer(Napi::Env env, const Wake& wake, size_t count) {
   if (napi_get_value_double(env, answered, &rows) != napi_ok) rows = NAN;
   if (!(rows >= 0 && rows <= static_cast<double>(answers_.columns.offset.size()))) {
     ThrowState(env, "INVALID_ARGUMENT", std::string(kName) + ": onDatagrams must return a number of rows of the answers");
+    RaiseUncaught(env);
     return false;
   }
   if (wake.received.IsDetached() || wake.answers.IsDetached()) {
     ThrowState(env, "INVALID_STATE", std::string(kName) + ": the memory of its batches has been given away");
+    RaiseUncaught(env);
     return false;
   }
   if (rows >= 1) channel_.Send(answers_.columns, static_cast<size_t>(rows));
@@ -184,7 +181,6 @@ Napi::Value UdpSocket::Close(const Napi::CallbackInfo& info) {
   channel_.Close();
   received_ = {};
   answers_ = {};
-  on_datagrams_.Reset();
   return info.Env().Undefined();
 }
 

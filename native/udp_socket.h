@@ -20,18 +20,18 @@ class UdpSocket : public Napi::ObjectWrap<UdpSocket> {
   Napi::Value SetReferenced(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
   bool ReadColumns(Arguments& arguments, size_t first, UdpColumns& columns);
-  void OnReadable() { readable_.Call({}); }
   // What a wake-up needs of JavaScript.
   struct Wake {
+    napi_value receiver;
     napi_value on_datagrams;
     Napi::ArrayBuffer received;
     Napi::ArrayBuffer answers;
   };
   // Receives, has answered and sends until nothing waits. When one client asks, its next question is often there before the
   // answer's system call has returned: to look once more is cheaper than a turn of the event loop.
-  Napi::Value RunRounds(const Napi::CallbackInfo& info);
+  void OnReadable();
   // Hands `count` received rows to JavaScript and sends what it answers. False where there shall be no further round: the
-  // socket was closed, or an exception is pending.
+  // socket was closed, or something was thrown.
   bool Answer(Napi::Env env, const Wake& wake, size_t count);
 
   // A batch of JavaScript's, held as long as the socket is served.
@@ -43,9 +43,7 @@ class UdpSocket : public Napi::ObjectWrap<UdpSocket> {
   UdpChannel channel_;
   Batch received_;
   Batch answers_;
-  Napi::FunctionReference on_datagrams_;
   bool mostly_one_ = true;
-  bool running_ = false;
   ReadableEvent<UdpSocket> readable_{this};
 };
 

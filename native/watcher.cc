@@ -104,7 +104,10 @@ void CallFromLoop(Napi::Env env, const Napi::Object& receiver, const Napi::Funct
   napi_value result = nullptr;
   const napi_status status =
       napi_make_callback(env, nullptr, receiver, function, arguments.size(), arguments.data(), &result);
-  if (status != napi_pending_exception) return;
+  if (status == napi_pending_exception) RaiseUncaught(env);
+}
+
+void RaiseUncaught(Napi::Env env) {
   napi_value thrown = nullptr;
   if (napi_get_and_clear_last_exception(env, &thrown) != napi_ok) return;
   static_cast<void>(napi_fatal_exception(env, thrown));

@@ -82,4 +82,7 @@ class Watcher {
 void CallFromLoop(Napi::Env env, const Napi::Object& receiver, const Napi::Function& function,
                   const std::vector<napi_value>& arguments);
 
+// Makes the pending exception an uncaught one.
+void RaiseUncaught(Napi::Env env);
+
 }  // namespace tapnet

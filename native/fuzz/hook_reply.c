@@ -1,23 +1,24 @@
 /* Whatever a daemon, or somebody in its place, answers to a hook: one of the known outcomes, and no byte outside. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+
+/* The fuzzer reports on descriptor 2 itself: the hook's messages are put together, which reads all of them, and go nowhere. */
+static int discard(int fd, const char* pattern, ...) {
+  char text[4096];
+  va_list values;
+  va_start(values, pattern);
+  int length = vsnprintf(text, sizeof text, pattern, values);
+  va_end(values);
+  return fd < 0 ? -1 : length;
+}
+
+#define dprintf discard
 #include "../hook/hook.c"
 
 #include <stdlib.h>
 
-int LLVMFuzzerInitialize(int* count, char*** arguments);
 int LLVMFuzzerTestOneInput(const unsigned char* bytes, size_t length);
-
-static FILE* silent;
-
-int LLVMFuzzerInitialize(int* count, char*** arguments) {
-  (void)count;
-  (void)arguments;
-  /* The fuzzer reports on descriptor 2 itself; only the hook's messages go nowhere. */
-  silent = fopen("/dev/null", "w");
-  if (silent == NULL)
-    abort();
-  stderr = silent;
-  return 0;
-}
 
 int LLVMFuzzerTestOneInput(const unsigned char* bytes, size_t length) {
   int pair[2];

@@ -111,24 +111,24 @@ const char* hook_option(const char* argument, const char* option) {
 }
 
 static enum hook_exit too_slow(const struct hook* hook, const struct sockaddr_un* address) {
-  fprintf(stderr, "%s: tapnetd at %s did not answer within %d s; what it is busy with: journalctl -u tapnetd\n", hook->program,
+  dprintf(STDERR_FILENO, "%s: tapnetd at %s did not answer within %d s; what it is busy with: journalctl -u tapnetd\n", hook->program,
     address->sun_path, HOOK_TIMEOUT_MS / 1000);
   return HOOK_TOO_SLOW;
 }
 
 static enum hook_exit bad_reply(const struct hook* hook, const struct sockaddr_un* address, const char* reason) {
-  fprintf(stderr, "%s: tapnetd at %s %s; are the daemon and this program of one version? (tapnet version)\n", hook->program,
+  dprintf(STDERR_FILENO, "%s: tapnetd at %s %s; are the daemon and this program of one version? (tapnet version)\n", hook->program,
     address->sun_path, reason);
   return HOOK_PROTOCOL;
 }
 
 static enum hook_exit unreachable(const struct hook* hook, const struct sockaddr_un* address, int error) {
   if (error == EACCES || error == EPERM) {
-    fprintf(stderr, "%s: may not open %s: %s; tapnetd serves other users only through qemu-helper\n", hook->program,
+    dprintf(STDERR_FILENO, "%s: may not open %s: %s; tapnetd serves other users only through qemu-helper\n", hook->program,
       address->sun_path, strerror(error));
     return HOOK_REFUSED;
   }
-  fprintf(stderr, "%s: cannot reach tapnetd at %s: %s; is it running? (systemctl start tapnetd)\n", hook->program,
+  dprintf(STDERR_FILENO, "%s: cannot reach tapnetd at %s: %s; is it running? (systemctl start tapnetd)\n", hook->program,
     address->sun_path, strerror(error));
   return HOOK_ABSENT;
 }
@@ -219,7 +219,7 @@ static void print_failure(const struct hook* hook, const char* subject, char* te
   for (char* at = text; *at != '\0'; at++)
     if ((unsigned char)*at < 0x20 || *at == 0x7f)
       *at = '?';
-  fprintf(stderr, "%s: %s: %s\n", hook->program, subject, text);
+  dprintf(STDERR_FILENO, "%s: %s: %s\n", hook->program, subject, text);
 }
 
 /* `ok …`, or `error CODE message`. */
@@ -240,16 +240,16 @@ enum hook_exit hook_ask(struct hook* hook, const char* subject) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", hook->run, SOCKET_NAME);
   if (length < 0 || (size_t)length >= sizeof address.sun_path) {
-    fprintf(stderr, "%s: the folder %s is too long for a socket's path\n", hook->program, hook->run);
+    dprintf(STDERR_FILENO, "%s: the folder %s is too long for a socket's path\n", hook->program, hook->run);
     return HOOK_USAGE;
   }
   if (hook->request_overflow) {
-    fprintf(stderr, "%s: the arguments are too long\n", hook->program);
+    dprintf(STDERR_FILENO, "%s: the arguments are too long\n", hook->program);
     return HOOK_USAGE;
   }
   int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    fprintf(stderr, "%s: cannot make a unix socket: %s\n", hook->program, strerror(errno));
+    dprintf(STDERR_FILENO, "%s: cannot make a unix socket: %s\n", hook->program, strerror(errno));
     return HOOK_FAILED;
   }
   char reply[HOOK_REPLY_BYTES + 1];
@@ -262,13 +262,13 @@ enum hook_exit hook_ask(struct hook* hook, const char* subject) {
   return outcome;
 }
 
-static int interface_usage(const char* program, FILE* stream) {
-  fprintf(stream,
+static int interface_usage(const char* program, int fd) {
+  dprintf(fd,
     "Usage: %s [--run=DIR] IFNAME\n"
     "Called by QEMU: -netdev tap,id=n0,ifname=tn-NAME,script=.../qemu-ifup,downscript=.../qemu-ifdown\n"
     "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else your own daemon's or /run/tapnet).\n",
     program);
-  return stream == stdout ? HOOK_DONE : HOOK_USAGE;
+  return fd == STDOUT_FILENO ? HOOK_DONE : HOOK_USAGE;
 }
 
 int hook_interface_main(int argc, char** argv, const char* program, const char* verb) {
@@ -278,18 +278,18 @@ int hook_interface_main(int argc, char** argv, const char* program, const char* 
   for (int index = 1; index < argc; index++) {
     const char* value = hook_option(argv[index], "--run");
     if (strcmp(argv[index], "--help") == 0)
-      return interface_usage(program, stdout);
+      return interface_usage(program, STDOUT_FILENO);
     if (value != NULL)
       run = value;
     else if (ifname == NULL && argv[index][0] != '-')
       ifname = argv[index];
     else
-      return interface_usage(program, stderr);
+      return interface_usage(program, STDERR_FILENO);
   }
   if (ifname == NULL || ifname[0] == '\0')
-    return interface_usage(program, stderr);
+    return interface_usage(program, STDERR_FILENO);
   if (strlen(ifname) > HOOK_IFNAME_CHARACTERS) {
-    fprintf(stderr, "%s: %s: an interface name has %d characters at most\n", program, ifname, HOOK_IFNAME_CHARACTERS);
+    dprintf(STDERR_FILENO, "%s: %s: an interface name has %d characters at most\n", program, ifname, HOOK_IFNAME_CHARACTERS);
     return HOOK_USAGE;
   }
   struct hook hook;

@@ -7,6 +7,7 @@
 #include "hook.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,23 +22,27 @@ struct arguments {
   int fd;
 };
 
-static int usage(const char* program, FILE* stream) {
-  fprintf(stream,
+static int usage(const char* program, int fd) {
+  dprintf(fd,
     "Usage: %s --fd=N --br=NETWORK [--use-vnet] [--guest=NAME] [--run=DIR]\n"
     "Called by QEMU: -netdev tap,id=n0,helper=.../qemu-helper,br=NETWORK\n"
     "Asks tapnetd, whose socket is DIR/hook.sock (default $TAPNET_RUN, else your own daemon's or /run/tapnet).\n",
     program);
-  return stream == stdout ? HOOK_DONE : HOOK_USAGE;
+  return fd == STDOUT_FILENO ? HOOK_DONE : HOOK_USAGE;
 }
 
 /* A descriptor's number, or -1. */
 static int parse_fd(const char* text) {
-  char* end;
-  errno = 0;
-  long value = strtol(text, &end, 10);
-  if (errno != 0 || end == text || *end != '\0' || text[0] == '+' || value < 0 || value > 0x7fffffff)
+  int fd = 0;
+  if (*text == '\0')
     return -1;
-  return (int)value;
+  for (; *text != '\0'; text++) {
+    const int digit = *text - '0';
+    if (digit < 0 || digit > 9 || fd > (INT_MAX - digit) / 10)
+      return -1;
+    fd = fd * 10 + digit;
+  }
+  return fd;
 }
 
 static bool parse(int argc, char** argv, struct arguments* arguments) {
@@ -83,14 +88,14 @@ static int pass(int socket_fd, int fd) {
 int main(int argc, char** argv) {
   const char* program = hook_program(argc > 0 ? argv[0] : NULL, "qemu-helper");
   if (argc == 2 && strcmp(argv[1], "--help") == 0)
-    return usage(program, stdout);
+    return usage(program, STDOUT_FILENO);
   struct arguments arguments = {.fd = -1};
   if (!parse(argc, argv, &arguments))
-    return usage(program, stderr);
+    return usage(program, STDERR_FILENO);
   int type;
   socklen_t type_bytes = sizeof type;
   if (getsockopt(arguments.fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes) < 0) {
-    fprintf(stderr, "%s: --fd=%d is no socket: %s\n", program, arguments.fd, strerror(errno));
+    dprintf(STDERR_FILENO, "%s: --fd=%d is no socket: %s\n", program, arguments.fd, strerror(errno));
     return HOOK_USAGE;
   }
   struct hook hook;
@@ -103,12 +108,12 @@ int main(int argc, char** argv) {
   if (outcome != HOOK_DONE)
     return outcome;
   if (hook.passed_fd < 0) {
-    fprintf(stderr, "%s: %s: tapnetd said ok, but its TAP did not come along\n", program, arguments.bridge);
+    dprintf(STDERR_FILENO, "%s: %s: tapnetd said ok, but its TAP did not come along\n", program, arguments.bridge);
     return HOOK_PROTOCOL;
   }
   int error = pass(arguments.fd, hook.passed_fd);
   if (error != 0) {
-    fprintf(stderr, "%s: cannot hand the TAP to QEMU over descriptor %d: %s\n", program, arguments.fd, strerror(error));
+    dprintf(STDERR_FILENO, "%s: cannot hand the TAP to QEMU over descriptor %d: %s\n", program, arguments.fd, strerror(error));
     return HOOK_FAILED;
   }
   return HOOK_DONE;

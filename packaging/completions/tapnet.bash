@@ -13,7 +13,7 @@ _tapnet_has_value() {
   case "$1" in
     -q) [[ "$2" == 'guest add' ]] ;;
     --run | -[ngsfwco] | --network | --guest | --state | --format | --write | --count | --owner | --queues | --socket) ;;
-    --at | --snap | --rotate-size | --rotate-time | --keep) ;;
+    --at | --snap | --rotate-size | --rotate-time | --keep | --listen) ;;
     *) return 1 ;;
   esac
 }
@@ -39,6 +39,7 @@ _tapnet_options() {
   local options='--json --run --help'
   case "$1" in
     ' ') options+=' --version' ;;
+    'web ') options+=' --listen --read-only --expose' ;;
     'capture '*) options+=' --network --write --count --snap --rotate-size --rotate-time --keep' ;;
     'guest list') options+=' --network --quiet' ;;
     'guest attach') options+=' --guest --network' ;;
@@ -68,7 +69,7 @@ _tapnet_second() {
     config) _tapnet_words 'check show schema' "$2" ;;
     capture) _tapnet_names guest "$2" ;;
     events) _tapnet_words 'guest lease configuration' "$2" ;;
-    help) _tapnet_words 'status events capture doctor version guest forward lease net dns config' "$2" ;;
+    help) _tapnet_words 'status events capture web doctor version guest forward lease net dns config' "$2" ;;
   esac
 }
 
@@ -117,7 +118,7 @@ _tapnet() {
   if _tapnet_has_value "$before" "$command"; then _tapnet_values "$before" "$command" "$word"; return; fi
   if [[ "$word" == -* ]]; then _tapnet_options "$command" "$word"; return; fi
   case ${#words[@]} in
-    0) _tapnet_words 'status events capture doctor version guest forward lease net dns config help' "$word" ;;
+    0) _tapnet_words 'status events capture web doctor version guest forward lease net dns config help' "$word" ;;
     1) _tapnet_second "${words[0]}" "$word" ;;
     2) _tapnet_third "$command" "$word" ;;
     3) _tapnet_fourth "$command" "$word" "${words[2]}" ;;

@@ -14,7 +14,7 @@ end
 
 # Options that have a value behind them; -q has one only with `guest add`.
 set -g __tapnet_valued --run -n --network -g --guest -s --state -f --format -w --write -c --count -o --owner --queues --socket \
-    --at --snap --rotate-size --rotate-time --keep
+    --at --snap --rotate-size --rotate-time --keep --listen
 
 # The words so far without options and their values, and without other names of commands.
 function __tapnet_words
@@ -67,6 +67,7 @@ complete -c tapnet -n '__tapnet_at' -s V -l version -d 'Print the version'
 complete -c tapnet -n '__tapnet_at' -a status -d 'The daemon, its networks, and what it wants you to know'
 complete -c tapnet -n '__tapnet_at' -a events -d 'What happens, as it happens'
 complete -c tapnet -n '__tapnet_at' -a capture -d 'The frames of a guest, as they pass'
+complete -c tapnet -n '__tapnet_at' -a web -d 'All of this as a page in your browser'
 complete -c tapnet -n '__tapnet_at' -a doctor -d 'Look for what stands in the way on this host'
 complete -c tapnet -n '__tapnet_at' -a version -d 'The version of this program and of the daemon'
 complete -c tapnet -n '__tapnet_at' -a guest -d 'Virtual machines'
@@ -76,9 +77,12 @@ complete -c tapnet -n '__tapnet_at' -a net -d 'Networks'
 complete -c tapnet -n '__tapnet_at' -a dns -d 'Names of guests, and the forwarder'
 complete -c tapnet -n '__tapnet_at' -a config -d 'The configuration'
 complete -c tapnet -n '__tapnet_at' -a help -d 'Show the help of a command'
-complete -c tapnet -n '__tapnet_at help' -a 'status events capture doctor version guest forward lease net dns config'
+complete -c tapnet -n '__tapnet_at help' -a 'status events capture web doctor version guest forward lease net dns config'
 complete -c tapnet -n '__tapnet_at events' -a 'guest lease configuration'
 
+complete -c tapnet -n '__fish_seen_subcommand_from web' -l listen -x -d 'Where, like 127.0.0.1:8080'
+complete -c tapnet -n '__fish_seen_subcommand_from web' -l read-only -d 'Nothing can be changed'
+complete -c tapnet -n '__fish_seen_subcommand_from web' -l expose -d 'Let others than this host connect too'
 complete -c tapnet -n '__tapnet_at capture' -a '(__tapnet_guests)'
 complete -c tapnet -n '__fish_seen_subcommand_from capture' -s n -l network -x -a '(__tapnet_networks)' -d 'Of its port on this network'
 complete -c tapnet -n '__fish_seen_subcommand_from capture' -s w -l write -r -F -d 'Into a pcapng file'

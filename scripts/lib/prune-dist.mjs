@@ -2,10 +2,13 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-const sourceOf = (path) => path.replace(/\.(?:js|js\.map|d\.ts)$/, ".ts");
+const sourcesOf = (path) => [".ts", ".tsx"].map((ending) => path.replace(/\.(?:js|js\.map|d\.ts)$/, ending));
+// Not compiled one by one: `build-web.mjs` clears it itself.
+const isBundled = (path) => path.startsWith(join("src", "web", "static"));
 
 if (existsSync("dist")) {
   for (const path of readdirSync("dist", { recursive: true })) {
-    if (/\.(?:js|js\.map|d\.ts)$/.test(path) && !existsSync(sourceOf(path))) rmSync(join("dist", path));
+    if (!/\.(?:js|js\.map|d\.ts)$/.test(path) || isBundled(path)) continue;
+    if (!sourcesOf(path).some((source) => existsSync(source))) rmSync(join("dist", path));
   }
 }

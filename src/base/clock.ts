@@ -1,3 +1,5 @@
+import { performance } from "node:perf_hooks";
+
 /** A timer that was set; hand it back to `Clock.cancel`. */
 export type Timer = unknown;
 

@@ -12,6 +12,8 @@ export type ElementPart =
   /** IP protocol number. */
   | { readonly kind: "protocol"; readonly value: number }
   | { readonly kind: "port"; readonly value: number }
+  /** Of links. */
+  | { readonly kind: "group"; readonly value: number }
   /** A number that rules go on with; the packet filter's type `classid`. */
   | { readonly kind: "class"; readonly value: number };
 

@@ -28,6 +28,7 @@ Examples:
   tapnet dns query web1               what a guest's name resolves to
   tapnet config check ./tapnet.yaml   every mistake with its line
   tapnet capture web1 port 53         what a guest sends and gets
+  tapnet web                          all of it in a browser
   tapnet doctor                       what on this host stands in the way
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not reachable, 4 not allowed.
@@ -175,6 +176,13 @@ function addOverview(program: Command, action: Action): void {
     .option("--rotate-time <time>", "another file after this time, like 1h")
     .option("--keep <number>", "of files that rotate, keep the youngest")
     .action(action(async () => (await import("./commands/capture.js")).capture));
+  program
+    .command("web")
+    .description("all of this as a page in your browser, served on the loopback until Ctrl-C")
+    .option("--listen <address>", "where: 127.0.0.1:8080, or only a port; 0: any that is free", "127.0.0.1:0")
+    .option("--read-only", "nothing can be changed from the page")
+    .option("--expose", "let others than this host connect too, without encryption")
+    .action(action(async () => (await import("./commands/web.js")).web));
   program
     .command("doctor")
     .description("look for what stands in the way on this host; changes nothing")

@@ -16,6 +16,7 @@ import type {
   NetworkView,
   StatusView,
   TenureView,
+  TrafficListView,
   VersionView,
 } from "./views.js";
 
@@ -24,6 +25,8 @@ export type Answer<Value> = Value | Promise<Value>;
 
 export interface GuestFilter {
   readonly network?: string | undefined;
+  /** Only these; undefined: all. One that is not known is left out. */
+  readonly names?: readonly string[] | undefined;
 }
 
 export interface AttachRequest {
@@ -99,6 +102,8 @@ export interface ControlApi {
   status(): Answer<StatusView>;
   networks(): Answer<readonly NetworkView[]>;
   guests(filter: GuestFilter): Answer<readonly GuestView[]>;
+  /** Counters of guests that are attached; of all of them where `names` is undefined. */
+  traffic(names: readonly string[] | undefined): Answer<TrafficListView>;
   attach(request: AttachRequest): Answer<GuestView>;
   detach(guest: string): Answer<GuestView>;
   /** A guest's MAC address, or one for it that nobody has; the same each time while that is so. */

@@ -31,13 +31,22 @@ import type {
   NetworkView,
   StatusView,
   TenureView,
+  TrafficListView,
   VersionView,
 } from "./views.js";
 
-type Query = Readonly<Record<string, string | undefined>>;
+/** A list is a parameter that is given several times. */
+type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Where a daemon is asked that does not answer: long enough for an attach on a busy host. */
 const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface EventOptions {
+  /** Called when the daemon has taken the call: of what happens from then on nothing is missed. */
+  readonly onOpen?: () => void;
+  /** Ends the stream also while nothing comes; the consumer gets an error then. */
+  readonly ended?: AbortSignal;
+}
 
 /**
  * The calls of `ControlApi`, made over a daemon's `control.sock`.
@@ -71,7 +80,11 @@ export class ControlClient {
   }
 
   guests(filter: GuestFilter = {}): Promise<GuestView[]> {
-    return this.#call("GET", "/v1/guests", { ...filter });
+    return this.#call("GET", "/v1/guests", { network: filter.network, guest: filter.names });
+  }
+
+  traffic(names?: readonly string[]): Promise<TrafficListView> {
+    return this.#call("GET", "/v1/traffic", { guest: names });
   }
 
   attach(request: AttachRequest): Promise<GuestView> {
@@ -151,10 +164,13 @@ export class ControlClient {
   }
 
   /** Events as they happen, until the daemon goes away or the consumer stops. `kinds`: `lease` for all of `lease.*`. */
-  async *events(kinds: readonly string[] = []): AsyncGenerator<EventView> {
+  async *events(kinds: readonly string[] = [], { onOpen, ended }: EventOptions = {}): AsyncGenerator<EventView> {
     const query = kinds.map((kind) => `kind=${encodeURIComponent(kind)}`).join("&");
     const response = await this.#open("GET", `/v1/events${query === "" ? "" : `?${query}`}`, undefined, 0);
     response.setEncoding("utf8");
+    ended?.addEventListener("abort", () => response.destroy(), { once: true });
+    if (ended?.aborted === true) response.destroy();
+    onOpen?.();
     try {
       let rest = "";
       for await (const part of response as AsyncIterable<string>) {
@@ -167,8 +183,18 @@ export class ControlClient {
     }
   }
 
+  /**
+   * Any call, with the answer as it comes, whatever its status: for those who hand it on. `path` with its query. Throws where
+   * nothing answers.
+   */
+  send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+    return this.#send(method, path, body, this.#timeoutMs);
+  }
+
   async #call<Value>(method: string, path: string, query: Query = {}, body?: unknown): Promise<Value> {
-    const parameters = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const parameters = Object.entries(query).flatMap(([name, value = []]) =>
+      [value].flat().map((each): [string, string] => [name, each]),
+    );
     const search = parameters.length === 0 ? "" : `?${new URLSearchParams(parameters).toString()}`;
     const response = await this.#open(method, path + search, body, this.#timeoutMs);
     return (await this.#json(response)) as Value;
@@ -176,9 +202,19 @@ export class ControlClient {
 
   /** Sends a request; gives the response when its head is there and is no error. `timeoutMs` of silence, 0 for any. */
   async #open(method: string, path: string, body: unknown, timeoutMs: number): Promise<IncomingMessage> {
+    const response = await this.#send(method, path, body, timeoutMs);
+    if (response.statusCode === 200) return response;
+    const view = (await this.#json(response)) as Partial<ErrorView>;
+    throw new TapnetError(
+      view.error?.code ?? "PROTOCOL",
+      view.error?.message ?? `tapnetd answered with status ${response.statusCode}`,
+    );
+  }
+
+  #send(method: string, path: string, body: unknown, timeoutMs: number): Promise<IncomingMessage> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    return new Promise<IncomingMessage>((resolve, reject) => {
       const request = httpRequest({ socketPath: this.#socketPath, method, path, headers, agent: false }, resolve);
       request.setTimeout(timeoutMs, () => {
         const seconds = timeoutMs / 1000;
@@ -192,12 +228,6 @@ export class ControlClient {
       request.once("error", (error) => reject(this.#unreachable(error)));
       request.end(text);
     });
-    if (response.statusCode === 200) return response;
-    const view = (await this.#json(response)) as Partial<ErrorView>;
-    throw new TapnetError(
-      view.error?.code ?? "PROTOCOL",
-      view.error?.message ?? `tapnetd answered with status ${response.statusCode}`,
-    );
   }
 
   async #json(response: IncomingMessage): Promise<unknown> {

@@ -10,6 +10,12 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** What QEMU is told for a guest on a TAP that it makes itself. */
+export function qemuWords(guest: string): string {
+  const hooks = `script=${hookPath("qemu-ifup")},downscript=${hookPath("qemu-ifdown")}`;
+  return `-netdev tap,id=net0,ifname=tn-${guest},${hooks} -device virtio-net-pci,netdev=net0`;
+}
+
 /** The path of a program that QEMU runs, as `scripts/install`, a build or a package has put it; its name where none has. */
 export function hookPath(name: "qemu-ifup" | "qemu-ifdown" | "qemu-helper"): string {
   const places = ["", "build/Release/", `prebuilds/linux-${process.arch}/`].map((folder) => new URL(folder + name, ROOT));

@@ -58,7 +58,15 @@ export const ROUTES: readonly Route<Handler>[] = [
   get("/v1/config", (api) => api.configuration()),
   get("/v1/events", "events"),
   get("/v1/networks", (api) => api.networks()),
-  get("/v1/guests", (api, call) => api.guests({ network: readOptionalText(query(call, "network"), "network") })),
+  get("/v1/guests", (api, call) => {
+    const { names, others } = readNames(call.query);
+    return api.guests({ network: readOptionalText(readQuery(others, ["network", "guest"]), "network"), names });
+  }),
+  get("/v1/traffic", (api, call) => {
+    const { names, others } = readNames(call.query);
+    readQuery(others, ["guest"]);
+    return api.traffic(names);
+  }),
   change("POST", "/v1/guests", (api, call) => {
     const fields = readObject(call.body, ["ifname", "guest", "network"]);
     return api.attach({
@@ -137,6 +145,13 @@ export const ROUTES: readonly Route<Handler>[] = [
   }),
   change("DELETE", "/v1/dns/cache", (api, call) => api.dnsFlush(readOptionalText(query(call, "name"), "name"))),
 ];
+
+/** `guest`, which may be there several times, and what else there is. */
+function readNames(parameters: URLSearchParams): { names: readonly string[] | undefined; others: URLSearchParams } {
+  const others = new URLSearchParams(parameters);
+  others.delete("guest");
+  return { names: parameters.has("guest") ? parameters.getAll("guest") : undefined, others };
+}
 
 function readSocketKind(fields: Fields): SocketKind | undefined {
   const text = readOptionalText(fields, "socket");

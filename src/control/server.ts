@@ -47,18 +47,24 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 ]);
 
 const MOST_CONNECTIONS = 128;
+/** Listeners to events keep theirs, so others must find one left. */
+const MOST_STREAMS = 64;
+/** Whoever does not take the answer for so long is let go: it may be megabytes. */
+const SILENCE_MS = 120_000;
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 60_000;
 
 export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #server: Server;
+  #streams = 0;
   readonly #router = new Router<Handler>(ROUTES);
 
   private constructor(options: ControlServerOptions) {
     this.#options = options;
     this.#server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: HEADERS_MS });
     this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.setTimeout(SILENCE_MS);
     this.#server.on("request", (request, response) => void this.#serve(request, response));
     this.#server.on("clientError", (_, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"));
   }
@@ -121,12 +127,21 @@ export class ControlServer {
     }
     const query = new URLSearchParams(search);
     if (handler.answer === "events") {
-      streamEvents(this.#options.api, response, query.getAll("kind"));
+      this.#stream(response, query.getAll("kind"));
       return;
     }
     const body = await readJsonBody(request, handler.mostBodyBytes);
     const value = await handler.answer(this.#options.api, { parameters, query, body });
     send(response, 200, value);
+  }
+
+  #stream(response: ServerResponse, kinds: readonly string[]): void {
+    if (this.#streams >= MOST_STREAMS) {
+      throw new TapnetError("UNAVAILABLE", `${MOST_STREAMS} listen to events already, and more are not let; end one of them`);
+    }
+    this.#streams++;
+    response.once("close", () => this.#streams--);
+    streamEvents(this.#options.api, response, kinds);
   }
 
   #fail(response: ServerResponse, thrown: unknown): void {

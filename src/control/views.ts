@@ -36,6 +36,8 @@ export interface NetworkView {
   readonly uplink: string | null;
   readonly domain: string;
   readonly mtu: number;
+  /** Who forwards what its guests send each other. */
+  readonly dataplane: "kernel" | "user";
   /** Shared links, beside the guests' ports. */
   readonly serves: readonly string[];
   readonly guestsAttached: number;
@@ -67,6 +69,25 @@ export interface GuestView {
 export interface TrafficView {
   readonly packets: number;
   readonly bytes: number;
+}
+
+/** What has passed a guest's port since its interface was made. */
+export interface GuestTrafficView {
+  readonly guest: string;
+  readonly network: string;
+  readonly sent: TrafficView;
+  readonly received: TrafficView;
+  /** Packets that the guard has dropped because their source was not the guest's own; it forgets after a day without. */
+  readonly spoofed: number;
+}
+
+/** The counters of many guests at one moment: cheap enough to be asked each second, for those that somebody looks at. */
+export interface TrafficListView {
+  /** When they were read; to the millisecond, so that rates can be made of them. */
+  readonly at: string;
+  readonly guests: readonly GuestTrafficView[];
+  /** Packets that were dropped on this host's networks, by why: `{ spoofed: 12, over_limit: 0 }`. */
+  readonly dropped: Readonly<Record<string, number>>;
 }
 
 /** A MAC address for a guest. */
@@ -195,6 +216,8 @@ export interface DnsAnswerView {
   }[];
   /** `local`, `cache`, `stale`, `upstream` or `refused`. */
   readonly from: string;
+  /** Why there is no answer, and what to do, where more is known than the status says. */
+  readonly reason?: string;
   readonly elapsedMs: number;
 }
 

@@ -39,6 +39,7 @@ import { effectiveConfiguration, networksOf } from "./wiring/effective.js";
 import { EventLog } from "./wiring/event-log.js";
 import { AddressFollowers } from "./wiring/followers.js";
 import { dnsBudget, frameBindings } from "./wiring/frame-bindings.js";
+import { GuestCounters } from "./wiring/guest-counters.js";
 import { GuestAddresses, PortFrames, PortNames, portLinks } from "./wiring/guest-services.js";
 import { Guests } from "./wiring/guests.js";
 import { HookSocket } from "./wiring/hook-socket.js";
@@ -81,6 +82,7 @@ export class Daemon implements DaemonParts {
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links = new PortLinks();
+  readonly counters = new GuestCounters();
   readonly taps: ReadyTaps;
   readonly plane: UserPlane;
   readonly sockets: SocketGuests;
@@ -117,7 +119,7 @@ export class Daemon implements DaemonParts {
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
-    this.state = new ServiceState(configuration, log);
+    this.state = new ServiceState(configuration, log, clock);
     this.#kernel = openKernel(configuration.runDirectory, log);
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
@@ -302,7 +304,9 @@ export class Daemon implements DaemonParts {
         this.log.error({ error: errorMessage(thrown) }, "a part could not be stopped in order");
       }
     }
+    this.events.flush();
     this.links.close();
+    this.counters.close();
     this.#kernel.close();
   }
 

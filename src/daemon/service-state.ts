@@ -1,7 +1,8 @@
+import type { Clock, Timer } from "../base/clock.js";
 import { errorMessage } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { Configuration } from "../config/index.js";
-import { notify } from "../os/notify.js";
+import { notify, watchdogIntervalMs } from "../os/notify.js";
 
 /** What cannot change while the daemon runs. */
 const FIXED_KEYS = [
@@ -14,19 +15,28 @@ const FIXED_KEYS = [
 export class ServiceState {
   readonly #started: Configuration;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  /** Sends states to whoever has started us. */
+  readonly #send: (states: readonly string[]) => void;
+  #watchdog: Timer | undefined;
   /** In sentences. */
   warnings: readonly string[] = [];
 
-  constructor(configuration: Configuration, log: Logger) {
+  constructor(configuration: Configuration, log: Logger, clock: Clock, send: (states: readonly string[]) => void = notify) {
     this.#started = configuration;
     this.#log = log;
+    this.#clock = clock;
+    this.#send = send;
   }
 
-  ready(networks: number): void {
+  /** Also tells from now on, where the unit has a watchdog, that the event loop turns. */
+  ready(networks: number, watchdogMs = watchdogIntervalMs()): void {
     this.#tell("READY=1", serving(networks));
+    if (watchdogMs !== undefined) this.#feedWatchdog(watchdogMs);
   }
 
   stopping(): void {
+    this.#clock.cancel(this.#watchdog);
     this.#tell("STOPPING=1");
   }
 
@@ -49,9 +59,16 @@ export class ServiceState {
     this.#tell(`STATUS=${what}`);
   }
 
+  #feedWatchdog(everyMs: number): void {
+    this.#watchdog = this.#clock.after(everyMs, () => {
+      this.#tell("WATCHDOG=1");
+      this.#feedWatchdog(everyMs);
+    });
+  }
+
   #tell(...states: readonly string[]): void {
     try {
-      notify(states);
+      this.#send(states);
     } catch (thrown) {
       this.#log.warn({ error: errorMessage(thrown) }, "systemd could not be told how it goes");
     }

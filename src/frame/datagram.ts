@@ -81,5 +81,6 @@ export interface ReturnPath {
 
 /** Sends one datagram outside a batch. The payload is copied before the call returns. */
 export interface DatagramSender {
-  send(path: ReturnPath, payload: Uint8Array): void;
+  /** `atOnce`: it does not wait for others that it might leave with. */
+  send(path: ReturnPath, payload: Uint8Array, atOnce?: boolean): void;
 }

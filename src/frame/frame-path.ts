@@ -24,6 +24,9 @@ import { FrameSender } from "./sender.js";
 /** A shared link has many clients behind it, and so many frames may wait at once. */
 const SHARED_LINK_RECEIVE_BYTES = 4 * 1024 * 1024;
 
+/** Filters that are kept: one a network, and one for those of its links where addresses are probed. */
+const MOST_FILTERS = 256;
+
 /** What the frame path tells: who came, who went. */
 export interface FramePathListener {
   /** The first frame of a link whose guest was not known, or whose guest's MAC address was not. */
@@ -51,6 +54,7 @@ export class FramePath implements Transmitter {
   readonly sender = new FrameSender(this);
   readonly #options: FramePathOptions;
   readonly #batch = new ReceiveBatch();
+  readonly #filters = new Map<string, BpfProgram>();
   #bindings: FrameBindings = { datagrams: [] };
   #socket: FrameSocket | undefined;
   #dispatcher: Dispatcher | undefined;
@@ -63,6 +67,7 @@ export class FramePath implements Transmitter {
   open(bindings: FrameBindings): void {
     const { commit, clock, log, listener } = this.#options;
     this.#bindings = bindings;
+    this.#filters.clear();
     this.#dispatcher = new Dispatcher({
       links: this.links,
       transmitter: this,
@@ -135,9 +140,19 @@ export class FramePath implements Transmitter {
     await socket?.closeLater();
   }
 
+  /** The ports of a network all have the same. */
   #filterOf(link: Link): BpfProgram {
     const { datagrams, packets = [] } = this.#bindings;
-    return controlFilter(link, { datagrams, packets: packets.filter(({ wants }) => wants?.(link) ?? true) });
+    const wanted = packets.filter(({ wants }) => wants?.(link) ?? true);
+    const { gatewayMac, gatewayIpv4, gatewayIpv6 } = link;
+    const key = `${gatewayMac} ${gatewayIpv4} ${gatewayIpv6} ${wanted.map(({ message }) => message).join(" ")}`;
+    let filter = this.#filters.get(key);
+    if (filter === undefined) {
+      filter = controlFilter(link, { datagrams, packets: wanted });
+      if (this.#filters.size >= MOST_FILTERS) this.#filters.clear();
+      this.#filters.set(key, filter);
+    }
+    return filter;
   }
 
   #pump(): void {

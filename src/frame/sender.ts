@@ -13,8 +13,8 @@ export type SenderCounter = keyof typeof COUNTER;
 /**
  * Sends what does not answer a frame of the current batch: forwarded DNS answers, periodic advertisements.
  *
- * Frames gather until the end of the event loop's turn and leave in one call; a full batch leaves at once. So a burst of upstream
- * answers costs one system call, and a single one waits for nothing but the turn it came in.
+ * Frames gather until the end of the event loop's turn and leave in one call; a full batch leaves at once, and so does what its
+ * sender wants to. So a burst of upstream answers costs one system call, and a single one waits for nothing.
  */
 export class FrameSender implements DatagramSender, PacketSender {
   readonly counters = new Counters<SenderCounter>(Object.keys(COUNTER) as SenderCounter[]);
@@ -30,7 +30,7 @@ export class FrameSender implements DatagramSender, PacketSender {
     this.#schedule = schedule;
   }
 
-  send(path: ReturnPath, payload: Uint8Array): void {
+  send(path: ReturnPath, payload: Uint8Array, atOnce = false): void {
     const limit = path.ipVersion === 4 ? PAYLOAD_LIMIT.udpv4 : PAYLOAD_LIMIT.udpv6;
     if (!this.#begin(path.link, path.etherDestination, payload, limit)) return;
     const reply = this.#reply;
@@ -44,7 +44,8 @@ export class FrameSender implements DatagramSender, PacketSender {
       reply.ipDestination = path.ipDestination;
       composeUdpv4(reply, this.#batch);
     }
-    this.#finish();
+    if (atOnce) this.flush();
+    else this.#finish();
   }
 
   sendIcmpv6(path: Icmpv6Path, payload: Uint8Array): void {

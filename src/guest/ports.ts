@@ -46,6 +46,8 @@ export interface AttachRequest {
   readonly network: Network;
   /** The guest's MAC address where it is configured; what it may send from on a bridge. */
   readonly mac?: Mac | undefined;
+  /** What the kernel says of the link, by whoever has just asked. */
+  readonly link?: LinkState | undefined;
 }
 
 /** Everything that is attached, and what is done to it. */
@@ -85,7 +87,7 @@ export class Ports {
   async attach(request: AttachRequest): Promise<Port> {
     const { ifname, guest, network, mac } = request;
     return this.#alone([ifname, guestKey(guest, network)], async () => {
-      const link = this.#options.kernel.link(ifname);
+      const link = request.link ?? this.#options.kernel.link(ifname);
       if (link === undefined)
         throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
       const present = this.#table.get(link.ifindex);

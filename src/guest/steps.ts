@@ -44,7 +44,10 @@ export async function carryOut(steps: readonly Step[], targets: StepTargets): Pr
     try {
       await doGroup(group, targets);
     } catch (error) {
-      await undo(groups.slice(0, index + 1).flat(), targets);
+      await undo(
+        groups.slice(0, index + 1).flatMap<Step>((each) => each.steps),
+        targets,
+      );
       throw error;
     }
   }
@@ -55,40 +58,56 @@ export async function undo(steps: readonly Step[], targets: StepTargets): Promis
   for (const group of grouped(steps.toReversed())) await undoGroup(group, targets);
 }
 
-/** Neighbouring steps on the same target, but for services: those go one by one. */
-function grouped(steps: readonly Step[]): Step[][] {
-  const groups: Step[][] = [];
+/** Neighbouring steps on the same target; at least one. Those of services go one by one. */
+type Group =
+  | { readonly on: "kernel"; readonly steps: KernelStep[] }
+  | { readonly on: "guard"; readonly steps: GuardStep[] }
+  | { readonly on: "service"; readonly steps: readonly [ServiceStep] };
+
+function grouped(steps: readonly Step[]): Group[] {
+  const groups: Group[] = [];
   for (const step of steps) {
     const last = groups.at(-1);
-    if (last !== undefined && last[0].on === step.on && step.on !== "service") last.push(step);
-    else groups.push([step]);
+    if (step.on === "service") groups.push({ on: "service", steps: [step] });
+    else if (step.on === "kernel" && last?.on === "kernel") last.steps.push(step);
+    else if (step.on === "guard" && last?.on === "guard") last.steps.push(step);
+    else groups.push(step.on === "kernel" ? { on: "kernel", steps: [step] } : { on: "guard", steps: [step] });
   }
   return groups;
 }
 
-async function doGroup(group: readonly Step[], { kernel, firewall }: StepTargets): Promise<void> {
-  const routes = kernel.batch();
-  const stations = firewall.batch();
-  for (const step of group) {
-    if (step.on === "kernel") step.do(routes);
-    else if (step.on === "guard") step.do(stations);
-    else await step.do();
+async function doGroup(group: Group, { kernel, firewall }: StepTargets): Promise<void> {
+  if (group.on === "service") {
+    await group.steps[0].do();
+    return;
   }
-  const failure = routes.send()[0]?.error ?? stations.send();
+  let failure: Error | undefined;
+  if (group.on === "kernel") {
+    const batch = kernel.batch();
+    for (const step of group.steps) step.do(batch);
+    failure = batch.send()[0]?.error;
+  } else {
+    const batch = firewall.batch();
+    for (const step of group.steps) step.do(batch);
+    failure = batch.send();
+  }
   if (failure !== undefined) throw failure;
 }
 
-async function undoGroup(group: readonly Step[], targets: StepTargets): Promise<void> {
-  const routes = targets.kernel.batch();
-  const stations = targets.firewall.batch();
-  for (const step of group) {
-    if (step.on === "kernel") step.undo(routes);
-    else if (step.on === "guard") step.undo(stations);
-    else await undoService(step, targets);
+async function undoGroup(group: Group, targets: StepTargets): Promise<void> {
+  const [first] = group.steps;
+  if (group.on === "service") {
+    await undoService(group.steps[0], targets);
+  } else if (group.on === "kernel") {
+    const batch = targets.kernel.batch();
+    for (const step of group.steps) step.undo(batch);
+    for (const { error } of batch.send()) targets.onUndoFailure(first, error);
+  } else {
+    const batch = targets.firewall.batch();
+    for (const step of group.steps) step.undo(batch);
+    const failure = batch.send();
+    if (failure !== undefined) targets.onUndoFailure(first, failure);
   }
-  for (const { error } of routes.send()) targets.onUndoFailure(group[0], error);
-  const failure = stations.send();
-  if (failure !== undefined) targets.onUndoFailure(group[0], failure);
 }
 
 async function undoService(step: ServiceStep, targets: StepTargets): Promise<void> {

@@ -2,9 +2,10 @@
  * Theory of operation
  *
  * Which guests have lists of whom they may speak to, and where whom those name is now. A guest's link is one element that has
- * its list's number; guests with the same list share it, and the lists are in the rules from the start, so a guest that comes
- * adds an element and no rule. A guest that lists name is known by its links, which come and go with it. Guests on a bridge are
- * known so at the bridge, and by their addresses where the host forwards.
+ * its list's number; guests with the same list share it, and the lists are in the sets from the start (`ruleset/lists.ts`), so a
+ * guest that comes adds an element and no rule. A guest that lists name has a number, which its links lead to as they come and
+ * go; who may speak to it has an element of its own for that. Guests on a bridge are known so at the bridge, and by their
+ * addresses where the host forwards.
  *
  * A name is known by what our own DNS has told the guest itself of it: each address lets this guest through as long as the
  * answer holds, and a little longer, since programs ask before they speak. So nobody opens another's list by asking, be it for
@@ -13,12 +14,16 @@
  * that they are there again after the rules are loaded.
  */
 import type { Clock } from "../base/clock.js";
-import { familyOf, formatAddress, type IpAddress } from "../base/kernel-objects.js";
+import { familyOf, type IpAddress } from "../base/kernel-objects.js";
 import type { Logger } from "../base/log.js";
-import type { Firewall } from "./kernel.js";
+import type { Firewall, TableKey } from "./kernel.js";
+import { LearntAddresses } from "./learnt.js";
+import { ListNumbers } from "./list-numbers.js";
 import type { Port } from "./model.js";
-import { guestAddressSet, guestSet, type NumberedPolicy, nameMatches, nameSet, type Policy } from "./policy.js";
-import { ADDRESS_POLICY_MAPS, askedFromSet, BRIDGE_POLICY_MAPS, LISTED_SET, POLICY_MAPS } from "./ruleset/policies.js";
+import type { NumberedPolicy, Policy } from "./policy.js";
+import { GUEST_MAPS, namedGuestElements, nameElement } from "./ruleset/lists.js";
+import { ADDRESS_POLICY_MAPS, BRIDGE_POLICY_MAPS, LISTED_SET, POLICY_MAPS } from "./ruleset/policies.js";
+import { type Service, servicesOf } from "./ruleset/services.js";
 import { BRIDGE_TABLE, TABLE } from "./ruleset/table.js";
 import { elementText, type PlacedElement, type Traffic } from "./traffic.js";
 
@@ -44,12 +49,6 @@ export interface LearntAddress {
   readonly ttlSeconds: number;
 }
 
-interface Learnt {
-  readonly pattern: string;
-  readonly address: IpAddress;
-  readonly untilMs: number;
-}
-
 type ListedPort = Pick<Port, "ifindex" | "guest" | "network" | "bindings">;
 type Elements = ReadonlyMap<string, PlacedElement>;
 
@@ -57,18 +56,13 @@ type Elements = ReadonlyMap<string, PlacedElement>;
 interface Listed {
   readonly port: ListedPort;
   readonly elements: Elements;
-  /** Names that it may speak to. */
-  readonly patterns: readonly string[];
-  /** What it was told of them, by `pattern address`; the oldest first. */
-  readonly learnt: Map<string, Learnt>;
+  readonly learnt: LearntAddresses;
 }
 
 /** How long an address serves at least, and beyond what its answer says. */
 const LEAST_SECONDS = 30;
 const GRACE_SECONDS = 30;
 const MOST_SECONDS = 86_400;
-/** Addresses that are remembered of one guest; with more, the oldest are forgotten. */
-const LEARNT_MOST = 4096;
 
 const NO_ELEMENTS: Elements = new Map();
 
@@ -78,8 +72,7 @@ export class Policies {
   /** Of ports that names are listed for, by `network/guest`. */
   readonly #askers = new Map<string, number>();
   #policies: readonly NumberedPolicy[] = [];
-  /** By chain. A number is never given to another list: elements of the old one may still be about. */
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new ListNumbers();
   #named = new Set<string>();
   #learns = false;
   #open = false;
@@ -90,8 +83,8 @@ export class Policies {
 
   get traffic(): Pick<Traffic, "policies" | "elements"> {
     const elements = [...this.#ports.values()].flatMap((listed) => {
-      this.#forgetExpired(listed);
-      return [...listed.elements.values(), ...this.#learntElements(listed).values()];
+      listed.learnt.forgetExpired(this.#options.clock.monotonicMs());
+      return [...listed.elements.values(), ...this.#learntElements(listed.port, listed.learnt).values()];
     });
     return { policies: this.#policies, elements };
   }
@@ -102,16 +95,16 @@ export class Policies {
   }
 
   /**
-   * All lists that there are from now on; `bridged`: chains of those that guests on bridges may have. The rules are loaded after it, so
-   * that ports are in them with the lists they have now.
+   * All lists that there are from now on; `bridged`: digests of those that guests on bridges may have. The rules are loaded after
+   * it, so that ports are in them with the lists they have now.
    */
   configure(policies: readonly Policy[], bridged: ReadonlySet<string> = new Set()): void {
-    const distinct = [...new Map(policies.map((policy) => [policy.chain, policy])).values()];
-    this.#policies = distinct.map((policy) => ({
-      ...policy,
-      number: this.#numberOf(policy),
-      bridged: bridged.has(policy.chain),
-    }));
+    const distinct = new Map(policies.map((policy) => [policy.digest, policy]));
+    // Elements of the lists so far may still be about.
+    this.#numbers.keepOnly(new Set([...distinct.keys(), ...this.#policies.map(({ digest }) => digest)]));
+    this.#policies = [...distinct.values()].map((policy) => {
+      return { ...policy, number: this.#numbers.of(policy), bridged: bridged.has(policy.digest) };
+    });
     const targets = this.#policies.flatMap(({ rules }) => rules.map(({ target }) => target));
     this.#named = new Set(targets.flatMap((target) => (target.kind === "guest" ? [target.name] : [])));
     this.#learns = targets.some(({ kind }) => kind === "name");
@@ -125,7 +118,7 @@ export class Policies {
   /** A port is there, or its lists or addresses may have changed. */
   add(port: ListedPort): void {
     const before = this.#ports.get(port.ifindex);
-    const after = this.#keep(port, before?.learnt ?? new Map());
+    const after = this.#keep(port, before?.learnt ?? new LearntAddresses());
     this.#carry(port.ifindex, before, after);
   }
 
@@ -138,36 +131,24 @@ export class Policies {
   /** A guest, `network/guest`, is told these addresses, all of one name, as it asked for it. */
   learn(asker: string, asked: string, addresses: readonly LearntAddress[]): void {
     const listed = this.#ports.get(this.#askers.get(asker) ?? 0);
-    const patterns = listed?.patterns.filter((pattern) => nameMatches(pattern, asked)) ?? [];
-    if (listed === undefined || patterns.length === 0 || addresses.length === 0) return;
+    const patterns = listed?.learnt.patternsOf(asked) ?? [];
+    if (listed === undefined || patterns.length === 0) return;
     const { port, learnt } = listed;
     const nowMs = this.#options.clock.monotonicMs();
     const batch = this.#options.firewall.batch();
     for (const { address, ttlSeconds } of addresses) {
       const seconds = Math.min(Math.max(ttlSeconds, LEAST_SECONDS) + GRACE_SECONDS, MOST_SECONDS);
-      for (const pattern of patterns) {
-        const key = `${pattern} ${formatAddress(address)}`;
-        const untilMs = nowMs + seconds * 1000;
-        if ((learnt.get(key)?.untilMs ?? 0) >= untilMs) continue;
-        learnt.delete(key);
-        learnt.set(key, { pattern, address, untilMs });
-        for (const { set, element } of placesOf(port, pattern, address))
-          batch.renew(set, { ...element, timeoutMs: seconds * 1000 });
-      }
+      if (!learnt.learn(patterns, address, nowMs + seconds * 1000)) continue;
+      for (const { set, element } of this.#placesOf(port, learnt, address)) batch.renew(set, element);
     }
-    if (learnt.size > LEARNT_MOST) {
-      this.#forgetExpired(listed);
-      for (const [key, { pattern, address }] of learnt) {
-        if (learnt.size <= LEARNT_MOST) break;
-        learnt.delete(key);
-        for (const { set, element } of placesOf(port, pattern, address)) batch.remove(set, element);
-      }
-    }
+    learnt.forgetOldest(nowMs, (address) => {
+      for (const { set, element } of this.#placesOf(port, learnt, address)) batch.remove(set, element);
+    });
     this.#send(batch, asked);
   }
 
   /** Makes a port known with the lists it has now, or forgets it where there are none. */
-  #keep(port: ListedPort, learnt: Map<string, Learnt>): Listed | undefined {
+  #keep(port: ListedPort, learnt: LearntAddresses): Listed | undefined {
     this.#forget(port.ifindex);
     const { ifindex, guest, network } = port;
     const { egress, ingress } = this.#options.policiesOf(guest, network.name);
@@ -176,11 +157,11 @@ export class Policies {
       [egress, ingress].filter((policy) => policy !== undefined),
     );
     if (elements.size === 0) return undefined;
-    const patterns = (egress?.rules ?? []).flatMap(({ target }) => (target.kind === "name" ? [target.name] : []));
-    for (const [key, { pattern }] of learnt) if (!patterns.includes(pattern)) learnt.delete(key);
-    const listed = { port, elements, patterns, learnt };
+    const names = namesOf(egress);
+    learnt.hold(names);
+    const listed = { port, elements, learnt };
     this.#ports.set(ifindex, listed);
-    if (patterns.length > 0) this.#askers.set(askerOf(port), ifindex);
+    if (names.size > 0) this.#askers.set(askerOf(port), ifindex);
     return listed;
   }
 
@@ -197,46 +178,44 @@ export class Policies {
     const bridged = network.bridge !== undefined;
     const addresses = routedByHost(network) ? bindings.map(({ address }) => addressPart(address)) : [];
     const wanted: PlacedElement[] = [];
+    const [table, maps] = bridged ? ([BRIDGE_TABLE, BRIDGE_POLICY_MAPS] as const) : ([TABLE, POLICY_MAPS] as const);
     for (const policy of policies) {
-      const data = { kind: "class", value: this.#numberOf(policy) } as const;
-      const { [policy.direction]: set } = bridged ? BRIDGE_POLICY_MAPS : POLICY_MAPS;
-      wanted.push({ set, element: { key: [link], data } });
-      for (const address of addresses)
-        wanted.push({ set: ADDRESS_POLICY_MAPS[familyOf(address.value)][policy.direction], element: { key: [address], data } });
+      const data = { kind: "class", value: this.#numbers.of(policy) } as const;
+      const named = (own: typeof link | (typeof addresses)[number], where: TableKey): PlacedElement[] =>
+        namedGuestElements(policy, own, where, (name) => this.#numbers.ofGuest(name));
+      wanted.push({ set: maps[policy.direction], element: { key: [link], data } }, ...named(link, table));
+      for (const address of addresses) {
+        const set = ADDRESS_POLICY_MAPS[familyOf(address.value)][policy.direction];
+        wanted.push({ set, element: { key: [address], data } }, ...named(address, TABLE));
+      }
     }
     if (bridged && policies.length > 0) wanted.push({ set: LISTED_SET, element: { key: [link] } });
     if (this.#named.has(guest)) {
-      const table = bridged ? BRIDGE_TABLE : TABLE;
-      const isListed = !bridged || this.#policies.some((policy) => policy.bridged && names(policy, guest));
-      if (isListed) wanted.push({ set: { table, name: guestSet(guest) }, element: { key: [link] } });
-      for (const address of addresses) {
-        const name = guestAddressSet(guest, familyOf(address.value));
-        wanted.push({ set: { table: TABLE, name }, element: { key: [address] } });
-      }
+      const data = { kind: "class", value: this.#numbers.ofGuest(guest) } as const;
+      wanted.push({ set: bridged ? GUEST_MAPS.bridge : GUEST_MAPS.link, element: { key: [link], data } });
+      for (const address of addresses)
+        wanted.push({ set: GUEST_MAPS[familyOf(address.value)], element: { key: [address], data } });
     }
     return new Map(wanted.map((placed) => [elementText(placed), placed]));
   }
 
-  #learntElements({ port, learnt }: Pick<Listed, "port" | "learnt">): Elements {
-    const nowMs = this.#options.clock.monotonicMs();
-    const placed = [...learnt.values()].flatMap(({ pattern, address, untilMs }) =>
-      placesOf(port, pattern, address).map((place): [string, PlacedElement] => {
-        const timeoutMs = Math.ceil(untilMs - nowMs);
-        return [elementText(place), { set: place.set, element: { ...place.element, timeoutMs } }];
-      }),
-    );
-    return new Map(placed);
+  #learntElements(port: ListedPort, learnt: LearntAddresses): Elements {
+    const places = learnt.addresses.flatMap((address) => this.#placesOf(port, learnt, address));
+    return new Map(places.map((placed) => [elementText(placed), placed]));
   }
 
-  #numberOf({ chain }: Policy): number {
-    const number = this.#numbers.get(chain) ?? this.#numbers.size + 1;
-    this.#numbers.set(chain, number);
-    return number;
-  }
-
-  #forgetExpired({ learnt }: Listed): void {
+  /** Where it stands that a guest may speak to an address. */
+  #placesOf({ ifindex, network, bindings }: ListedPort, learnt: LearntAddresses, address: IpAddress): PlacedElement[] {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const [key, { untilMs }] of learnt) if (untilMs <= nowMs) learnt.delete(key);
+    const table = network.bridge === undefined ? TABLE : BRIDGE_TABLE;
+    const own = routedByHost(network) ? bindings.filter((binding) => familyOf(binding.address) === familyOf(address)) : [];
+    return learnt.services(address).flatMap(({ service, untilMs }) => {
+      const placed = [
+        nameElement(service, { kind: "ifindex", value: ifindex }, table, address),
+        ...own.map((binding) => nameElement(service, addressPart(binding.address), TABLE, address)),
+      ];
+      return placed.map(({ set, element }) => ({ set, element: { ...element, timeoutMs: Math.ceil(untilMs - nowMs) } }));
+    });
   }
 
   #carry(ifindex: number, before: Listed | undefined, after: Listed | undefined): void {
@@ -252,9 +231,9 @@ export class Policies {
   /** What was learnt follows the guest's addresses. */
   #carryLearnt(batch: ReturnType<Firewall["batch"]>, before: Listed | undefined, after: Listed | undefined): void {
     const learnt = after?.learnt ?? before?.learnt;
-    if (learnt === undefined || learnt.size === 0) return;
+    if (learnt === undefined) return;
     const [old, wanted] = [before, after].map((listed) =>
-      listed === undefined ? NO_ELEMENTS : this.#learntElements({ port: listed.port, learnt }),
+      listed === undefined ? NO_ELEMENTS : this.#learntElements(listed.port, learnt),
     );
     for (const [text, { set, element }] of old) if (!wanted.has(text)) batch.remove(set, element);
     for (const [text, { set, element }] of wanted) if (!old.has(text)) batch.renew(set, element);
@@ -278,27 +257,13 @@ function routedByHost({ bridge }: Port["network"]): boolean {
   return bridge?.existing === false;
 }
 
-function names({ rules }: Policy, guest: string): boolean {
-  return rules.some(({ target }) => target.kind === "guest" && target.name === guest);
+function namesOf(egress: Policy | undefined): Map<string, Service[]> {
+  const names = new Map<string, Service[]>();
+  for (const { target, ...rule } of egress?.rules ?? [])
+    if (target.kind === "name") names.set(target.name, [...(names.get(target.name) ?? []), ...servicesOf(rule)]);
+  return names;
 }
 
 function addressPart(value: IpAddress): { readonly kind: "address"; readonly value: IpAddress } {
   return { kind: "address", value };
-}
-
-/** Where it stands that a guest may speak to an address under a name. */
-function placesOf({ ifindex, network, bindings }: ListedPort, pattern: string, address: IpAddress): PlacedElement[] {
-  const family = familyOf(address);
-  const daddr = addressPart(address);
-  const table = network.bridge === undefined ? TABLE : BRIDGE_TABLE;
-  const byLink = {
-    set: { table, name: nameSet(pattern, family) },
-    element: { key: [{ kind: "ifindex", value: ifindex }, daddr] },
-  } as const;
-  const own = routedByHost(network) ? bindings.filter((binding) => familyOf(binding.address) === family) : [];
-  const byAddress = own.map((binding) => ({
-    set: { table: TABLE, name: askedFromSet(pattern, family) },
-    element: { key: [addressPart(binding.address), daddr] },
-  }));
-  return [byLink, ...byAddress];
 }

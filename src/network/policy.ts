@@ -26,14 +26,17 @@ export interface TrafficRule {
   readonly ports: readonly PortRange[];
 }
 
-/** A list of rules, and what its chain is called; guests with the same list share it. */
+/** A list of rules, and what tells it from others; guests with the same list share it. */
 export interface Policy {
-  readonly chain: string;
+  readonly digest: string;
   readonly direction: "egress" | "ingress";
   readonly rules: readonly TrafficRule[];
 }
 
-/** A list that the rules have; the number is its own for as long as the daemon runs. */
+/**
+ * A list that the rules have; the number is its own for as long as it is configured, and begins with that of the list's form
+ * (`ruleset/lists.ts`).
+ */
 export interface NumberedPolicy extends Policy {
   readonly number: number;
   /** Whether guests on a bridge may have it: then it is at the bridge as well. */
@@ -41,26 +44,8 @@ export interface NumberedPolicy extends Policy {
 }
 
 export function policyOf(direction: Policy["direction"], rules: readonly TrafficRule[]): Policy {
-  return { chain: `${direction}_${digest(rules.map(({ text }) => text).join("\n"))}`, direction, rules };
-}
-
-/** The set with the links of a guest. */
-export function guestSet(name: string): string {
-  return `guest_${digest(name)}`;
-}
-
-/** The set with the addresses of a guest on a bridge, which the host knows it by. */
-export function guestAddressSet(name: string, family: 4 | 6): string {
-  return `${guestSet(name)}_${family}`;
-}
-
-/** The set with what a name has led to. */
-export function nameSet(name: string, family: 4 | 6): string {
-  return `name_${digest(name)}_${family}`;
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const text = [direction, ...rules.map((rule) => rule.text)].join("\n");
+  return { digest: createHash("sha256").update(text).digest("hex").slice(0, 16), direction, rules };
 }
 
 /** Whether a DNS name, in lower case, is what a rule's name means. */

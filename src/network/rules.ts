@@ -3,9 +3,9 @@ import type { Logger } from "../base/log.js";
 import { formatMac } from "../base/mac.js";
 import type { Firewall } from "./kernel.js";
 import type { KernelState } from "./plan.js";
-import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, trafficSets } from "./ruleset.js";
+import { BRIDGE_TABLE, NO_BRIDGE_RULESET, STATION_SETS, setsOf, TABLES, trafficElements, trafficSets } from "./ruleset.js";
 import type { Station } from "./state.js";
-import { isSameSet } from "./traffic.js";
+import { setText } from "./traffic.js";
 
 /** Our tables in the packet filter: loaded, and known again as what was loaded. */
 export class Rules {
@@ -58,7 +58,7 @@ export class Rules {
   }
 
   /** Makes the sets hold what is planned and nothing else; returns how many elements that changed. */
-  #fillSets({ stations, traffic }: KernelState): number {
+  #fillSets({ networks, stations, traffic }: KernelState): number {
     const batch = this.#firewall.batch();
     for (const set of STATION_SETS) {
       const wanted = new Map(
@@ -69,12 +69,8 @@ export class Rules {
       }
       for (const station of wanted.values()) batch.add(set, station);
     }
-    for (const set of trafficSets(traffic)) {
-      batch.fill(
-        set,
-        traffic.elements.filter((placed) => isSameSet(placed.set, set)).map(({ element }) => element),
-      );
-    }
+    const placed = trafficElements(networks, traffic);
+    for (const set of trafficSets(traffic)) batch.fill(set, placed.get(setText(set))?.map(({ element }) => element) ?? []);
     const changes = batch.count;
     const error = batch.send();
     if (error !== undefined) throw error;

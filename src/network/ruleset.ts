@@ -31,13 +31,14 @@ import { composeForward } from "./ruleset/forward.js";
 import { composeGuard } from "./ruleset/guard.js";
 import { composeInput } from "./ruleset/input.js";
 import { composeBridgeLimits, composeLimits, limitSets } from "./ruleset/limits.js";
+import { listElements } from "./ruleset/lists.js";
 import { composeMasquerade } from "./ruleset/masquerade.js";
 import { composePolicies, loadedPolicySets, policySets } from "./ruleset/policies.js";
 import { composePortForwards, FORWARD_SETS } from "./ruleset/port-forwards.js";
 import { ARP_TABLE, BRIDGE_TABLE, removeTable, TABLE, TableWriter } from "./ruleset/table.js";
 import { concat, type Word } from "./ruleset/words.js";
 import type { Station } from "./state.js";
-import { isSameSet, NO_TRAFFIC, type Traffic } from "./traffic.js";
+import { elementText, NO_TRAFFIC, type PlacedElement, setText, type Traffic } from "./traffic.js";
 
 export { ARP_TABLE, BRIDGE_TABLE, TABLE } from "./ruleset/table.js";
 
@@ -74,6 +75,24 @@ export function trafficSets(traffic: Pick<Traffic, "connectionLimits" | "policie
   return [...FORWARD_KEYS, ...limitSets(traffic), ...policySets(traffic.policies)];
 }
 
+/** What these sets and maps have to hold: what guests add, and the lists themselves. */
+export function trafficElements(networks: readonly Network[], { policies, elements }: Traffic): Map<string, PlacedElement[]> {
+  const bridged = policies.filter((policy) => policy.bridged);
+  const all = [
+    ...elements,
+    ...listElements(TABLE, policies, groupsOf(oursOf(networks))),
+    ...listElements(BRIDGE_TABLE, bridged, groupsOf(onBridges(networks))),
+  ];
+  const bySet = new Map<string, PlacedElement[]>();
+  for (const placed of all) {
+    const text = setText(placed.set);
+    const there = bySet.get(text);
+    if (there === undefined) bySet.set(text, [placed]);
+    else there.push(placed);
+  }
+  return bySet;
+}
+
 /** The sets that a station is an element of. */
 export function setsOf(station: Station): readonly SetKey[] {
   if (station.address === undefined) return [BRIDGED_MACS];
@@ -90,8 +109,7 @@ export function composeRuleset(
 ): Ruleset {
   const sorted = networks.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const elementsOf = (set: SetKey): Word[] => stations.filter((station) => setsOf(station).includes(set)).map(elementOf);
-  // The host's own rules are in force on bridges that others have made.
-  const ours = sorted.filter(({ bridge }) => bridge?.existing !== true);
+  const ours = oursOf(sorted);
 
   const table = new TableWriter(TABLE);
   composeGuard(table, ours);
@@ -104,7 +122,8 @@ export function composeRuleset(
   composePolicies(table, ours, traffic.policies);
   // In the same transaction: a guest is not without its list for as long as it takes to load its elements.
   const loaded = [...FORWARD_KEYS, ...loadedPolicySets(traffic.policies)];
-  placeElements(table, loaded, traffic);
+  const placed = trafficElements(networks, traffic);
+  placeElements(table, loaded, placed);
 
   const arp = new TableWriter(ARP_TABLE);
   composeArp(arp, ours);
@@ -117,7 +136,7 @@ export function composeRuleset(
   composeBridgeLimits(bridge, traffic);
   composeBridgePolicies(bridge, bridged, traffic.policies);
   for (const set of [BRIDGED_IPV4, BRIDGED_IPV6, BRIDGED_MACS]) bridge.elements(set.name, elementsOf(set));
-  placeElements(bridge, loaded, traffic);
+  placeElements(bridge, loaded, placed);
   return { nftables: [...table.commands(), ...arp.commands(), ...bridge.commands()], text: ADVERTISED };
 }
 
@@ -125,15 +144,22 @@ export function composeRuleset(
 export const EMPTY_RULESET: Ruleset = { nftables: [TABLE, ARP_TABLE].flatMap(removeTable) };
 export const NO_BRIDGE_RULESET: Ruleset = { nftables: removeTable(BRIDGE_TABLE) };
 
-function placeElements(table: TableWriter, sets: readonly SetKey[], { elements }: Traffic): void {
+function placeElements(table: TableWriter, sets: readonly SetKey[], placed: ReadonlyMap<string, readonly PlacedElement[]>): void {
   for (const set of sets) {
     if (set.table.family !== table.key.family) continue;
-    const placed = elements.filter((each) => isSameSet(each.set, set));
-    table.elements(
-      set.name,
-      placed.map(({ element }) => wordOf(element)),
-    );
+    // Rules may have the same twice; a transaction may not.
+    const elements = new Map(placed.get(setText(set))?.map((each) => [elementText(each), each.element]));
+    table.elements(set.name, [...elements.values()].map(wordOf));
   }
+}
+
+/** Networks of whose guests the host's own tables know: on bridges that others have made their rules are in force. */
+function oursOf(networks: readonly Network[]): Network[] {
+  return networks.filter(({ bridge }) => bridge?.existing !== true);
+}
+
+function groupsOf(networks: readonly Network[]): Map<string, number> {
+  return new Map(networks.map(({ name, group }) => [name, group]));
 }
 
 function wordOf({ key, data }: SetElement): Word {

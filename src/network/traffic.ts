@@ -14,7 +14,7 @@ export interface Traffic {
   /** Whether any guest may send or get so many packets in a second only, or have so many connections. */
   readonly packetLimits: boolean;
   readonly connectionLimits: boolean;
-  /** Lists of who may be spoken to; each is a chain. */
+  /** Lists of who may be spoken to. */
   readonly policies: readonly NumberedPolicy[];
   /** What guests add to sets and maps, besides what they may send. */
   readonly elements: readonly PlacedElement[];
@@ -22,8 +22,9 @@ export interface Traffic {
 
 export const NO_TRAFFIC: Traffic = { forwards: false, packetLimits: false, connectionLimits: false, policies: [], elements: [] };
 
-export function isSameSet(one: SetKey, other: SetKey): boolean {
-  return one.name === other.name && one.table.family === other.table.family;
+/** One text for one set. */
+export function setText({ table, name }: SetKey): string {
+  return `${table.family} ${name}`;
 }
 
 /** One text for equal elements, and for those only. */
@@ -31,5 +32,5 @@ export function elementText({ set, element }: PlacedElement): string {
   const part = ({ kind, value }: { kind: string; value: unknown }): string => `${kind} ${String(value)}`;
   const data = element.data === undefined ? "" : ` : ${part(element.data)}`;
   const limit = element.limit === undefined ? "" : ` ${JSON.stringify(element.limit)}`;
-  return `${set.table.family} ${set.name} ${element.key.map(part).join(" . ")}${data}${limit}`;
+  return `${setText(set)} ${element.key.map(part).join(" . ")}${data}${limit}`;
 }

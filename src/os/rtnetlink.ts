@@ -9,6 +9,7 @@
  * guess.
  */
 import type { BridgeStation, InterfaceAddress, LinkState, Neighbour, Route, TunState } from "../base/kernel-objects.js";
+import type { LinkCounters } from "./link-counters.js";
 import { eachMessage, messageError, NetlinkSocket, type NetlinkSubscription } from "./netlink.js";
 import { AF_INET, AF_INET6 } from "./rtnetlink/address-bytes.js";
 import { ADDRESS_MESSAGE, parseAddress, writeAddressDump } from "./rtnetlink/addresses.js";
@@ -18,6 +19,7 @@ import { LINK_MESSAGE, parseLink, writeLinkDump, writeLinkGet } from "./rtnetlin
 import { MessageWriter } from "./rtnetlink/message.js";
 import { parseNeighbour, writeNeighbourDump } from "./rtnetlink/neighbours.js";
 import { parseRoute, ROUTE_MESSAGE, writeRouteDump } from "./rtnetlink/routes.js";
+import { parseStatistics, writeStatisticsGet } from "./rtnetlink/statistics.js";
 import { parseTun } from "./rtnetlink/tun.js";
 
 export { type RequestFailure, RouteBatch } from "./rtnetlink/batch.js";
@@ -82,6 +84,14 @@ export class Rtnetlink {
     return read(this.#getLink(which), parseTun)[0];
   }
 
+  /** What has passed a link since it was made; undefined where there is none. Of all links at once: `linkCounters`. */
+  counters(ifindex: number): LinkCounters | undefined {
+    return read(
+      this.#get((writer) => writeStatisticsGet(writer, ifindex), `get counters of link ${ifindex}`),
+      parseStatistics,
+    )[0];
+  }
+
   /** Tells of every change to links, addresses and routes until the result is closed. caps: none */
   watch(listener: RtnetlinkListener): NetlinkSubscription {
     return this.#socket.subscribe(Object.values(GROUP), {
@@ -96,12 +106,14 @@ export class Rtnetlink {
   }
 
   #getLink(which: number | string): Uint8Array {
-    const { results, answers } = this.#socket.transact(
-      compose((writer) => writeLinkGet(writer, which)),
-      1,
-    );
+    return this.#get((writer) => writeLinkGet(writer, which), `get link ${which}`);
+  }
+
+  /** The answer to one question; nothing where there is no such link. */
+  #get(write: (writer: MessageWriter) => void, request: string): Uint8Array {
+    const { results, answers } = this.#socket.transact(compose(write), 1);
     if (results[0].code === "ENODEV") return NOTHING;
-    if (results[0].errno !== 0) throw messageError(results[0], `get link ${which}`);
+    if (results[0].errno !== 0) throw messageError(results[0], request);
     return answers;
   }
 

@@ -86,6 +86,11 @@ export interface UdpSocketOptions {
   readonly freeBind?: boolean | undefined;
   /** Whether an IPv6 socket is for IPv6 only. Default true. */
   readonly ipv6Only?: boolean | undefined;
+  /**
+   * Whether rows carry our own address; with an IPv4 socket that only asks it is of no use, and costs. Default true; an IPv6
+   * socket's rows always do.
+   */
+  readonly localAddress?: boolean | undefined;
   /** The only interface to receive from and send to; also the scope of a link-local address. */
   readonly device?: string | undefined;
   readonly receiveBytes?: number | undefined;
@@ -104,7 +109,7 @@ export interface UdpHandler {
   onDatagrams(count: number): number;
 }
 
-const OPTION = { reusePort: 1, reuseAddress: 2, freeBind: 4, ipv6Only: 8 } as const;
+const OPTION = { reusePort: 1, reuseAddress: 2, freeBind: 4, ipv6Only: 8, noLocalAddress: 16 } as const;
 
 export class UdpSocket {
   readonly port: number;
@@ -124,6 +129,7 @@ export class UdpSocket {
     if (options.reusePort === true) bits |= OPTION.reusePort;
     if (options.reuseAddress === true) bits |= OPTION.reuseAddress;
     if (options.freeBind === true) bits |= OPTION.freeBind;
+    if (options.localAddress === false) bits |= OPTION.noLocalAddress;
     const address = addressBytes(options);
     const port = options.port ?? 0;
     this.#native = new (addon().UdpSocket)(options.family === 6, address, port, bits, device, options.receiveBytes ?? 0);

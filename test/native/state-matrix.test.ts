@@ -119,7 +119,6 @@ const SUBJECTS: readonly Subject[] = [
       port: [],
       send: [...datagrams(), 1],
       serve: [...datagrams(), ...datagrams(), () => 0],
-      runRounds: [],
       setReferenced: [false],
       close: [],
     },

@@ -12,8 +12,8 @@ const LINES_MOST = 600;
 const COLUMNS_MOST = 130;
 const FUNCTION_LINES_MOST = 70;
 
-const isTypeScript = ({ path }: Source): boolean => path.endsWith(".ts");
-const isCode = ({ path }: Source): boolean => /\.(?:ts|mjs|c|cc|h|sh)$/.test(path);
+const isTypeScript = ({ path }: Source): boolean => /\.tsx?$/.test(path);
+const isCode = ({ path }: Source): boolean => /\.(?:tsx?|css|mjs|c|cc|h|sh)$/.test(path);
 const isProse = (line: string): boolean => /^\s*(?:\*|\/\/|\/\*)/.test(line);
 
 /** A rule about single lines: every match is a finding. */
@@ -72,7 +72,7 @@ const functionLength: FileRule = {
   name: `a function has at most ${FUNCTION_LINES_MOST} lines`,
   check(source) {
     const { path, lines } = source;
-    if (!/\.(?:ts|c|cc)$/.test(path) || path.endsWith(".test.ts")) return [];
+    if (!/\.(?:tsx?|c|cc)$/.test(path) || /\.test\.tsx?$/.test(path)) return [];
     return lines.flatMap((line, index) => {
       if (isProse(line) || !FUNCTION_START.test(line)) return [];
       const count = blockLines(lines, index);
@@ -93,7 +93,7 @@ function blockLines(lines: readonly string[], start: number): number {
 const fileName: FileRule = {
   name: "files are named in kebab-case",
   check(source) {
-    const kebab = /^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.d)?\.ts$/.test(source.path);
+    const kebab = /^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.d)?\.tsx?$/.test(source.path);
     if (!isTypeScript(source) || kebab) return [];
     return [{ path: source.path, line: 0, message: "name it in kebab-case, folders too" }];
   },

@@ -18,7 +18,7 @@ export interface Finding {
 }
 
 const TOP = new Set(["src", "test", "bench", "scripts", "native", "packaging", "docs"]);
-const TEXT = /\.(?:ts|mjs|c|cc|h|sh|md|yaml|json|service|socket|conf)$|^[a-z-]+$/;
+const TEXT = /\.(?:tsx?|css|html|mjs|c|cc|h|sh|md|yaml|json|service|socket|conf)$|^[a-z-]+$/;
 const LEFT_OUT = new Set(["node_modules", "dist", "build"]);
 
 export function sourceOf(path: string, text: string): Source {

@@ -26,8 +26,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["base", "network"],
   control: ["base"],
   capture: ["base", "wire", "os", "frame", "control"],
-  cli: ["base", "control", "config", "capture"],
+  web: ["base", "control"],
+  cli: ["base", "control", "config", "capture", "web"],
 };
+
+/** What runs in a browser, and what it may import there: nothing of Node.js, no server, and of `control` only types. */
+const PAGE = "src/web/page/";
+const PAGE_MAY_IMPORT =
+  /^(?:src\/web\/(?:page\/.*|session\.ts)|src\/base\/(?:sizes|times)\.ts|src\/control\/(?:views|api)\.ts|preact(?:\/hooks)?|@preact\/signals|uplot)$/;
 
 const ADDON_LOADER = "src/os/addon.ts";
 const FRONT_PAGE_LINES_MOST = 25;
@@ -50,7 +56,7 @@ function importsOf({ path, lines }: Source): Import[] {
   );
 }
 
-const isOurs = ({ path }: Source): boolean => path.startsWith("src/") && path.endsWith(".ts");
+const isOurs = ({ path }: Source): boolean => path.startsWith("src/") && /\.tsx?$/.test(path);
 
 /** `lease` for `src/lease/book.ts`; undefined for `src/index.ts` and for what is not in `src`. */
 function roomOf(path: string): string | undefined {
@@ -103,6 +109,21 @@ const onlyInwards: TreeRule = {
   canary: { "src/base/mac.ts": 'import { lab } from "../../test/support/lab.js";\n' },
 };
 
+const pageImports: TreeRule = {
+  name: "the page imports nothing that is not for browsers, and nobody imports the page",
+  check(sources) {
+    return sources.filter(isOurs).flatMap((source) =>
+      importsOf(source).flatMap(({ from, line, target }) => {
+        const inPage = from.startsWith(PAGE);
+        if (inPage ? PAGE_MAY_IMPORT.test(target) : !target.startsWith(PAGE)) return [];
+        const message = inPage ? `${target} is not for browsers` : "the page runs in browsers only: share by src/web/session.ts";
+        return [{ path: from, line, message }];
+      }),
+    );
+  },
+  canary: { "src/web/page/main.tsx": 'import { readFileSync } from "node:fs";\n' },
+};
+
 const addonLoader: TreeRule = {
   name: "one file loads the addon",
   check(sources) {
@@ -121,7 +142,8 @@ const addonLoader: TreeRule = {
 const noCircles: TreeRule = {
   name: "no imports in a circle",
   check(sources) {
-    const graph = new Map(sources.filter(isOurs).map((source) => [source.path, importsOf(source)]));
+    // An import does not say whether what it means is TSX; no folder has a file of the same name of either kind.
+    const graph = new Map(sources.filter(isOurs).map((source) => [source.path.replace(/\.tsx$/, ".ts"), importsOf(source)]));
     const done = new Set<string>();
     const findings: Finding[] = [];
     for (const path of graph.keys()) visit(path, [], graph, done, findings);
@@ -163,4 +185,12 @@ const frontPages: TreeRule = {
   canary: { "src/base/mac.ts": "" },
 };
 
-export const TREE_RULES: readonly TreeRule[] = [importDirection, roomsAreKnown, onlyInwards, addonLoader, noCircles, frontPages];
+export const TREE_RULES: readonly TreeRule[] = [
+  importDirection,
+  roomsAreKnown,
+  onlyInwards,
+  pageImports,
+  addonLoader,
+  noCircles,
+  frontPages,
+];

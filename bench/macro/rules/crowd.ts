@@ -1,7 +1,7 @@
 /**
  * A host with so many guests attached, each with a forward, and with lists of what it may begin and what others may begin with
- * it that are nobody else's. What a frame, an attach and a live forward cost there is to be the same with ten and with ten
- * thousand.
+ * it that are nobody else's, another guest among these. What a frame, an attach and a live forward cost there is to be the
+ * same with ten and with ten thousand; besides, how long a daemon takes that starts among them.
  */
 import { ControlClient } from "../../../src/control/client.js";
 import { Daemon } from "../../../test/support/daemon.js";
@@ -14,7 +14,7 @@ import { median } from "../../frame/statistics.js";
 import { type Ends, GUEST, Way, type Workload as WayWorkload } from "../forwarding/way.js";
 
 export interface Workload {
-  readonly what: "frame" | "attach" | "forward";
+  readonly what: "frame" | "attach" | "forward" | "start";
   /** A frame: to the guest's own address, or by a forward of the host's address. */
   readonly by?: "address" | "forward";
   readonly fresh?: boolean;
@@ -40,21 +40,24 @@ function settingsOf(number: number): string {
   const forward = number === GUEST.b ? `${PORT}:${FORWARDED_PORT}/udp` : `${FIRST_FORWARD + number}:80`;
   const own = `10.77.0.0/16 ${FIRST_LISTED + number}`;
   const load = `${PORT}-${FORWARDED_PORT}/udp`;
-  return `, forwards: ["${forward}"], egress: ["${own}/tcp", "any ${load}"], ingress: ["${own}/udp", "network default ${load}"]`;
+  const friend = `guest b${number === GUEST.a ? GUEST.b : number - 1} ${FIRST_LISTED + number}`;
+  return `, forwards: ["${forward}"], egress: ["${own}/tcp", "any ${load}", "${friend}"], ingress: ["${own}/udp", "network default ${load}"]`;
 }
 
 export class Crowd implements System<Workload> {
   readonly name: string;
   readonly #most: number;
   readonly #attacher: Attacher;
+  readonly #daemon: Daemon;
   readonly #client: ControlClient;
   readonly #ways: Readonly<Record<"address" | "forward", Way>>;
 
-  private constructor(most: number, attacher: Attacher, client: ControlClient) {
+  private constructor(most: number, attacher: Attacher, daemon: Daemon) {
     this.name = `${most.toLocaleString("en")} of each`;
     this.#most = most;
     this.#attacher = attacher;
-    this.#client = client;
+    this.#daemon = daemon;
+    this.#client = new ControlClient(daemon.runFolder);
     const ends: Ends = {
       host: attacher.host,
       hook: hook("qemu-ifup"),
@@ -80,7 +83,7 @@ export class Crowd implements System<Workload> {
     await host.sysctl({ "netfilter/nf_conntrack_udp_timeout": 1 });
     const attacher = await Attacher.start(host, hook("qemu-ifup"));
     for (let number = GUEST.b + 1; number <= most; number++) await attacher.attach(number);
-    return new Crowd(most, attacher, new ControlClient(daemon.runFolder));
+    return new Crowd(most, attacher, daemon);
   }
 
   async measure({ what, by = "address", fresh = false, seconds = 0 }: Workload): Promise<readonly Measured[]> {
@@ -93,6 +96,8 @@ export class Crowd implements System<Workload> {
         return [{ metric: "qemu-ifup", unit: "ms", value: await this.#attachMore() }];
       case "forward":
         return this.#forwardMore();
+      case "start":
+        return [{ metric: "until ready", unit: "ms", value: await this.#restart() }];
     }
   }
 
@@ -106,6 +111,13 @@ export class Crowd implements System<Workload> {
     for (const number of numbers) times.push(await this.#attacher.attach(number));
     await this.#attacher.detach(numbers);
     return median(times);
+  }
+
+  async #restart(): Promise<number> {
+    await this.#daemon.stop();
+    const begun = performance.now();
+    await this.#daemon.start(START_MS);
+    return performance.now() - begun;
   }
 
   async #forwardMore(): Promise<Measured[]> {

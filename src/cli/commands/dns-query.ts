@@ -5,6 +5,9 @@ import { EXIT } from "../exit-codes.js";
 import { formatTable } from "../table.js";
 import { printable } from "../terminal.js";
 
+/** Upstream servers have this long before a person is told what is waited for. */
+const PATIENCE_MS = 1000;
+
 /** `tapnet dns query NAME [TYPE]`: exit code 1 where there is no answer, so that scripts can ask. */
 export async function dnsQuery(
   context: Context,
@@ -12,7 +15,13 @@ export async function dnsQuery(
   type: string | undefined,
   options: { network?: string },
 ): Promise<number> {
-  const view = await (await context.client()).dnsQuery(name, type?.toUpperCase() ?? usualType(name), options.network);
+  const client = await context.client();
+  const waiting = setTimeout(() => {
+    if (!context.json) context.terminal.note("no upstream server has answered yet; they are given 4.5 s …");
+  }, PATIENCE_MS);
+  const view = await client
+    .dnsQuery(name, type?.toUpperCase() ?? usualType(name), options.network)
+    .finally(() => clearTimeout(waiting));
   if (context.json) {
     printJson(context, view);
   } else {
@@ -32,6 +41,7 @@ export async function dnsQuery(
     }
     const from = view.from === "refused" ? "" : ` from ${printable(view.from)}`;
     context.terminal.note(`${view.status}${from} in ${view.elapsedMs.toFixed(1)} ms`);
+    if (view.reason !== undefined) context.terminal.note(printable(view.reason));
   }
   return view.answers.length > 0 ? EXIT.done : EXIT.failed;
 }

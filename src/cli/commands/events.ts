@@ -1,8 +1,8 @@
 import { TapnetError } from "../../base/errors.js";
+import { formatLocal } from "../../base/times.js";
 import { EVENT_KINDS } from "../../control/views.js";
 import type { Context } from "../context.js";
 import { printable } from "../terminal.js";
-import { formatLocal } from "../times.js";
 
 /** `tapnet events [KIND…]`: until Ctrl-C or until the daemon ends. With --json one event a line. */
 export async function events(context: Context, kinds: readonly string[]): Promise<undefined> {

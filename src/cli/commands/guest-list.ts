@@ -1,10 +1,10 @@
-import { hookPath } from "../../control/package.js";
+import { formatBytes } from "../../base/sizes.js";
+import { formatRelative } from "../../base/times.js";
+import { qemuWords } from "../../control/package.js";
 import type { GuestView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
-import { formatBytes } from "../sizes.js";
 import { formatTable } from "../table.js";
 import { printable } from "../terminal.js";
-import { formatRelative } from "../times.js";
 
 /** `tapnet guest list`. */
 export async function guestList(context: Context, options: { network?: string; quiet?: boolean }): Promise<undefined> {
@@ -14,10 +14,7 @@ export async function guestList(context: Context, options: { network?: string; q
   } else if (options.quiet === true) {
     for (const guest of guests) context.terminal.print(printable(guest.name));
   } else if (guests.length === 0) {
-    const hooks = `script=${hookPath("qemu-ifup")},downscript=${hookPath("qemu-ifdown")}`;
-    context.terminal.note(
-      `No guests. QEMU attaches one called web1 by: -netdev tap,id=net0,ifname=tn-web1,${hooks} -device virtio-net-pci,netdev=net0`,
-    );
+    context.terminal.note(`No guests. QEMU attaches one called web1 by: ${qemuWords("web1")}`);
   } else {
     context.terminal.print(guestTable(context, guests));
   }

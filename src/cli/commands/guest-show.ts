@@ -1,12 +1,12 @@
 import { TapnetError } from "../../base/errors.js";
+import { formatBytes } from "../../base/sizes.js";
+import { formatLocal, formatRelative } from "../../base/times.js";
 import type { GuestView, TrafficView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { realHost } from "../doctor/host.js";
 import { describeLink } from "../link-speed.js";
-import { formatBytes } from "../sizes.js";
 import { formatFields } from "../table.js";
 import { holdersOf } from "../tap-holders.js";
-import { formatLocal, formatRelative } from "../times.js";
 import { leaseTable } from "./lease-list.js";
 
 /** `tapnet guest show NAME`. */

@@ -1,8 +1,8 @@
 import { TapnetError } from "../../base/errors.js";
+import { formatLocal } from "../../base/times.js";
 import type { TenureView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatTable } from "../table.js";
-import { formatLocal } from "../times.js";
 
 /** `tapnet lease history [ADDRESS]`. */
 export async function leaseHistory(

@@ -1,7 +1,7 @@
+import { formatRelative } from "../../base/times.js";
 import type { LeaseView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatTable } from "../table.js";
-import { formatRelative } from "../times.js";
 
 /** `tapnet lease list`: without a state, those that are held now. */
 export async function leaseList(

@@ -1,10 +1,10 @@
 import { TapnetError } from "../../base/errors.js";
 import { parseIpv4 } from "../../base/ipv4-address.js";
 import { parseIpv6 } from "../../base/ipv6-address.js";
+import { formatLocal } from "../../base/times.js";
 import type { LeaseView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatFields } from "../table.js";
-import { formatLocal } from "../times.js";
 import { formatExpiry } from "./lease-list.js";
 
 /** `tapnet lease show ADDRESS`. */

@@ -1,8 +1,8 @@
+import { formatElapsed } from "../../base/times.js";
 import type { NetworkView, StatusView } from "../../control/views.js";
 import { type Context, printJson } from "../context.js";
 import { formatFields, formatTable } from "../table.js";
 import { printable } from "../terminal.js";
-import { formatElapsed } from "../times.js";
 
 /** `tapnet status`. */
 export async function status(context: Context): Promise<undefined> {

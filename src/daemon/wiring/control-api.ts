@@ -33,6 +33,7 @@ import type {
   StatusView,
   TenureFilter,
   TenureView,
+  TrafficListView,
   VersionView,
 } from "../../control/index.js";
 import { packageVersion } from "../../control/package.js";
@@ -40,10 +41,10 @@ import type { LeaseBook } from "../../lease/book.js";
 import type { LeaseAddress, LeaseRecord } from "../../lease/lease.js";
 import type { Lease } from "../../lease/lease-entry.js";
 import type { Network, Port } from "../../network/model.js";
-import { linkCounters } from "../../os/link-counters.js";
 import { TTL_SECONDS } from "../../services/dns/guest-names.js";
 import { formatRcode, formatType, parseType } from "../../wire/dns/numbers.js";
 import { formatRdata } from "../../wire/dns/rdata.js";
+import { explainReply } from "./dns-reasons.js";
 import { guestMac } from "./guest-mac.js";
 import { takeOverLease } from "./lease-import.js";
 import { guestOf } from "./lease-owner.js";
@@ -109,18 +110,28 @@ export class DaemonApi implements ControlApi {
     });
   }
 
-  guests({ network }: GuestFilter): GuestView[] {
+  guests({ network, names }: GuestFilter): GuestView[] {
     if (network !== undefined) this.#mustHaveNetwork(network);
-    const { ports, configuration } = this.#daemon;
-    const counters = linkCounters();
-    const attached = ports.list().map((port) => this.#guestView(port, counters));
-    const isHere = new Set(ports.list().map((port) => `${port.guest} ${port.network.name}`));
+    const { ports, configuration, counters } = this.#daemon;
+    const wanted = names === undefined ? undefined : new Set(names);
+    const here = ports.list().filter(({ guest }) => wanted?.has(guest) ?? true);
+    const counted = counters.links(here);
+    const attached = here.map((port) => this.#guestView(port, counted));
+    const isHere = new Set(here.map((port) => `${port.guest} ${port.network.name}`));
     const absent = configuration.guests
+      .filter(({ name }) => wanted?.has(name) ?? true)
       .filter((guest) => !isHere.has(`${guest.name} ${guest.network}`))
       .map((guest) => absentView(guest, this.#namesOf(guest.network, guest.name)));
     return [...attached, ...absent]
       .filter((guest) => network === undefined || guest.network === network)
       .sort((one, other) => one.name.localeCompare(other.name));
+  }
+
+  traffic(names: readonly string[] | undefined): TrafficListView {
+    const { ports, counters, clock } = this.#daemon;
+    const wanted = names === undefined ? undefined : new Set(names);
+    const here = ports.list().filter(({ guest }) => wanted?.has(guest) ?? true);
+    return { at: new Date(clock.nowMs()).toISOString(), guests: counters.ofPorts(here), dropped: counters.dropped() };
   }
 
   async attach({ ifname, guest, network }: AttachRequest): Promise<GuestView> {
@@ -269,7 +280,9 @@ export class DaemonApi implements ControlApi {
     const number = parseType(type);
     if (number === undefined) throw new TapnetError("BAD_REQUEST", `${type} is no DNS type: use A, AAAA, TXT, … or TYPE65280`);
     const startMs = performance.now();
-    const { reply, source } = await this.#daemon.dns.query(name, number, network);
+    const answered = await this.#daemon.dns.query(name, number, network);
+    const { reply, source } = answered;
+    const reason = explainReply(answered, this.#daemon.dns.stats().upstreams);
     return {
       name,
       type: formatType(number),
@@ -281,6 +294,7 @@ export class DaemonApi implements ControlApi {
         value: formatRdata(record.type, record.data),
       })),
       from: source,
+      ...(reason === undefined ? {} : { reason }),
       elapsedMs: Math.round((performance.now() - startMs) * 1000) / 1000,
     };
   }
@@ -350,7 +364,7 @@ export class DaemonApi implements ControlApi {
     };
   }
 
-  #guestView(port: Port, counters = linkCounters()): GuestView {
+  #guestView(port: Port, counters = this.#daemon.counters.links([port])): GuestView {
     const { roster, guests } = this.#daemon;
     const names = this.#namesOf(port.network.name, port.guest);
     const configured = roster.guest(port.guest, port.network.name);

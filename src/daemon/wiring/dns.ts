@@ -19,7 +19,7 @@ export function makeDns(configuration: DnsConfiguration, parts: { clock: Clock; 
   return new DnsService({
     ...parts,
     transport: batchTransport<UdpBatch>({
-      open: ({ family, port, device }, handler) => new UdpSocket({ family, port, device }, handler),
+      open: ({ family, port, device }, handler) => new UdpSocket({ family, port, device, localAddress: false }, handler),
       makeBatch: (capacity, slotBytes) => new UdpBatch(capacity, slotBytes),
       streams: nodeTransport(),
     }),

@@ -7,6 +7,7 @@
  * guest's, and the reply that it leads to waits for the attach.
  */
 import { TapnetError } from "../../base/errors.js";
+import type { LinkState } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import { formatMac, type Mac } from "../../base/mac.js";
 import type { Link } from "../../frame/link.js";
@@ -73,13 +74,14 @@ export class Guests {
 
   /** Attaches whoever has this TAP; undefined when its first frame has to tell. */
   async attach(claim: Claim, mayBe: MayBe = () => true): Promise<Port | undefined> {
-    this.#refuseOwn(claim.ifname);
+    const link = this.#parts.kernel.link(claim.ifname);
+    this.#refuseOwn(link);
     const placement = this.#parts.roster().place(claim);
     if (placement === undefined) {
-      this.#await(claim, mayBe);
+      this.#await(claim, link, mayBe);
       return undefined;
     }
-    return this.#attachPlaced(claim.ifname, placement);
+    return this.#attachPlaced(claim.ifname, placement, link);
   }
 
   /** Detaches the port of this TAP, or stops waiting for its first frame. Nothing to detach is TapnetError NOT_FOUND. */
@@ -176,10 +178,12 @@ export class Guests {
     for (const port of this.#parts.ports.list()) this.#attachedAtMs.set(port.ifindex, nowMs);
   }
 
-  async #attachPlaced(ifname: string, placement: Placement): Promise<Port> {
+  /** `link` where the kernel has just been asked for it. */
+  async #attachPlaced(ifname: string, placement: Placement, link?: LinkState): Promise<Port> {
     const { guest } = placement;
     const network = this.#networkOf(placement);
-    const attach = this.#parts.ports.attach({ ifname, guest, network, mac: placement.configured?.mac ?? placement.mac });
+    const mac = placement.configured?.mac ?? placement.mac;
+    const attach = this.#parts.ports.attach({ ifname, guest, network, mac, link });
     const key = `${network.name} ${guest}`;
     this.#attaching.set(key, attach);
     try {
@@ -194,23 +198,20 @@ export class Guests {
   }
 
   /** What the host itself needs is nobody's port: it would lose its network, and a neighbour's frame would make a guest of him. */
-  #refuseOwn(ifname: string): void {
-    const { kernel } = this.#parts;
-    const link = kernel.link(ifname);
+  #refuseOwn(link: LinkState | undefined): void {
     if (link === undefined || link.kind === "tun") return;
     const isLoopback = link.ifindex === LOOPBACK_IFINDEX;
-    const isUplink = kernel
+    const isUplink = this.#parts.kernel
       .dumpRoutes(ANY_PROTOCOL)
       .some((route) => route.ifindex === link.ifindex && route.prefix.prefixLength === 0);
     if (isLoopback || isUplink) {
       const what = isLoopback ? "this host's loopback" : "this host's way out (a default route goes by it)";
-      throw new TapnetError("CONFLICT", `${ifname} is ${what}, not a guest's: give the TAP that the VMM has`);
+      throw new TapnetError("CONFLICT", `${link.name} is ${what}, not a guest's: give the TAP that the VMM has`);
     }
   }
 
   /** Sets an unnamed TAP up and waits for its first frame. */
-  #await({ ifname, network }: Claim, mayBe: MayBe): void {
-    const link = this.#parts.kernel.link(ifname);
+  #await({ ifname, network }: Claim, link: LinkState | undefined, mayBe: MayBe): void {
     if (link === undefined)
       throw new TapnetError("NO_LINK", `there is no interface ${ifname}: create the TAP before attaching it`);
     if (this.#unknown.has(link.ifindex)) return;

@@ -7,6 +7,7 @@ import type { Network } from "../../network/model.js";
 import type { DnsService } from "../../services/dns/service.js";
 import type { ClientNames } from "./client-names.js";
 import type { EventLog } from "./event-log.js";
+import type { GuestCounters } from "./guest-counters.js";
 import type { Guests } from "./guests.js";
 import type { Ipv6 } from "./ipv6.js";
 import type { Leases } from "./leases.js";
@@ -29,6 +30,7 @@ export interface DaemonParts {
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links: PortLinks;
+  readonly counters: GuestCounters;
   readonly taps: ReadyTaps;
   readonly sockets: SocketGuests;
   readonly plane: UserPlane;

@@ -4,8 +4,9 @@
  * A guest that boots first after the daemon's start would wait for the compiler: the way from its DISCOVER to the ACK, run for
  * the first time, takes tens of milliseconds, and a tenth of one later. So before the daemon says that it is ready, that way
  * is walked by a guest that does not exist: a server, a port and names of the same kind as the real ones, on the embedded
- * default configuration. Requests to the kernel are composed and dropped. A few of the leases go to the disk, each in a save that
- * also removes it: so the store ends as it began, and a disk that takes nothing is found now, and not by a guest.
+ * default configuration; between its leases it is taken off its network and attached again. Requests to the kernel are composed
+ * and dropped. A few of the leases go to the disk, each in a save that also removes it: so the store ends as it began, and a disk
+ * that takes nothing is found now, and not by a guest.
  */
 import type { Clock } from "../../base/clock.js";
 import { errorMessage } from "../../base/errors.js";
@@ -99,7 +100,7 @@ export async function rehearse({ clock, kernel, store }: RehearsalParts): Promis
     if (kind === "lease.bound") bound++;
   });
   const passing = new PassingStore(store);
-  const binder = await binderOfGuest(configuration, events, { clock, kernel, log });
+  const { binder, attach, detach } = await binderOfGuest(configuration, events, { clock, kernel, log });
   const commit = new GroupCommit({ store: passing, events: binder, clock, log });
   const service = new Dhcp4Service({ commit, clock, log });
   service.configure(dhcp4Networks(configuration));
@@ -142,10 +143,20 @@ export async function rehearse({ clock, kernel, store }: RehearsalParts): Promis
     // Given back, so that the next exchange binds it anew.
     dispatcher.dispatch(frameOf({ type: MESSAGE.release, ciaddr: address, server: gatewayIpv4 }));
     await commit.drain();
+    await detach();
+    await attach();
   }
   service.close();
+  events.flush();
   if (passing.failure !== undefined) throw passing.failure;
   return { acks: dispatcher.held.counters.get("sent"), bound };
+}
+
+/** The guest and what binds its leases. */
+interface Rehearsing {
+  readonly binder: LeaseBinder;
+  readonly attach: () => Promise<unknown>;
+  readonly detach: () => Promise<void>;
 }
 
 /** What binds leases to the guest, which is attached to the first network. */
@@ -153,7 +164,7 @@ async function binderOfGuest(
   configuration: Configuration,
   events: EventLog,
   parts: { readonly clock: Clock; readonly kernel: KernelParts; readonly log: Logger },
-): Promise<LeaseBinder> {
+): Promise<Rehearsing> {
   const { clock, log, kernel: real } = parts;
   const networks = networksOf(configuration, "");
   const defaultRoster = new Roster(configuration);
@@ -176,8 +187,9 @@ async function binderOfGuest(
     onGuardRefused() {},
     onGone() {},
   });
-  await ports.attach({ ifname: LINK.name, guest: GUEST, network: networks[0] });
-  return new LeaseBinder({
+  const attach = (): Promise<unknown> => ports.attach({ ifname: LINK.name, guest: GUEST, network: networks[0] });
+  await attach();
+  const binder = new LeaseBinder({
     ports: () => ports,
     names,
     clients: new ClientNames({ names: dns.names, networks: () => [], books: () => [] }),
@@ -189,6 +201,7 @@ async function binderOfGuest(
     takeBack() {},
     attaching: () => undefined,
   });
+  return { binder, attach, detach: () => ports.detach(LINK.ifindex) };
 }
 
 /** Keeps nothing: of the first saves it shows the real store everything, and takes it back in the same save. */

@@ -84,7 +84,7 @@ export class GuestTraffic implements Names {
       ...networks.filter(({ kind }) => kind === "bridge"),
       ...guests.filter(({ network }) => kinds.get(network) === "bridge"),
     ];
-    this.#policies.configure(all.flatMap(policiesIn), new Set(onBridges.flatMap(policiesIn).map(({ chain }) => chain)));
+    this.#policies.configure(all.flatMap(policiesIn), new Set(onBridges.flatMap(policiesIn).map(({ digest }) => digest)));
     dns.answerer.told = this.#policies.learns ? (reply, asker) => this.#learn(reply, asker) : undefined;
   }
 

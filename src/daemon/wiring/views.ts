@@ -83,6 +83,7 @@ export function networkView(
     uplink: network.uplink ?? null,
     domain: configured.domain,
     mtu: network.mtu,
+    dataplane: configured.dataplane,
     serves: configured.serve,
     ...counts,
   };

@@ -19,12 +19,12 @@
 import type { Bridge, Network } from "../model.js";
 import type { NumberedPolicy } from "../policy.js";
 import { addressField } from "./guests.js";
-import { BRIDGE_POLICY_MAPS, composeLists, declarePolicySet, LISTED, ofTheLink, policySets } from "./policies.js";
+import { composeForms, FAMILIES, GUEST_MAPS, SCRATCH, toForm } from "./lists.js";
+import { BRIDGE_POLICY_MAPS, declareListSets, LISTED, ofTheLink } from "./policies.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import {
   ACCEPT,
   anyOf,
-  byValue,
   concat,
   count,
   DROP,
@@ -33,7 +33,6 @@ import {
   inSet,
   is,
   isNot,
-  jump,
   mapped,
   meta,
   payload,
@@ -50,7 +49,6 @@ const SECONDS = { udp: 180, tcp: 7440 } as const;
 const ARP = 0x0806;
 const ANSWER_TYPES = ["destination-unreachable", "time-exceeded", "parameter-problem", "echo-reply"] as const;
 
-const FAMILIES = [4, 6] as const;
 type Way = "forth" | "back";
 
 /** `back`: as the packet that this one answers had them. */
@@ -74,9 +72,11 @@ export function composeBridgePolicies(
   all: readonly NumberedPolicy[],
 ): void {
   const policies = all.filter(({ bridged }) => bridged);
-  for (const { name } of Object.values(BRIDGE_POLICY_MAPS)) table.map(name, { type: "iface_index", data: "classid" });
+  for (const { name } of [...Object.values(BRIDGE_POLICY_MAPS), GUEST_MAPS.bridge])
+    table.map(name, { type: "iface_index", data: "classid" });
   if (policies.length === 0) return;
-  for (const set of policySets(policies)) if (set.table === table.key) declarePolicySet(table, set.name);
+  table.set(LISTED, { type: "iface_index" });
+  declareListSets(table, policies);
   for (const family of FAMILIES) {
     const address = `ipv${family}_addr`;
     const flowType = [address, address, "inet_proto", "inet_service", "inet_service"];
@@ -87,8 +87,7 @@ export function composeBridgePolicies(
   for (const link of ["iif", "oif"]) table.rule("policy", is(meta(link), inSet(LISTED)), goto("policed"));
   composeHost(table, networks);
   composePoliced(table, policies);
-  const groups = new Map(networks.map(({ name, group }) => [name, group]));
-  composeLists(table, policies, groups, [count("refused"), DROP], []);
+  composeForms(table, policies, [count("refused"), DROP], { from: [], to: [] });
 }
 
 /** The host as a station of others' bridges: whom it asks may answer it. */
@@ -123,10 +122,8 @@ function composePoliced(table: TableWriter, policies: readonly NumberedPolicy[])
     ["egress", "iif"],
     ["ingress", "oif"],
   ] as const) {
-    const chains = policies.filter((policy) => policy.direction === direction);
-    if (chains.length === 0) continue;
-    const verdicts = chains.map(({ number, chain }) => [number, jump(chain)] as const);
-    rule(setMeta("priority", mapped(meta(link), BRIDGE_POLICY_MAPS[direction].name)), byValue(meta("priority"), verdicts));
+    const lists = policies.filter((policy) => policy.direction === direction);
+    if (lists.length > 0) rule(setMeta(SCRATCH, mapped(meta(link), BRIDGE_POLICY_MAPS[direction].name)), toForm(lists));
   }
   rule(goto("begun"));
   for (const family of FAMILIES) {

@@ -1,6 +1,6 @@
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import { GATEWAY_LINK_LOCAL, type Network } from "../model.js";
-import { addressField, dispatch, TO_GUEST } from "./guests.js";
+import { addressField, dispatch, NOT_TO_GUEST } from "./guests.js";
 import { FORWARDED, FORWARDED_ANSWER } from "./port-forwards.js";
 import { PRIORITY, type TableWriter } from "./table.js";
 import {
@@ -30,6 +30,8 @@ export function composeInput(table: TableWriter, networks: readonly Network[], f
   table.counter("kept_from_host");
   composeExpected(table);
   table.chain("input", { type: "filter", hook: "input", priority: PRIORITY.filter });
+  // What the host says to itself, to its own DNS at the gateways too, is nobody else's.
+  table.rule("input", is(meta("iif"), "lo"), ACCEPT);
   if (networks.length > 0) table.rule("input", ...dispatch("iifgroup", networks, (network) => `host_${network.name}`));
   closeGatewaysToOthers(table, networks);
   for (const network of networks) composeHost(table, network);
@@ -87,16 +89,17 @@ function composeExpected(table: TableWriter): void {
   table.set("expected4", { type: ["iface_index", "ipv4_addr", "inet_service", "inet_service"], dynamic });
   table.set("expected6", { type: ["iface_index", "ipv6_addr", "inet_service", "inet_service"], dynamic });
   table.chain("output", { type: "filter", hook: "output", priority: PRIORITY.filter });
-  table.rule(
-    "output",
-    TO_GUEST,
-    expected("ip", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected4")),
-  );
-  table.rule(
-    "output",
-    TO_GUEST,
-    expected("ip6", "daddr", "dport", "sport", "oif", (flow) => remember(flow, "expected6")),
-  );
+  // First, and for both families: whatever else the host sends meets one comparison.
+  table.rule("output", NOT_TO_GUEST, ACCEPT);
+  for (const [family, set] of [
+    ["ip", "expected4"],
+    ["ip6", "expected6"],
+  ] as const) {
+    table.rule(
+      "output",
+      expected(family, "daddr", "dport", "sport", "oif", (flow) => remember(flow, set)),
+    );
+  }
 }
 
 /** One flow as both directions know it: the guest's link, address and port, then the host's port. */
@@ -120,7 +123,7 @@ function closeGatewaysToOthers(table: TableWriter, networks: readonly Network[])
     const toGateway = is(addressField(family, "daddr"), anyOf(...texts));
     const dns = [is(meta("l4proto"), anyOf("tcp", "udp")), is(payload("th", "dport"), DNS_PORT)];
     const served = networks.flatMap(({ serve }) => serve);
-    const others = served.length === 0 ? isNot(meta("iif"), "lo") : isNot(meta("iifname"), anyOf("lo", ...served));
-    table.rule("input", toGateway, ...dns, others, DROP);
+    const others = served.length === 0 ? [] : [isNot(meta("iifname"), anyOf(...served))];
+    table.rule("input", toGateway, ...dns, ...others, DROP);
   }
 }

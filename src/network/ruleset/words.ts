@@ -8,7 +8,7 @@ export const payload = (protocol: string, field: string): Word => ({ payload: { 
 export const concat = (...parts: Word[]): Word => ({ concat: parts });
 export const anyOf = (...members: Word[]): Word => ({ set: members });
 export const prefix = (address: string | number, length: number): Word => ({ prefix: { addr: address, len: length } });
-export const masked = (value: Word, mask: string): Word => ({ "&": [value, mask] });
+export const masked = (value: Word, mask: string | number): Word => ({ "&": [value, mask] });
 export const inSet = (name: string): Word => `@${name}`;
 
 export const is = (left: Word, right: Word): Word => ({ match: { op: "==", left, right } });

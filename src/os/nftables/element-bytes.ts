@@ -38,6 +38,7 @@ function concatenated(parts: readonly ElementPart[]): Uint8Array {
 function lengthOf(part: ElementPart): number {
   switch (part.kind) {
     case "ifindex":
+    case "group":
     case "class":
       return 4;
     case "mac":
@@ -54,6 +55,7 @@ function lengthOf(part: ElementPart): number {
 function writePart(view: DataView, offset: number, part: ElementPart): void {
   switch (part.kind) {
     case "ifindex":
+    case "group":
     case "class":
       view.setUint32(offset, part.value, HOST_LITTLE_ENDIAN);
       break;

@@ -7,7 +7,7 @@ import { TapnetError } from "../../base/errors.js";
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 20_000;
-/** Twenty thousand lists are 20 MB, and take nft 3 to 6 s; a busy machine several times that. */
+/** Twenty thousand lists are 6 MB, and take nft 1 to 2 s; a busy machine several times that. */
 const TIMEOUT_MS_PER_KB = 4;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 

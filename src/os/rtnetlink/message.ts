@@ -6,7 +6,8 @@ export const ATTRIBUTE_HEADER_BYTES = 4;
 /** Says that an attribute's value is attributes; the newer parts of the kernel insist on it. */
 export const NESTED = 0x8000;
 const TYPE_MASK = 0x3fff;
-const FIRST_BYTES = 4096;
+const FIRST_BYTES = 1024;
+const NOTHING = new Uint8Array(0);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -18,8 +19,9 @@ const decoder = new TextDecoder();
  * port are the socket's to fill in.
  */
 export class MessageWriter {
-  #bytes = new Uint8Array(FIRST_BYTES);
-  #view = new DataView(this.#bytes.buffer);
+  /** Made when there is something to put into it. */
+  #bytes = NOTHING;
+  #view = new DataView(NOTHING.buffer);
   #length = 0;
   #start = 0;
 
@@ -135,7 +137,7 @@ export class MessageWriter {
   }
 
   #grow(least: number): void {
-    const grown = new Uint8Array(Math.max(least, this.#bytes.length * 2));
+    const grown = new Uint8Array(Math.max(least, FIRST_BYTES, this.#bytes.length * 2));
     grown.set(this.#bytes);
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);

@@ -17,6 +17,8 @@ export interface IaKind {
   reserved(reserved: Dhcp6Reserved): Ipv6Address | undefined;
   /** Address in the data of a leaf. */
   address(view: DataView, leaf: number): Ipv6Address;
+  /** Length of what a leaf names. */
+  lengthOf(view: DataView, leaf: number): number;
   /** Whether a client on this network may have it at all. */
   isAppropriate(served: ServedNetwork, address: Ipv6Address): boolean;
   writeLeaf(
@@ -37,6 +39,7 @@ export const ADDRESSES: IaKind = {
   book: (state) => state.addresses,
   reserved: (reserved) => reserved.address,
   address: iaAddress.address,
+  lengthOf: () => 128,
   isAppropriate: (served, address) => served.isOnLink(address),
   writeLeaf(writer, address, _prefixLength, preferredSeconds, validSeconds) {
     writer.address(OPTION.iaAddress, address, preferredSeconds, validSeconds);
@@ -53,6 +56,7 @@ export const PREFIXES: IaKind = {
   book: (state) => state.prefixes,
   reserved: (reserved) => reserved.prefix,
   address: iaPrefix.prefix,
+  lengthOf: iaPrefix.prefixLength,
   isAppropriate: (served, prefix) => served.delegates(prefix),
   writeLeaf(writer, prefix, prefixLength, preferredSeconds, validSeconds) {
     writer.prefix(OPTION.iaPrefix, prefix, prefixLength, preferredSeconds, validSeconds);

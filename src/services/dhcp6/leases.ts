@@ -165,17 +165,18 @@ export class IaLeases {
     const address = lease.address as Ipv6Address;
     const mark = writer.openIa(this.#kind.code, request.iaid(index), lifetimes.t1Seconds, lifetimes.t2Seconds);
     this.#kind.writeLeaf(writer, address, book.prefixLength, lifetimes.preferredSeconds, lifetimes.validSeconds);
-    if (refuseOthers) this.#writeRefused(exchange, index, (other) => other !== address);
+    if (refuseOthers) this.#writeRefused(exchange, index, (other, length) => other !== address || length !== book.prefixLength);
     writer.close(mark);
     exchange.answeredIas++;
   }
 
   /** Everything in the IA that the client may not use (any longer), with lifetimes of zero. */
-  #writeRefused(exchange: Exchange, index: number, isRefused: (address: Ipv6Address) => boolean): void {
+  #writeRefused(exchange: Exchange, index: number, isRefused: (address: Ipv6Address, length: number) => boolean): void {
     const { request, writer } = exchange;
     for (let at = request.firstInIa(index, this.#kind.leafCode); at >= 0; at = request.nextInIa(index, at)) {
       const leaf = at + option.HEADER_BYTES;
-      if (isRefused(this.#kind.address(request.view, leaf))) this.#kind.writeRefused(writer, request.view, leaf);
+      const refused = isRefused(this.#kind.address(request.view, leaf), this.#kind.lengthOf(request.view, leaf));
+      if (refused) this.#kind.writeRefused(writer, request.view, leaf);
     }
   }
 

@@ -89,6 +89,8 @@ export class Answerer implements Completer {
   readonly #local: LocalLookup;
   readonly #reply: ReplyWriter;
   readonly #later = new Uint8Array(MESSAGE_BYTES_MOST);
+  #inBatch = false;
+  #batchSeconds = -1;
   /** Who knew the last answer that was written. */
   lastSource: AnswerSource = "local";
   /** Told of each reply before it leaves, and whose it is (`AskerLimits.name`); the bytes are valid as long as the call. */
@@ -123,7 +125,9 @@ export class Answerer implements Completer {
     asker: Asker,
   ): number {
     const query = this.#query;
-    const fault = query.check(bytes, offset, length);
+    const found = query.check(bytes, offset, length);
+    // RFC 7828 §3.3.1: in a datagram the option means nothing, whatever is in it.
+    const fault = found === "dns-keepalive-length" && !asker.overStream ? undefined : found;
     if (fault !== undefined || length > QUERY_BYTES_MOST) {
       const refusal = refuseFault(fault ?? "dns-sections");
       if (refusal === undefined) {
@@ -343,7 +347,7 @@ export class Answerer implements Completer {
   }
 
   #deliver(pending: PendingReply, length: number): void {
-    pending.delivery.deliver(this.#later.subarray(0, length));
+    pending.delivery.deliver(this.#later.subarray(0, length), this.#forwarder.isQuiet);
   }
 
   #refuse(refusal: Refusal, bytes: Uint8Array, asker: Asker | PendingReply): number {
@@ -370,8 +374,20 @@ export class Answerer implements Completer {
     return { name: name.copy(), hash: name.hashFrom(0), type, keyFlags: keyFlagsOf(this.#query), policy };
   }
 
+  /** Questions until `endBatch` came together: what is cached counts seconds, so for all of them the clock is read once. */
+  startBatch(): void {
+    this.#inBatch = true;
+    this.#batchSeconds = -1;
+  }
+
+  endBatch(): void {
+    this.#inBatch = false;
+  }
+
   #nowSeconds(): number {
-    return Math.floor(this.#clock.monotonicMs() / 1000);
+    if (!this.#inBatch) return Math.floor(this.#clock.monotonicMs() / 1000);
+    if (this.#batchSeconds < 0) this.#batchSeconds = Math.floor(this.#clock.monotonicMs() / 1000);
+    return this.#batchSeconds;
   }
 }
 

@@ -3,7 +3,8 @@ import type { View } from "./views.js";
 
 /** Takes an answer that comes later to where the question came from. The bytes are lent for the call. */
 export interface Delivery {
-  deliver(message: Uint8Array): void;
+  /** `atOnce`: nothing else is under way, so it is not to wait for others that it might leave with. */
+  deliver(message: Uint8Array, atOnce: boolean): void;
 }
 
 /**

@@ -39,23 +39,29 @@ export function batchTransport<Batch extends DatagramBatch>(options: BatchTransp
         openOnRandomPort(randomPort, (port) => options.open({ family, port, device }, handler)),
       );
     },
+    flush: () => flush.run(),
     openStream: (address, receiver) => options.streams.openStream(address, receiver),
   };
 }
 
-/** Runs what was put off until the end of this turn. */
+/** Runs what was put off until the end of this turn, or until it is told to. */
 class TurnEnd {
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #scheduled = false;
+  readonly #turnEnd = () => {
+    this.#scheduled = false;
+    this.run();
+  };
 
   add(run: () => void): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.#run());
     this.#waiting.push(run);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turnEnd);
   }
 
-  #run(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const run of waiting) run();
+  run(): void {
+    for (const run of this.#waiting.splice(0)) run();
   }
 }
 

@@ -27,6 +27,8 @@ export class AnswerCache {
   count = 0;
   evictions = 0;
   #index = new Uint32Array(0);
+  /** The hash of what each place of the index leads to, so that only what is sought is looked at in the slab. */
+  #hashes = new Int32Array(0);
   #bucketMask = 0;
   #head = 0;
   #tail = 0;
@@ -45,6 +47,7 @@ export class AnswerCache {
     this.bytes = new Uint8Array(size);
     const buckets = 2 ** Math.ceil(Math.log2(size / BYTES_PER_SLOT / BUCKET_SLOTS));
     this.#index = new Uint32Array(buckets * BUCKET_SLOTS);
+    this.#hashes = new Int32Array(buckets * BUCKET_SLOTS);
     this.#bucketMask = buckets - 1;
     this.clear();
   }
@@ -64,12 +67,13 @@ export class AnswerCache {
     keyFlags: number,
   ): number {
     const bucket = (hash & this.#bucketMask) * BUCKET_SLOTS;
+    const sought = hash | 0;
     for (let slot = bucket; slot < bucket + BUCKET_SLOTS; slot++) {
+      if (this.#hashes[slot] !== sought) continue;
       const place = this.#index[slot];
       if (place === 0) continue;
       const base = (place - 1) * ALIGN_BYTES;
       if (
-        readUint32(this.bytes, base + STORED.hash) === hash &&
         readUint16(this.bytes, base + STORED.type) === type &&
         readUint16(this.bytes, base + STORED.partition) === partition &&
         this.bytes[base + STORED.keyFlags] === keyFlags &&
@@ -190,18 +194,22 @@ export class AnswerCache {
   }
 
   #enter(base: number): void {
-    const bucket = (readUint32(this.bytes, base + STORED.hash) & this.#bucketMask) * BUCKET_SLOTS;
-    let victim = bucket;
+    const hash = readUint32(this.bytes, base + STORED.hash);
+    const bucket = (hash & this.#bucketMask) * BUCKET_SLOTS;
+    let chosen = bucket;
     for (let slot = bucket; slot < bucket + BUCKET_SLOTS; slot++) {
       if (this.#index[slot] === 0) {
-        this.#index[slot] = base / ALIGN_BYTES + 1;
-        return;
+        chosen = slot;
+        break;
       }
-      if (this.#worth(slot) < this.#worth(victim)) victim = slot;
+      if (this.#worth(slot) < this.#worth(chosen)) chosen = slot;
     }
-    this.remove((this.#index[victim] - 1) * ALIGN_BYTES);
-    this.evictions++;
-    this.#index[victim] = base / ALIGN_BYTES + 1;
+    if (this.#index[chosen] !== 0) {
+      this.remove((this.#index[chosen] - 1) * ALIGN_BYTES);
+      this.evictions++;
+    }
+    this.#index[chosen] = base / ALIGN_BYTES + 1;
+    this.#hashes[chosen] = hash;
   }
 
   /** More for what was asked for since it last stood at the tail, then for what is newer. */

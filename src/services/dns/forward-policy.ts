@@ -16,12 +16,30 @@ export interface ForwardSettings {
   readonly rebindProtection?: boolean;
   /** Domains under which private addresses are fine. */
   readonly rebindExceptions?: readonly string[];
+  /** Special-use names that the servers know all the same. */
+  readonly hostDomains?: HostDomains;
   /** Also forward A and AAAA questions for names of a single label; false if not given. */
   readonly forwardBareNames?: boolean;
 }
 
 /** Domains that are private by what they are: RFC 8375, and the one that ICANN set aside. */
 const PRIVATE_DOMAINS = ["home.arpa", "internal"];
+
+/** Domains that a host is in, as its `resolv.conf` says at the time. */
+export class HostDomains {
+  #keys: ReadonlySet<string> = new Set();
+
+  /** True where these are others than before; what is no domain name is left out. */
+  replace(domains: readonly string[]): boolean {
+    const before = this.#keys;
+    this.#keys = new Set(domains.filter((domain) => parseName(domain) !== undefined).map(domainKey));
+    return before.size !== this.#keys.size || [...before].some((key) => !this.#keys.has(key));
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
+  }
+}
 
 /** What is set for a domain. Wherever anything is, private addresses are fine. */
 interface Rule {
@@ -32,6 +50,8 @@ interface Rule {
 export interface Route {
   readonly group: UpstreamGroup;
   readonly allowPrivate: boolean;
+  /** Whether servers were set for a domain that the name is in, or the host itself is in it. */
+  readonly isClaimed: boolean;
 }
 
 /**
@@ -45,11 +65,13 @@ export class ForwardPolicy {
   readonly #default: UpstreamGroup;
   readonly #protects: boolean;
   readonly #rules = new Map<string, Rule>();
+  readonly #hostDomains: HostDomains | undefined;
 
   constructor(partition: number, settings: ForwardSettings) {
     this.partition = partition;
     this.forwardBareNames = settings.forwardBareNames ?? false;
     this.#default = settings.upstreams;
+    this.#hostDomains = settings.hostDomains;
     this.#protects = settings.rebindProtection ?? true;
     for (const domain of [...PRIVATE_DOMAINS, ...(settings.rebindExceptions ?? [])]) {
       this.#rules.set(domainKey(domain), { group: undefined });
@@ -63,20 +85,25 @@ export class ForwardPolicy {
   routeFor(name: Uint8Array): Route {
     let group: UpstreamGroup | undefined;
     let allowPrivate = !this.#protects;
+    let isOfHost = false;
     const text = latin1(name);
     for (let at = 0; ; at += name[at] + 1) {
-      const rule = this.#rules.get(at === 0 ? text : text.slice(at));
+      const suffix = at === 0 ? text : text.slice(at);
+      const rule = this.#rules.get(suffix);
       if (rule !== undefined) {
         allowPrivate = true;
         group ??= rule.group;
       }
-      if (name[at] === 0) return { group: group ?? this.#default, allowPrivate };
+      isOfHost ||= this.#hostDomains?.has(suffix) === true;
+      if (name[at] !== 0) continue;
+      const isClaimed = isOfHost || group !== undefined;
+      return { group: group ?? this.#default, allowPrivate: allowPrivate || isOfHost, isClaimed };
     }
   }
 
-  /** Whether servers were set for a domain that the name is in: they know even special-use names. */
+  /** Whether the servers for a name know it even where it is a special-use name. */
   claims(name: Uint8Array): boolean {
-    return this.routeFor(name).group !== this.#default;
+    return this.routeFor(name).isClaimed;
   }
 }
 

@@ -76,6 +76,7 @@ export class Forwarder {
   /** When each failed question may be asked again, the oldest first. */
   readonly #failed = new Map<string, { untilMs: number; failure: ForwardFailure }>();
   readonly #scratch = new Uint8Array(ASK_BYTES_MOST);
+  #isQuiet = false;
 
   constructor(options: ForwardOptions) {
     this.#clock = options.clock;
@@ -90,6 +91,11 @@ export class Forwarder {
 
   get openQuestions(): number {
     return this.#open.size;
+  }
+
+  /** While a waiter is called: whether it is the only one, and no other question is open. */
+  get isQuiet(): boolean {
+    return this.#isQuiet;
   }
 
   /**
@@ -150,6 +156,8 @@ export class Forwarder {
       question.staleTimer = this.#clock.after(STALE_AFTER_MS, () => this.#serveStale(question, LATE_HOLD_SECONDS));
     }
     this.#tryNext(question);
+    // Many questions gather, and leave with fewer system calls; one alone has nothing to wait for.
+    if (this.#open.size === 1) this.#transport.flush?.();
     return undefined;
   }
 
@@ -312,6 +320,7 @@ export class Forwarder {
     const { question, upstream } = ask;
     switch (outcome) {
       case "answer":
+        if (this.#reader.hasEdns) upstream.speaksEdns = true;
         this.#finish(question);
         return;
       case "truncated":
@@ -323,7 +332,8 @@ export class Forwarder {
           this.#reject(ask, "servfail");
           return;
         }
-        upstream.noteNoEdns();
+        if (upstream.speaksEdns) question.withoutEdns = true;
+        else upstream.noteNoEdns();
         this.#again(ask);
         return;
       case "bad-cookie":
@@ -378,26 +388,35 @@ export class Forwarder {
   /** Stops all that was under way for a question; returns who waited. */
   #end(question: OpenQuestion): Waiter[] {
     this.#open.remove(question);
-    while (question.asks.length > 0) this.#release(question.asks[0]);
-    if (question.staleTimer !== undefined) this.#clock.cancel(question.staleTimer);
-    question.staleTimer = undefined;
+    this.#stop(question);
     return question.waiters;
   }
 
+  #stop(question: OpenQuestion): void {
+    while (question.asks.length > 0) this.#release(question.asks[0]);
+    if (question.staleTimer !== undefined) this.#clock.cancel(question.staleTimer);
+    question.staleTimer = undefined;
+  }
+
+  /** Who waits has the answer first; what there is to put away comes after. */
   #finish(question: OpenQuestion): void {
-    const waiters = this.#end(question);
+    this.#open.remove(question);
+    const { waiters } = question;
     const { stored } = this.#reader;
     writeUint32(stored, STORED.hash, question.hash);
     writeUint32(stored, STORED.storedSeconds, this.#nowSeconds());
     writeUint16(stored, STORED.partition, question.policy.partition);
     stored[STORED.keyFlags] = question.keyFlags;
+    this.#isQuiet = this.#open.size === 0 && waiters.length === 1;
+    for (const waiter of waiters) waiter.answer(stored, 0, 0, false);
+    this.#isQuiet = false;
+    this.#stop(question);
     if (this.#reader.cacheable) {
       // A name that exists does not at the same time not exist.
       const denial = readUint16(stored, STORED.type) === 0 ? -1 : this.#find(question, 0);
       if (denial >= 0) this.#cache.remove(denial);
       this.#cache.insert(stored, 0);
     }
-    for (const waiter of waiters) waiter.answer(stored, 0, 0, false);
   }
 
   #giveUp(question: OpenQuestion): void {

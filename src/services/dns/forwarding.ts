@@ -1,8 +1,9 @@
 import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
-import { ForwardPolicy } from "./forward-policy.js";
+import { ForwardPolicy, HostDomains } from "./forward-policy.js";
 import { formatUpstream, type UpstreamAddress } from "./upstream.js";
 import type { ChangingGroup, UpstreamPool } from "./upstream-pool.js";
+import { isSpecialUse } from "./zones.js";
 
 /** Where questions about the outside world go, for all networks. */
 export interface ForwardingSettings {
@@ -24,6 +25,8 @@ export class Forwarding {
   #settings: ForwardingSettings = {};
   #described = "";
   #host: readonly UpstreamAddress[] = [];
+  /** Follows `resolv.conf` as `#resolvConf` does. */
+  readonly #hostDomains = new HostDomains();
   #ours: ReadonlySet<Ipv4Address | Ipv6Address> = new Set();
   #partition = 0;
 
@@ -47,10 +50,14 @@ export class Forwarding {
     this.#groups = [];
   }
 
-  /** What `resolv.conf` says now; true where that changes anything. */
-  setHostServers(servers: readonly UpstreamAddress[]): boolean {
+  /**
+   * What `resolv.conf` says now; true where that changes anything. Of its domains those matter that are special-use names: a host
+   * that is itself in `home.arpa`, or in a company's `corp.local`, has servers that know them (RFC 8375 §4).
+   */
+  setHostServers(servers: readonly UpstreamAddress[], search: readonly string[] = []): boolean {
     this.#host = servers;
-    return this.#fillFromHost();
+    const otherDomains = this.#hostDomains.replace(search.filter(isSpecialUse));
+    return this.#fillFromHost() || otherDomains;
   }
 
   /** Addresses of ours: they are never an upstream, also if `resolv.conf` says so. */
@@ -69,6 +76,7 @@ export class Forwarding {
       upstreams: this.#group(upstreams ?? this.#settings.upstreams),
       domains: domains.map((rule) => ({ domain: rule.domain, upstreams: this.#group(rule.upstreams) })),
       rebindExceptions: rebindAllowed,
+      ...(upstreams === undefined && this.#settings.upstreams === undefined ? { hostDomains: this.#hostDomains } : {}),
       ...(rebindProtection === undefined ? {} : { rebindProtection }),
       ...(forwardBareNames === undefined ? {} : { forwardBareNames }),
     });

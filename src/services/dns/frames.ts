@@ -104,7 +104,7 @@ export class DnsFrameService implements DatagramService {
 
   #retain(): Delivery {
     const path = returnPath(this.#request as Datagram);
-    return { deliver: (message) => this.#sender.send(path, message) };
+    return { deliver: (message, atOnce) => this.#sender.send(path, message, atOnce) };
   }
 }
 

@@ -48,6 +48,8 @@ export class OpenQuestion implements Wanted {
   attempts = 0;
   /** Datagrams that aimed at this question and were no answer to it. */
   strays = 0;
+  /** A server that otherwise knows EDNS has refused this question with OPT. */
+  withoutEdns = false;
   failure: ForwardFailure = "unreachable";
   staleTimer: Timer | undefined = undefined;
   /** The next question of the same bucket of `OpenQuestions`. */
@@ -194,7 +196,7 @@ export class Ask {
     this.question = question;
     this.upstream = upstream;
     this.overStream = overStream;
-    this.withEdns = upstream.usesEdns;
+    this.withEdns = upstream.usesEdns && !question.withoutEdns;
     this.name = upstream.keepsCase ? scrambleCase(question.name, random) : question.name;
     this.sentMs = sentMs;
   }

@@ -37,14 +37,14 @@ export function refuseFault(fault: QueryFault): Refusal | undefined {
 const OTHER_CLASS = refusal(RCODE.REFUSED, EXTENDED_ERROR.notSupported);
 const TRANSFER = refusal(RCODE.REFUSED, EXTENDED_ERROR.prohibited);
 const META_TYPE = refusal(RCODE.NOTIMP, EXTENDED_ERROR.notSupported);
-const NO_TYPE = refusal(RCODE.FORMERR);
+const NO_TYPE = refusal(RCODE.FORMERR, EXTENDED_ERROR.invalidQueryType);
 const FIRST_META_TYPE = 128;
 
-/** Questions that have no answer here or anywhere: other classes, zone transfers, types that are no record's (RFC 6895 §3.1). */
+/** Questions that have no answer here or anywhere: other classes, zone transfers, types that are no record's (RFC 6895 §3.1, RFC 9824 §3.4). */
 export function refuseKind(query: Query): Refusal | undefined {
   if (query.class !== CLASS.IN) return OTHER_CLASS;
   const { type } = query;
-  if (type === TYPE.OPT || type === 0) return NO_TYPE;
+  if (type === TYPE.OPT || type === 0 || type === TYPE.NXNAME) return NO_TYPE;
   if (type < FIRST_META_TYPE || type >= TYPE.ANY) return undefined;
   return type === TYPE.AXFR || type === TYPE.IXFR ? TRANSFER : META_TYPE;
 }

@@ -10,6 +10,15 @@ const RESOLVED_STUBS = new Set([0x7f00_0035, 0x7f00_0036]);
 
 export const RESOLV_CONF_PATHS = { main: "/etc/resolv.conf", resolved: "/run/systemd/resolve/resolv.conf" } as const;
 
+/** What a `resolv.conf` says. */
+export interface HostServers {
+  readonly servers: readonly UpstreamAddress[];
+  /** The host's own domains, in lower case. */
+  readonly search: readonly string[];
+}
+
+const NOTHING: HostServers = { servers: [], search: [] };
+
 /** The `nameserver` lines of a file in the form of resolv.conf(5), in their order; what is no address is left out. */
 export function parseResolvConf(text: string): UpstreamAddress[] {
   const servers: UpstreamAddress[] = [];
@@ -24,6 +33,17 @@ export function parseResolvConf(text: string): UpstreamAddress[] {
   return servers;
 }
 
+/** The domains of the last `search` or `domain` line, in lower case and without final dots. */
+export function parseSearch(text: string): string[] {
+  const lines = [...text.matchAll(/^(?:search|domain)[ \t]+([^#;\n]*)/gm)];
+  const words = (lines.at(-1)?.[1] ?? "").toLowerCase().split(/\s+/);
+  return words.map((word) => word.replace(/\.$/, "")).filter((word) => word !== "");
+}
+
+function parseFile(text: string): HostServers {
+  return { servers: parseResolvConf(text), search: parseSearch(text) };
+}
+
 /**
  * The servers of the host's `resolv.conf`, followed as it changes. Where it only names systemd-resolved, the servers that
  * resolved asks are taken: through resolved we might be asked what we ask.
@@ -31,23 +51,23 @@ export function parseResolvConf(text: string): UpstreamAddress[] {
 export class ResolvConf {
   readonly #main: WatchedFile;
   readonly #resolved: WatchedFile;
-  readonly #onChange: (servers: readonly UpstreamAddress[]) => void;
-  #servers: readonly UpstreamAddress[] = [];
-  #behindResolved: readonly UpstreamAddress[] = [];
+  readonly #onChange: (host: HostServers) => void;
+  #said = NOTHING;
+  #behindResolved = NOTHING;
 
   constructor(
     clock: Clock,
     files: FileSource,
-    onChange: (servers: readonly UpstreamAddress[]) => void,
+    onChange: (host: HostServers) => void,
     paths: { main: string; resolved: string } = RESOLV_CONF_PATHS,
   ) {
     this.#onChange = onChange;
     this.#main = new WatchedFile(paths.main, clock, files, (text) => {
-      this.#servers = parseResolvConf(text);
+      this.#said = parseFile(text);
       this.#changed();
     });
     this.#resolved = new WatchedFile(paths.resolved, clock, files, (text) => {
-      this.#behindResolved = parseResolvConf(text);
+      this.#behindResolved = parseFile(text);
       this.#changed();
     });
   }
@@ -70,7 +90,8 @@ export class ResolvConf {
 
   #changed(): void {
     const isStub = ({ address }: UpstreamAddress) => typeof address === "number" && RESOLVED_STUBS.has(address);
-    const onlyStubs = this.#servers.length > 0 && this.#servers.every(isStub);
-    this.#onChange(onlyStubs && this.#behindResolved.length > 0 ? this.#behindResolved : this.#servers);
+    const { servers } = this.#said;
+    const onlyStubs = servers.length > 0 && servers.every(isStub);
+    this.#onChange(onlyStubs && this.#behindResolved.servers.length > 0 ? this.#behindResolved : this.#said);
   }
 }

@@ -143,8 +143,8 @@ export class DnsService {
     this.#resolvConf = new ResolvConf(
       clock,
       files,
-      (servers) => {
-        if (this.#forwarding.setHostServers(servers) && this.#forwarding.upstreamsFromHost) this.flush();
+      ({ servers, search }) => {
+        if (this.#forwarding.setHostServers(servers, search) && this.#forwarding.upstreamsFromHost) this.flush();
       },
       options.resolvConfPaths ?? RESOLV_CONF_PATHS,
     );

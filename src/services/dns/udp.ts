@@ -91,7 +91,9 @@ export class UdpService<Batch extends DatagramBatch> implements DatagramHandler<
   /** Answers the first `count` rows of what was received; returns the rows of the answers. */
   onDatagrams(count: number): number {
     let answered = 0;
+    this.#answerer.startBatch();
     for (let row = 0; row < count; row++) answered += this.#answerRow(row, answered);
+    this.#answerer.endBatch();
     return answered;
   }
 
@@ -157,17 +159,21 @@ export class UdpService<Batch extends DatagramBatch> implements DatagramHandler<
 
   #retain(): Delivery {
     const path = new KeptRow(this.received, this.#row, this.#family);
-    return { deliver: (message) => this.#deliver(path, message) };
+    return { deliver: (message, atOnce) => this.#deliver(path, message, atOnce) };
   }
 
-  #deliver(path: KeptRow, message: Uint8Array): void {
+  #deliver(path: KeptRow, message: Uint8Array, atOnce: boolean): void {
     const batch = this.#later;
-    if (batch.count === batch.capacity) this.#flush();
+    if (batch.count === batch.capacity) this.#send();
     const row = batch.count++;
     batch.offset[row] = row * this.#slotBytes;
     batch.length[row] = message.length;
     batch.bytes.set(message, batch.offset[row]);
     path.copyTo(batch, row);
+    if (atOnce) {
+      this.#send();
+      return;
+    }
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.#flush());
@@ -175,6 +181,10 @@ export class UdpService<Batch extends DatagramBatch> implements DatagramHandler<
 
   #flush(): void {
     this.#flushing = false;
+    this.#send();
+  }
+
+  #send(): void {
     if (this.#later.count > 0) this.#socket?.send(this.#later);
     this.#later.count = 0;
   }

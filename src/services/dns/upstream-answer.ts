@@ -29,6 +29,8 @@ export type Outcome =
 /** Records of one answer, and aliases on the way through it. */
 const RECORDS_MOST = 1000;
 const ALIASES_MOST = 16;
+/** With so many records of its set each one is compared. */
+const REPEATED_MOST = 32;
 const ALIGN_BYTES = 8;
 /** RFC 8767 §4 speaks of a week at most; a day is what resolvers keep. RFC 2308 §5: negative answers up to three hours. */
 const TTL_MOST_SECONDS = 86_400;
@@ -60,6 +62,12 @@ export class AnswerReader {
   #chainLength = 0;
   #records = 0;
   readonly #sectionRecords = new Uint16Array(3);
+  /** The records of one name and type that are being read: whose, where they begin among all, and the least of their TTLs. */
+  readonly #setOwner = new Uint8Array(NAME_LIMIT.nameBytes);
+  #setSection = 0;
+  #setType = 0;
+  #setStart = 0;
+  #setTtl = 0;
   #ttlSeconds = 0;
   #hasSoa = false;
   #hasAsked = false;
@@ -154,6 +162,7 @@ export class AnswerReader {
     this.#chainLength = 1;
     const cursor = this.#cursor;
     cursor.begin(bytes, offset, length);
+    this.#setType = 0;
     while (cursor.next()) {
       if (cursor.class !== CLASS.IN || isTransport(cursor.type)) continue;
       if (expandName(bytes, offset, cursor.end, cursor.ownerOffset, this.#owner) === 0) return "malformed";
@@ -165,7 +174,47 @@ export class AnswerReader {
       const fault = this.#copyRecord(allowPrivate);
       if (fault !== undefined) return fault;
     }
+    this.#endSet();
     return undefined;
+  }
+
+  /** Whether the record is one more of the set that is being read. Signatures of several sets are no set. */
+  #continuesSet(): boolean {
+    const { section, type } = this.#cursor;
+    return (
+      type === this.#setType && section === this.#setSection && type !== TYPE.RRSIG && sameName(this.#owner, 0, this.#setOwner, 0)
+    );
+  }
+
+  #beginSet(ttl: number): void {
+    const { section, type } = this.#cursor;
+    this.#setOwner.set(this.#owner);
+    this.#setSection = section;
+    this.#setType = type;
+    this.#setStart = this.#records;
+    this.#setTtl = ttl;
+  }
+
+  /** RFC 2181 §5.2: the records of one name and type have one TTL. Where they came with several, the least is taken. */
+  #endSet(): void {
+    if (this.#records - this.#setStart < 2) return;
+    for (let index = this.#setStart; index < this.#records; index++) {
+      writeUint32(this.#message, this.#ttlOffset[index], this.#setTtl);
+    }
+  }
+
+  /** Whether the record whose data begins at `data` stands in its set already (RFC 2181 §5). Of long sets only the last are looked at. */
+  #isRepeated(data: number): boolean {
+    const message = this.#message;
+    const length = this.#writer.position - data;
+    for (let index = Math.max(this.#setStart, this.#records - REPEATED_MOST); index < this.#records; index++) {
+      const other = this.#ttlOffset[index] + 6;
+      if (readUint16(message, other - 2) !== length) continue;
+      let same = 0;
+      while (same < length && message[other + same] === message[data + same]) same++;
+      if (same === length) return true;
+    }
+    return false;
   }
 
   /** Whether the owner is the asked name or what its aliases led to; a DNAME (RFC 6672) stands above one of them. */
@@ -203,10 +252,22 @@ export class AnswerReader {
       return "private-address";
     // RFC 2181 §8: a TTL with its top bit set is zero.
     const ttl = this.#cursor.ttlSeconds > 0x7fff_ffff ? 0 : Math.min(this.#cursor.ttlSeconds, TTL_MOST_SECONDS);
+    const continues = this.#continuesSet();
+    const recordStart = writer.position;
     if (!writer.writeName(this.#owner) || !writer.writeRecordFixed(type, CLASS.IN, ttl)) return "malformed";
     const data = writer.position;
     if (copyRdata(writer, type, CLASS.IN, bytes, start, dataOffset, dataLength) !== COPY.done) return "malformed";
     writer.closeData(data);
+    if (continues) {
+      this.#setTtl = Math.min(this.#setTtl, ttl);
+      if (this.#isRepeated(data)) {
+        writer.rewind(recordStart);
+        return undefined;
+      }
+    } else {
+      this.#endSet();
+      this.#beginSet(ttl);
+    }
     this.#ttlOffset[this.#records++] = data - 6;
     this.#sectionRecords[section]++;
     if (section !== SECTION.additional) this.#ttlSeconds = Math.min(this.#ttlSeconds, ttl);

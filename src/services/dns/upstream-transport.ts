@@ -14,6 +14,8 @@ export interface UpstreamTransport {
     randomPort: () => number,
     receiver: DatagramReceiver,
   ): DatagramPort;
+  /** Sends what has gathered, without waiting for more; where nothing gathers there is nothing to do. */
+  flush?(): void;
   /** Starts a TCP connection, with TLS where the address names a certificate. Everything that happens is told to `receiver`. */
   openStream(address: UpstreamAddress, receiver: StreamReceiver): StreamPort;
 }

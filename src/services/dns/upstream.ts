@@ -48,6 +48,8 @@ export class Upstream {
   readonly clientCookie: Uint8Array;
   /** The server cookie that it gave us last; undefined where it gave none (RFC 7873 §5.1). */
   serverCookie: Uint8Array | undefined = undefined;
+  /** Whether it has answered with OPT: then it knows EDNS, and a FORMERR of its own is about one question. */
+  speaksEdns = false;
   /** Whether it sends the question back in the case in which we wrote it. */
   keepsCase = true;
   questions = 0;

@@ -13,8 +13,11 @@ const LOCAL_TTL_SECONDS = 60;
 /** RFC 6303 §3. */
 const EMPTY_ZONE_TTL_SECONDS = 10_800;
 
-/** Special-use names that a resolver answers with NXDOMAIN by itself: RFC 6761 §6.2, §6.4, RFC 7686 §2, RFC 6762 §22.1, RFC 9476. */
-const NONEXISTENT = ["test", "invalid", "onion", "local", "alt"];
+/**
+ * Special-use names that a resolver answers with NXDOMAIN by itself: RFC 6761 §6.2, §6.4, RFC 7686 §2, RFC 6762 §22.1, RFC 9476,
+ * RFC 8375 §4.
+ */
+const NONEXISTENT = ["test", "invalid", "onion", "local", "alt", "home.arpa"];
 
 /** Reverse zones of addresses that mean something else, or nothing, elsewhere: RFC 6303 §4, RFC 7793. */
 const LOCAL_REVERSE = [
@@ -41,6 +44,11 @@ const LOCAL_REVERSE = [
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** Whether a domain (in lower case) is, or is in, one of the special-use names that do not exist unless somebody says otherwise. */
+export function isSpecialUse(domain: string): boolean {
+  return NONEXISTENT.some((name) => domain === name || domain.endsWith(`.${name}`));
 }
 
 /** The wire name of text that is known to be one. */

@@ -1,4 +1,4 @@
-/** Rows of 16-bit numbers: Option Request (RFC 8415 §21.7) and Client System Architecture Type (RFC 5970 §3.3). */
+/** Rows of 16-bit numbers: Option Request (RFC 8415 §21.7), Echo Request (RFC 4994) and Client System Architecture Type (RFC 5970 §3.3). */
 
 export function check(length: number): "dhcp6-option-malformed" | undefined {
   return (length & 1) === 1 ? "dhcp6-option-malformed" : undefined;

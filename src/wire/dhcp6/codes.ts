@@ -71,6 +71,8 @@ export const OPTION = {
   subscriberId: 38,
   /** RFC 4704 */
   clientFqdn: 39,
+  /** RFC 4994 */
+  echoRequest: 43,
   /** RFC 5908 */
   ntpServer: 56,
   /** RFC 5970 */

@@ -55,6 +55,7 @@ export function kindOf(code: number): Kind {
     case OPTION.infMaxRt:
       return "uint32";
     case OPTION.optionRequest:
+    case OPTION.echoRequest:
     case OPTION.clientArchitecture:
       return "codes";
     case OPTION.dnsServers:

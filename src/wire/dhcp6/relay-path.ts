@@ -6,10 +6,14 @@
  * Limits: `HOP_COUNT_LIMIT` levels. Why a loop and not recursion: what nests how deep is the sender's choice.
  */
 
+import * as codeList from "./code-list.js";
 import { type Dhcp6Fault, HOP_COUNT_LIMIT, MESSAGE, OPTION } from "./codes.js";
 import * as message from "./message.js";
 import * as option from "./option.js";
 import * as relay from "./relay.js";
+
+/** Codes that an Echo Request is read for: a relay of anybody's may fill a whole message with them. */
+const ECHOED_CODES_MOST = 64;
 
 /** The relays that a received message came through, outermost first. One object serves all messages. */
 export class RelayPath {
@@ -65,17 +69,15 @@ export class RelayPath {
 
   /** Bytes that the reply needs around the message. */
   replyBytes(): number {
+    const view = this.#received;
     let total = 0;
     for (let level = 0; level < this.depth; level++) {
-      total += relay.HEADER_BYTES + option.HEADER_BYTES + this.#echoedBytes(level, OPTION.interfaceId);
-      total += this.#echoedBytes(level, OPTION.relaySourcePort);
+      total += relay.HEADER_BYTES + option.HEADER_BYTES;
+      const asked = this.findOption(level, OPTION.echoRequest);
+      for (let at = this.header(level) + relay.HEADER_BYTES; at < this.#end[level]; at = option.next(view, at))
+        if (this.#isEchoed(at, asked)) total += option.next(view, at) - at;
     }
     return total;
-  }
-
-  #echoedBytes(level: number, code: number): number {
-    const at = this.findOption(level, code);
-    return at < 0 ? 0 : option.HEADER_BYTES + option.dataBytes(this.#received, at);
   }
 
   /** Writes the headers of every level; returns where the message goes. The caller made room for `replyBytes`. */
@@ -84,21 +86,38 @@ export class RelayPath {
     for (let level = 0; level < this.depth; level++) {
       copy(this.#received, this.#header[level], relay.HEADER_BYTES, view, at);
       view.setUint8(at, MESSAGE.relayReply);
-      at += relay.HEADER_BYTES;
-      at = this.#echo(level, OPTION.interfaceId, view, at);
-      at = this.#echo(level, OPTION.relaySourcePort, view, at);
+      at = this.#echo(level, view, at + relay.HEADER_BYTES);
       this.#replyMark[level] = at;
       at += option.emitHeader(OPTION.relayMessage, 0, view, at);
     }
     return at;
   }
 
-  #echo(level: number, code: number, view: DataView, at: number): number {
-    const from = this.findOption(level, code);
-    if (from < 0) return at;
-    const bytes = option.HEADER_BYTES + option.dataBytes(this.#received, from);
-    copy(this.#received, from, bytes, view, at);
-    return at + bytes;
+  /** Copies what goes back to this level's relay; returns where it ends. */
+  #echo(level: number, view: DataView, offset: number): number {
+    const received = this.#received;
+    const asked = this.findOption(level, OPTION.echoRequest);
+    let to = offset;
+    for (let at = this.#header[level] + relay.HEADER_BYTES; at < this.#end[level]; at = option.next(received, at)) {
+      if (!this.#isEchoed(at, asked)) continue;
+      const bytes = option.next(received, at) - at;
+      copy(received, at, bytes, view, to);
+      to += bytes;
+    }
+    return to;
+  }
+
+  /**
+   * Whether an option goes back to the relay that sent it: its own marks always (RFC 8415 §21.18, RFC 8357 §5.2), others where it
+   * asks for them (RFC 4994 §5), in the Echo Request option at `asked`.
+   */
+  #isEchoed(at: number, asked: number): boolean {
+    const view = this.#received;
+    const code = option.code(view, at);
+    if (code === OPTION.interfaceId || code === OPTION.relaySourcePort) return true;
+    if (asked < 0 || code === OPTION.relayMessage || code === OPTION.echoRequest) return false;
+    const bytes = Math.min(option.dataBytes(view, asked), ECHOED_CODES_MOST * 2);
+    return codeList.includes(view, asked + option.HEADER_BYTES, bytes, code);
   }
 
   /** The message ends at `end`: the lengths of all levels are set. */

@@ -70,6 +70,12 @@ export function writeOption(writer: MessageWriter, code: number, value: Uint8Arr
   return writer.writeUint16(code) && writer.writeUint16(length) && writer.writeBytes(value, offset, length);
 }
 
+/** The info code of the first extended error (RFC 8914 §2); undefined where there is none. */
+export function parseExtendedError({ options }: Edns): number | undefined {
+  const found = options.find(({ code, value }) => code === EDNS_OPTION.extendedError && value.length >= 2);
+  return found === undefined ? undefined : readUint16(found.value, 0);
+}
+
 /** One option in words, as dig shows it. */
 export function describeOption({ code, value }: EdnsOption): string {
   const hex = Buffer.from(value).toString("hex");

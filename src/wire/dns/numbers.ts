@@ -46,6 +46,7 @@ export const TYPE = {
   SVCB: 64,
   HTTPS: 65,
   SPF: 99,
+  NXNAME: 128,
   TKEY: 249,
   TSIG: 250,
   IXFR: 251,
@@ -132,6 +133,7 @@ export const EXTENDED_ERROR = {
   noReachableAuthority: 22,
   networkError: 23,
   invalidData: 24,
+  invalidQueryType: 30,
 } as const;
 
 const nameOfType = namesByNumber(TYPE);

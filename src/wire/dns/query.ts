@@ -50,6 +50,8 @@ export class Query {
   cookieLength = 0;
   /** The asker would keep its TCP connection (RFC 7828). */
   wantsKeepalive = false;
+  /** A fault only over TCP, so it is told when there is no other. */
+  #keepaliveFault = false;
 
   constructor(seed: number) {
     this.name = new FoldedName(seed);
@@ -81,19 +83,41 @@ export class Query {
     this.id = readUint16(bytes, offset + FIELD.id);
     this.flags = readUint16(bytes, offset + FIELD.flags);
     if ((this.flags & FLAG.response) !== 0) return "dns-response";
-    if ((this.flags & FLAG.opcode) !== 0) return "dns-opcode";
-    const questions = readUint16(bytes, offset + FIELD.questions);
-    if (questions > 1) return "dns-question-count";
     const end = offset + length;
+    if ((this.flags & FLAG.opcode) !== 0) return this.#refused(bytes, offset, end, "dns-opcode");
+    const questions = readUint16(bytes, offset + FIELD.questions);
+    if (questions > 1) return this.#refused(bytes, offset, end, "dns-question-count");
     if (questions === 1 && !this.#readQuestion(bytes, end)) return "dns-question";
     const answers = readUint16(bytes, offset + FIELD.answers);
     const authorities = readUint16(bytes, offset + FIELD.authorities);
+    const additionals = readUint16(bytes, offset + FIELD.additionals);
     // An IXFR question carries the SOA that the asker has (RFC 1995 §3); its refusal is the answering function's.
-    if (answers !== 0 || authorities > (this.type === TYPE.IXFR ? 1 : 0)) return "dns-sections";
-    const fault = this.#readRecords(bytes, end, authorities, readUint16(bytes, offset + FIELD.additionals));
+    if (answers !== 0 || authorities > (this.type === TYPE.IXFR ? 1 : 0) || additionals > ADDITIONALS_MOST) {
+      return this.#refused(bytes, offset, end, "dns-sections");
+    }
+    const fault = this.#readRecords(bytes, this.questionEnd, end, authorities, additionals);
     if (fault !== undefined) return fault;
     // No question at all is only allowed to ask for a cookie (RFC 7873 §5.4).
-    return questions === 0 && this.cookieLength === 0 ? "dns-question-count" : undefined;
+    if (questions === 0 && this.cookieLength === 0) return "dns-question-count";
+    return this.#keepaliveFault ? "dns-keepalive-length" : undefined;
+  }
+
+  /**
+   * Reads what is in a message that is refused whatever is in it: its question, where it is one, and OPT, since the refusal has
+   * one then (RFC 6891 §6.1.1). Returns the fault.
+   */
+  #refused(bytes: Uint8Array, offset: number, end: number, fault: QueryFault): QueryFault {
+    const questions = readUint16(bytes, offset + FIELD.questions);
+    if (questions === 1 && !this.hasQuestion && !this.#readQuestion(bytes, end)) return fault;
+    let at = this.questionEnd;
+    for (let left = questions === 1 ? 0 : questions; left > 0; left--) {
+      const type = skipName(bytes, at, end);
+      if (type === 0 || type + 4 > end) return fault;
+      at = type + 4;
+    }
+    const before = readUint16(bytes, offset + FIELD.answers) + readUint16(bytes, offset + FIELD.authorities);
+    this.#readRecords(bytes, at, end, before, readUint16(bytes, offset + FIELD.additionals));
+    return fault;
   }
 
   #clear(offset: number): void {
@@ -110,6 +134,7 @@ export class Query {
     this.cookieOffset = 0;
     this.cookieLength = 0;
     this.wantsKeepalive = false;
+    this.#keepaliveFault = false;
   }
 
   /** The name of a question cannot be compressed: nothing stands in front of it but the header. */
@@ -124,16 +149,18 @@ export class Query {
     return true;
   }
 
-  /** Bytes behind the last record are ignored: nothing of them is ever passed on. */
-  #readRecords(bytes: Uint8Array, end: number, authorities: number, additionals: number): QueryFault | undefined {
-    if (additionals > ADDITIONALS_MOST) return "dns-sections";
-    let at = this.questionEnd;
-    for (let index = 0; index < authorities + additionals; index++) {
+  /**
+   * Reads so many records from `start` on, of which the additional ones are the last. Bytes behind them are ignored: nothing of
+   * them is ever passed on.
+   */
+  #readRecords(bytes: Uint8Array, start: number, end: number, before: number, additionals: number): QueryFault | undefined {
+    let at = start;
+    for (let index = 0; index < before + additionals; index++) {
       const fixed = skipName(bytes, at, end);
       if (fixed === 0 || fixed + RECORD_FIXED_BYTES > end) return "dns-record";
       const next = fixed + RECORD_FIXED_BYTES + readUint16(bytes, fixed + 8);
       if (next > end) return "dns-record";
-      if (readUint16(bytes, fixed) === TYPE.OPT && index >= authorities) {
+      if (readUint16(bytes, fixed) === TYPE.OPT && index >= before) {
         if (this.hasEdns) return "dns-opt-twice";
         if (bytes[at] !== 0) return "dns-opt";
         const fault = this.#readOpt(bytes, fixed, next);
@@ -169,8 +196,8 @@ export class Query {
       this.cookieLength = length;
     } else if (code === EDNS_OPTION.keepalive) {
       // RFC 7828 §3.2.1: a question's option says no time-out.
-      if (length !== 0) return "dns-keepalive-length";
-      this.wantsKeepalive = true;
+      if (length === 0) this.wantsKeepalive = true;
+      else this.#keepaliveFault = true;
     }
     return undefined;
   }

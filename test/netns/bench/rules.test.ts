@@ -11,6 +11,6 @@ test("the benchmark of rules still works", needs(root, tap, nft, command("cc", "
   assert.deepEqual(report.missing, []);
   assert.deepEqual(
     [...new Set(report.rows.map(({ metric }) => metric))],
-    ["one guest more", "one guest less", "cost", "CPU of it", "qemu-ifup", "forward add", "forward remove"],
+    ["one guest more", "one guest less", "cost", "CPU of it", "qemu-ifup", "forward add", "forward remove", "until ready"],
   );
 });

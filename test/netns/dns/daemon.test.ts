@@ -22,6 +22,7 @@ guests:
   web1: { mac: "${MAC}", ipv4: 10.77.0.10, names: [www, "*.apps"] }
 dns:
   upstreams: [${WORLD}]
+  domains: { silent.example: [198.51.100.99] }
   records:
     - { name: "*.wild.tapnet.internal", type: CNAME, value: web1.tapnet.internal }
 `;
@@ -140,6 +141,17 @@ describe("DNS of a real daemon", needs(root, tap, nft, qemu, command("dig", "bin
       stats["questions"] > 0 && stats["local"] > 0 && stats["forwarded"] > 0 && stats["cached"] > 0,
       JSON.stringify(stats),
     );
+  });
+
+  test("tapnet dns query says what it waits for, and why nothing came", async () => {
+    const { status, stderr } = await host.run([...script("src/cli/main"), "dns", "query", "www.silent.example"]);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^no upstream server has answered yet; .*\nSERVFAIL in .*\nno upstream server answers: .*198\.51\.100\.99:53 \(0 of/,
+    );
+    const refused = (await host.run([...script("src/cli/main"), "--json", "dns", "query", "private.example", "AXFR"])).stdout;
+    assert.match((JSON.parse(refused) as { reason: string }).reason, /^not forwarded: /);
   });
 
   test("tapnet dns log switches the questions of one guest into the log, and off", async () => {

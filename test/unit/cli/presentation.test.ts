@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { formatElapsed, formatRelative } from "../../../src/base/times.js";
 import { type Column, formatFields, formatTable } from "../../../src/cli/table.js";
 import { printable, type Terminal } from "../../../src/cli/terminal.js";
-import { formatElapsed, formatRelative } from "../../../src/cli/times.js";
 
 const PLAIN: Terminal = { print: () => undefined, note: () => undefined, paint: (_, text) => text, colours: false };
 const MARKED: Terminal = { ...PLAIN, paint: (style, text) => `<${String(style)}>${text}</>` };

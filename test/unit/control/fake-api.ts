@@ -64,6 +64,7 @@ export class FakeApi implements ControlApi {
         uplink: null,
         domain: "tapnet.internal",
         mtu: 1500,
+        dataplane: "kernel",
         serves: [],
         guestsAttached: 1,
         leasesBound: 1,
@@ -86,6 +87,11 @@ export class FakeApi implements ControlApi {
   guests(filter: Parameters<ControlApi["guests"]>[0]): ReturnType<ControlApi["guests"]> {
     this.asked.push(filter);
     return [WEB1];
+  }
+  traffic(names: Parameters<ControlApi["traffic"]>[0]): ReturnType<ControlApi["traffic"]> {
+    this.asked.push(names);
+    const guest = { guest: "web1", network: "default", sent: { packets: 3, bytes: 1234 }, received: { packets: 4, bytes: 5678 } };
+    return { at: "2025-01-31T12:00:00.000Z", guests: [{ ...guest, spoofed: 2 }], dropped: { spoofed: 2 } };
   }
   async attach(request: Parameters<ControlApi["attach"]>[0]): Promise<GuestView> {
     this.asked.push(request);

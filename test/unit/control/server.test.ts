@@ -82,6 +82,9 @@ describe("the control server", () => {
     assert.deepEqual((await client.configuration()).networks, { default: { kind: "nat", ipv4: "10.77.0.0/24" } });
     assert.equal((await client.networks())[0].name, "default");
     assert.equal((await client.guests({ network: "default" }))[0].name, "web1");
+    assert.equal((await client.guests({ names: ["web1", "web2"] }))[0].name, "web1");
+    assert.equal((await client.traffic()).guests[0].spoofed, 2);
+    assert.deepEqual((await client.traffic(["web1", "web 2"])).dropped, { spoofed: 2 });
     assert.equal((await client.attach({ ifname: "tn-web1", network: "default" })).state, "attached");
     assert.equal((await client.detach("a/b ü")).name, "a/b ü");
     assert.equal((await client.leases({ state: "bound" }))[0].expiresAt, null);
@@ -96,7 +99,10 @@ describe("the control server", () => {
     assert.deepEqual(await client.dnsLogs(), [{ network: "default", guest: "web1", on: true }]);
     assert.deepEqual(await client.setDnsLog({ guest: "web1", on: true }), { network: "default", guest: "web1", on: true });
     assert.deepEqual(api.asked, [
-      { network: "default" },
+      { network: "default", names: undefined },
+      { network: undefined, names: ["web1", "web2"] },
+      undefined,
+      ["web1", "web 2"],
       { ifname: "tn-web1", guest: undefined, network: "default" },
       "a/b ü",
       { network: undefined, guest: undefined, address: undefined, state: "bound" },
@@ -189,6 +195,24 @@ describe("the control server", () => {
     await events.return(undefined);
     for (let tries = 0; api.listeners.size > 0 && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(api.listeners.size, 0);
+  });
+
+  it("keeps connections for others when many listen to events", async () => {
+    const streams = Array.from({ length: 64 }, () => client.events());
+    const first = streams.map((events) => events.next());
+    while (api.listeners.size < streams.length) await new Promise((resolve) => setTimeout(resolve, 5));
+    await assert.rejects(client.events().next(), withCode("UNAVAILABLE", /64 listen to events already/));
+    assert.equal((await client.version()).pid, process.pid);
+    const event = { at: "2025-01-31T12:00:00.000Z", kind: "lease.bound", network: null, guest: null, message: "…" };
+    for (const listener of api.listeners) listener(event);
+    for (const each of await Promise.all(first)) assert.deepEqual(each.value, event);
+    await Promise.all(streams.map((events) => events.return(undefined)));
+    while (api.listeners.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const again = client.events();
+    void again.next();
+    while (api.listeners.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const listener of api.listeners) listener(event);
+    await again.return(undefined);
   });
 });
 

@@ -50,6 +50,15 @@ describe("the sender", () => {
     assert.deepEqual([transmitter.flushes, sender.counters.get("sent")], [2, 3]);
   });
 
+  test("what is not to wait leaves at once, with what has gathered before it", () => {
+    const { transmitter, sender, endTurn } = setUp();
+    sender.send(PATH, Uint8Array.of(1));
+    sender.send(PATH, Uint8Array.of(2), true);
+    assert.deepEqual([transmitter.flushes, transmitter.frames.length], [1, 2]);
+    endTurn();
+    assert.equal(transmitter.frames.length, 2);
+  });
+
   test("a full batch leaves at once", () => {
     const { transmitter, sender, endTurn } = setUp();
     for (let count = 0; count < 600; count++) sender.send(PATH, Uint8Array.of(count & 255));

@@ -163,6 +163,21 @@ describe("a UDP socket", () => {
     await until("the good one", () => lines.length === 1);
   });
 
+  test("a socket that does not want to know its own address receives, alone and in batches, and answers from any", async (t) => {
+    const server = echo(t, { family: 4, localAddress: false });
+    const client = listen(t, { family: 4, address: LOOPBACK });
+    send(client.socket, server.port, 3);
+    await until("the answer alone", () => client.lines.length === 1);
+    const batch = new UdpBatch(20, SLOT);
+    batch.length.fill(7);
+    batch.remoteIpv4.fill(LOOPBACK);
+    batch.remotePort.fill(server.port);
+    batch.count = 20;
+    assert.equal(client.socket.send(batch), 20);
+    await until("all answers", () => client.lines.length === 21);
+    assert.deepEqual(new Set(client.lines), new Set([`7f000001:${server.port} 0 of 3`, `7f000001:${server.port} 0 of 7`]));
+  });
+
   test("an address that is taken, absent, or of the other family is refused", (t) => {
     const { socket } = listen(t, { family: 4, address: LOOPBACK });
     const refused = (options: UdpSocketOptions, expected: object): void =>

@@ -137,6 +137,19 @@ describe("relays (RFC 8415 §19)", () => {
     assert.equal(event.ifindex, 0);
   });
 
+  test("what a relay asks to have back comes back (RFC 4994); of a long list the first 64 codes are read", async () => {
+    const lab = new Dhcp6Lab();
+    const told: Option[] = [37, 38].map((code) => ({ kind: "opaque", code, data: Uint8Array.from([0, 0, 0, 9, code]) }));
+    const echoed = async (codes: readonly number[]): Promise<number[]> => {
+      const options: Option[] = [...told, { kind: "codes", code: OPTION.echoRequest, codes }];
+      const answer = await lab.send(relayed(say("solicit", CLIENT, iaNa(1)), { link: "2001:db8:77::1", options }), VIA);
+      return asRelay(answer?.message).options.map(({ code }) => code);
+    };
+    assert.deepEqual(await echoed([37, OPTION.relayMessage, OPTION.echoRequest, 37]), [37]);
+    const strange = Array.from({ length: 63 }, (_, index) => 1000 + index);
+    assert.deepEqual(await echoed([...strange, 38, 37]), [38]);
+  });
+
   test("a relay with a port of its own is answered there (RFC 8357)", async () => {
     const lab = new Dhcp6Lab();
     const sourcePort: Option = { kind: "uint16", code: OPTION.relaySourcePort, value: 0 };

@@ -404,7 +404,7 @@ describe("DNS rebinding", () => {
     const settings = {
       upstreams: [upstream("192.0.2.53")],
       rebindAllowed: ["plex.direct"],
-      domains: [{ domain: "corp.example", upstreams: [upstream("192.0.2.53")] }],
+      domains: ["corp.example", "home.arpa"].map((domain) => ({ domain, upstreams: [upstream("192.0.2.53")] })),
     };
     const lab = new Laboratory();
     lab.internet.servers.set("192.0.2.53", (asked) =>

@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { isForOthers, parseHosts } from "../../../src/services/dns/hosts-file.js";
-import { parseResolvConf } from "../../../src/services/dns/resolv-conf.js";
+import { parseResolvConf, parseSearch } from "../../../src/services/dns/resolv-conf.js";
 import { formatUpstream } from "../../../src/services/dns/upstream.js";
 import { type FileSource, systemFiles, WatchedFile } from "../../../src/services/dns/watched-file.js";
 import { formatName } from "../../../src/wire/dns/name.js";
+import { RCODE } from "../../../src/wire/dns/numbers.js";
 import { ManualClock } from "../../support/manual-clock.js";
-import { answerTo, Laboratory, record } from "./laboratory.js";
+import { answerTo, Laboratory, record, upstream as serverAt } from "./laboratory.js";
 
 describe("hosts(5)", () => {
   test("addresses, names, comments, what is no line", () => {
@@ -147,6 +148,31 @@ describe("resolv.conf(5)", () => {
     made.dns.configureForwarding({});
     return { lab: made, files, upstreams: () => made.dns.stats().upstreams.map(({ upstream }) => upstream) };
   }
+
+  test("search and domain lines: the last one, in lower case, without comments", () => {
+    assert.deepEqual(parseSearch("search a.example\ndomain B.Example. # c\nnameserver 192.0.2.1\n"), ["b.example"]);
+    assert.deepEqual(parseSearch("search home.arpa\tcorp.local ; x\n"), ["home.arpa", "corp.local"]);
+    assert.deepEqual(parseSearch("options edns0\n#search x\n"), []);
+  });
+
+  test("a host that is in a special-use domain has servers that know it; the same names stay unknown elsewhere (RFC 8375)", async () => {
+    const { lab: made, files } = await lab();
+    files.texts.set("/r", "nameserver 192.0.2.1\nsearch home.arpa corp.local com\n");
+    await made.dns.start();
+    made.internet.servers.set("192.0.2.1", (asked) =>
+      answerTo(asked, { answers: [record(asked.message.questions[0].name, "A", { address: 0xc0a8_0105 })] }),
+    );
+    for (const name of ["nas.home.arpa", "a.corp.local"]) assert.equal(made.ask(name).answers.length, 1, name);
+    for (const name of ["printer.local", "x.test"]) assert.equal(made.ask(name).rcode, RCODE.NXDOMAIN, name);
+    // What is no special-use name is the world's, with its protection.
+    assert.equal(made.ask("www.example.com").rcode, RCODE.REFUSED);
+    files.texts.set("/r", "nameserver 192.0.2.1\n");
+    await look(made);
+    assert.equal(made.ask("other.home.arpa").rcode, RCODE.NXDOMAIN);
+    made.dns.configureForwarding({ domains: [{ domain: "home.arpa", upstreams: [serverAt("192.0.2.1")] }] });
+    assert.equal(made.ask("third.home.arpa").answers.length, 1);
+    made.dns.stop();
+  });
 
   test("is followed live, and what the servers before said is forgotten", async () => {
     const { lab: made, files, upstreams } = await lab();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatBytes } from "../../../src/cli/sizes.js";
+import { formatBytes } from "../../../src/base/sizes.js";
 
 test("sizes as people read them", () => {
   const rows: readonly (readonly [number, string])[] = [
