@@ -103,10 +103,12 @@ native_build() {
   say "built"
 }
 
-compile() {
+# With `tests` also what only the page's tests need: its modules one by one.
+compile() { # [tests]
   cd "$root"
   node scripts/lib/prune-dist.mjs
   npm run --silent build:ts
+  if [[ ${1:-} == tests ]]; then npm run --silent build:tests; fi
   say "compiled"
 }
 

@@ -45,6 +45,7 @@ describe("rates", () => {
     for (const [second, count] of [0, 10, 30, 60, 100].entries()) {
       series.add(at(second * 1000, count));
       series.add(at(second * 1000, 1_000_000));
+      series.add(at(second * 1000 + 400, 1_000_000));
     }
     assert.deepEqual(series.times, [2, 3, 4]);
     assert.deepEqual(series.values, [[20, 30, 40]]);

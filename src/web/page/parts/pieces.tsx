@@ -79,7 +79,7 @@ export function Bar(props: { used: number; total: number; label: string }) {
       aria-valuenow={used}
       aria-valuetext={`${formatCount(used)} of ${formatCount(total)}`}
     >
-      <span style={{ width: `${share * 100}%` }} />
+      {used > 0 && <span style={{ width: `${share * 100}%` }} />}
     </div>
   );
 }

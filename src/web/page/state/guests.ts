@@ -16,13 +16,17 @@ const ALL_AGAIN_MS = 10_000;
 
 const changed = new Set<string>();
 let timer: ReturnType<typeof setTimeout> | undefined;
-let isReading = false;
 let allReadMs = 0;
+let reading: Promise<void> = Promise.resolve();
 
-export async function loadGuests(): Promise<void> {
-  allReadMs = Date.now();
-  changed.clear();
-  guests.value = await get<GuestView[]>("/v1/guests");
+/** One reading at a time: of two answers the later one must be the newer. */
+function inTurn(read: () => Promise<void>): Promise<void> {
+  reading = reading.then(read, read);
+  return reading;
+}
+
+export function loadGuests(): Promise<void> {
+  return inTurn(readAll);
 }
 
 /** Keeps what an event is about fresh. */
@@ -34,30 +38,34 @@ export function noteGuestEvent({ kind, guest }: EventView): void {
 }
 
 function refreshIn(waitMs: number): void {
-  if (timer === undefined && !isReading) timer = setTimeout(() => void refresh(), waitMs);
+  if (timer !== undefined) return;
+  timer = setTimeout(() => {
+    timer = undefined;
+    // What fails is read when the connection is there again: everything is, then.
+    inTurn(refresh).catch(() => undefined);
+  }, waitMs);
 }
 
-/** One at a time: of two answers the later one must be the newer. */
 async function refresh(): Promise<void> {
-  timer = undefined;
-  const waitMs = changed.size > MOST_SINGLE ? allReadMs + ALL_AGAIN_MS - Date.now() : 0;
-  if (waitMs > 0) {
-    refreshIn(waitMs);
+  if (changed.size <= MOST_SINGLE) {
+    await readChanged();
     return;
   }
-  isReading = true;
-  try {
-    if (changed.size > MOST_SINGLE) await loadGuests();
-    else await readChanged();
-  } catch {
-    // When the connection is there again everything is read.
-  }
-  isReading = false;
-  if (changed.size > 0) refreshIn(GATHER_MS);
+  const waitMs = allReadMs + ALL_AGAIN_MS - Date.now();
+  if (waitMs > 0) refreshIn(waitMs);
+  else await readAll();
+}
+
+async function readAll(): Promise<void> {
+  allReadMs = Date.now();
+  changed.clear();
+  guests.value = await get<GuestView[]>("/v1/guests");
 }
 
 async function readChanged(): Promise<void> {
   const names = new Set(changed);
+  // All were read meanwhile. Asked for none, the daemon would answer with all.
+  if (names.size === 0) return;
   changed.clear();
   const query = [...names].map((name) => `guest=${encodeURIComponent(name)}`).join("&");
   const fresh = await get<GuestView[]>(`/v1/guests?${query}`);

@@ -1,5 +1,6 @@
 /** What is asked again and again, for as long as somebody sees it. */
 import { useEffect } from "preact/hooks";
+import { trouble } from "./api.js";
 
 export type Task = (signal: AbortSignal) => Promise<unknown>;
 
@@ -13,7 +14,8 @@ export function poll(task: Task, everyMs: () => number): () => void {
   let running = false;
   const run = async (): Promise<void> => {
     clearTimeout(timer);
-    if (running || ended.signal.aborted || document.hidden) return;
+    // Without a key nothing comes of asking; with one the page begins anew.
+    if (running || ended.signal.aborted || document.hidden || trouble.value?.kind === "key") return;
     running = true;
     // A failure is shown by `trouble`.
     await task(ended.signal).catch(() => undefined);

@@ -14,6 +14,9 @@ export function rateOf(earlier: Sample | undefined, later: Sample): readonly num
   return rates.some((rate) => rate < 0) ? undefined : rates;
 }
 
+/** Of two askers at once the second learns nothing: what a burst makes of a few milliseconds is no rate. */
+const LEAST_MS = 500;
+
 /** Points over time, each with several values; the oldest go. */
 export class Series {
   readonly #most: number;
@@ -29,9 +32,8 @@ export class Series {
 
   /** Adds the rates since the last sample. */
   add(sample: Sample): void {
+    if (this.#last !== undefined && sample.atMs < this.#last.atMs + LEAST_MS) return;
     const rates = rateOf(this.#last, sample);
-    // A sample that is no later, as two askers at once make it, would lose the one to compare with.
-    if (this.#last !== undefined && sample.atMs <= this.#last.atMs) return;
     this.#last = sample;
     if (rates === undefined) return;
     this.times.push(sample.atMs / 1000);

@@ -1,5 +1,6 @@
 /** Which view is shown: `#/guests/web1`. */
 import { signal } from "@preact/signals";
+import { splitFragment } from "./key.js";
 
 export const VIEWS = ["overview", "guests", "networks", "leases", "dns", "forwards", "events"] as const;
 export type View = (typeof VIEWS)[number];
@@ -43,6 +44,8 @@ export const route = signal<Route>(parseRoute(typeof location === "undefined" ? 
 /** Follows the address bar. */
 export function followRoute(): void {
   addEventListener("hashchange", () => {
+    // The URL of another run, opened in the same tab: its key is taken at the start of the page.
+    if (splitFragment(location.hash).key !== undefined) location.reload();
     const before = route.value;
     route.value = parseRoute(location.hash);
     if (before.view !== route.value.view || before.what !== route.value.what) scrollTo(0, 0);

@@ -37,7 +37,7 @@ export function followEvents(listener: StreamListener): void {
   };
 
   const run = async (): Promise<void> => {
-    if (open !== undefined || document.hidden) return;
+    if (open !== undefined || document.hidden || trouble.value?.kind === "key") return;
     open = new AbortController();
     try {
       await read(lastId, open.signal, onMessage);

@@ -71,6 +71,7 @@ function Tiles() {
   const view = status.value;
   const series = pulse();
   const [questions, , dhcp] = series.latest ?? [];
+  const share = cacheShare(view?.counters["dns"] ?? {});
   const { spoofed = 0, refused = 0, over_limit = 0 } = dropped.value ?? {};
   return (
     <div class="tiles">
@@ -93,7 +94,9 @@ function Tiles() {
           {formatFrequency(questions)}
           <small>/s</small>
         </span>
-        <span class="muted">{formatShare(cacheShare(view?.counters["dns"] ?? {}))} from the cache</span>
+        <span class="muted">
+          {share === undefined ? "nothing asked of upstreams yet" : `${formatShare(share)} from the cache`}
+        </span>
         <Sparkline times={series.times} seconds={PULSE_SECONDS} lines={[{ name: "sent", values: series.values[0] }]} />
       </a>
       <div
@@ -180,6 +183,8 @@ function Busiest() {
         <Waiting />
       ) : here.length === 0 ? (
         <NoGuests known={all.length} />
+      ) : busy.length === 0 && !here.some(({ name, network }) => trafficOf(name, network)?.series.latest) ? (
+        <Waiting />
       ) : busy.length === 0 ? (
         <Empty title="Nobody sends or receives anything now." />
       ) : (
