@@ -30,6 +30,8 @@ export interface ControlServerOptions {
   /** Says no to single callers; all that could open the socket may, where it is absent. */
   readonly permit?: (socket: Socket, access: "read" | "change") => boolean;
   readonly log: Logger;
+  /** How long a request may take to say what it wants. */
+  readonly headersMs?: number;
 }
 
 const STATUS: ReadonlyMap<string, number> = new Map([
@@ -52,6 +54,7 @@ const MOST_STREAMS = 64;
 /** Whoever does not take the answer for so long is let go: it may be megabytes. */
 const SILENCE_MS = 120_000;
 const HEADERS_MS = 5_000;
+const LINGER_MS = 1_000;
 const REQUEST_MS = 60_000;
 
 export class ControlServer {
@@ -62,11 +65,22 @@ export class ControlServer {
 
   private constructor(options: ControlServerOptions) {
     this.#options = options;
-    this.#server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: HEADERS_MS });
+    const { headersMs = HEADERS_MS } = options;
+    this.#server = createServer({
+      headersTimeout: headersMs,
+      requestTimeout: REQUEST_MS,
+      keepAliveTimeout: HEADERS_MS,
+      // Node.js looks for connections that take too long every half a minute unless told otherwise.
+      connectionsCheckingInterval: headersMs / 4,
+    });
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.setTimeout(SILENCE_MS);
     this.#server.on("request", (request, response) => void this.#serve(request, response));
-    this.#server.on("clientError", (_, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"));
+    this.#server.on("clientError", (_, socket) => {
+      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+      // Whoever does not hang up then is not waited for.
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    });
   }
 
   /** Listens. Throws CONFLICT where another daemon does already, with its process id. */

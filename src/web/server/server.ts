@@ -33,6 +33,8 @@ export interface WebServerOptions {
   readonly examine: () => Promise<readonly FindingView[]>;
   /** How long to wait for a daemon that is gone before it is looked for again. */
   readonly againMs?: number;
+  /** How long a request may take to say what it wants. */
+  readonly headersMs?: number;
 }
 
 const STATUS: ReadonlyMap<string, number> = new Map([
@@ -50,6 +52,7 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 
 const MOST_CONNECTIONS = 128;
 const HEADERS_MS = 5_000;
+const LINGER_MS = 1_000;
 const REQUEST_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
 /** Whoever does not take what was sent for so long is let go. */
@@ -70,11 +73,22 @@ export class WebServer {
     const client = new ControlClient(options.runDirectory);
     this.#passing = new PassingOn(client, options.session.readOnly);
     this.#relay = new EventRelay(client, options.againMs);
-    this.#server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS });
+    const { headersMs = HEADERS_MS } = options;
+    this.#server = createServer({
+      headersTimeout: headersMs,
+      requestTimeout: REQUEST_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Node.js looks for connections that take too long every half a minute unless told otherwise.
+      connectionsCheckingInterval: headersMs / 4,
+    });
     this.#server.maxConnections = MOST_CONNECTIONS;
     this.#server.setTimeout(SILENCE_MS);
     this.#server.on("request", (request, response) => void this.#serve(request, response));
-    this.#server.on("clientError", (_, socket) => socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"));
+    this.#server.on("clientError", (_, socket) => {
+      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+      // Whoever does not hang up then is not waited for.
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    });
   }
 
   /** Listens. Throws NOT_BUILT, or UNAVAILABLE where the port is taken. */

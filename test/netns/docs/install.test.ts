@@ -44,6 +44,10 @@ describe("scripts/install", needs(root, tap, nft, command("systemd-analyze", "sy
     assert.match(read("share/man/man8/qemu-ifup.8"), /script=\/opt\/tapnet\/lib\/tapnet\/qemu-ifup/);
     assert.ok(existsSync(join(stage, "opt/tapnet/lib/tapnet/node_modules/zod/package.json")));
     assert.ok(!existsSync(join(stage, "opt/tapnet/lib/tapnet/node_modules/typescript")));
+    // The page is there as browsers get it, and nothing else of it.
+    assert.ok(existsSync(join(stage, "opt/tapnet/lib/tapnet/dist/src/web/static/page.js")));
+    assert.ok(!existsSync(join(stage, "opt/tapnet/lib/tapnet/dist/src/web/page")));
+    assert.ok(!existsSync(join(stage, "opt/tapnet/lib/tapnet/node_modules/preact")));
     await must([...words, "--uninstall"]);
     assert.deepEqual(readdirSync(stage), []);
     const again = await run([...words, "--uninstall"]);

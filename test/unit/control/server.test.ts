@@ -197,6 +197,18 @@ describe("the control server", () => {
     assert.equal(api.listeners.size, 0);
   });
 
+  it("hangs up on whoever does not say what is wanted", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tapnet-slow-"));
+    const brisk = await ControlServer.listen(options(folder, { headersMs: 100 }));
+    const slow = Array.from({ length: 128 }, () => createConnection(controlSocket(folder)));
+    const ends = slow.map((socket) => new Promise((resolve) => socket.on("error", resolve).once("close", resolve)));
+    for (const socket of slow) socket.resume().write("GET /v1/version HTTP/1.1\r\nhost: tapnet\r\n");
+    await Promise.all(ends);
+    assert.equal((await new ControlClient(folder).version()).pid, process.pid);
+    await brisk.close();
+    rmSync(folder, { recursive: true });
+  });
+
   it("keeps connections for others when many listen to events", async () => {
     const streams = Array.from({ length: 64 }, () => client.events());
     const first = streams.map((events) => events.next());

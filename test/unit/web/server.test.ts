@@ -314,6 +314,16 @@ describe("the server of the page", () => {
     await exposed.close();
   });
 
+  it("hangs up on whoever does not say what is wanted", async () => {
+    const brisk = await serve({ headersMs: 100 });
+    const slow = Array.from({ length: 128 }, () => connect(brisk.address.port, brisk.address.host));
+    const ends = slow.map((socket) => new Promise((resolve) => socket.on("error", resolve).once("close", resolve)));
+    for (const socket of slow) socket.resume().write("GET / HTTP/1.1\r\nhost: localhost\r\n");
+    await Promise.all(ends);
+    assert.equal((await ask("/v1/version", {}, brisk)).status, 200);
+    await brisk.close();
+  });
+
   it("says which port is taken", async () => {
     await assert.rejects(serve({ listen: server.address }), { code: "UNAVAILABLE", message: /another program listens there/ });
   });
