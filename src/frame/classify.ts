@@ -323,7 +323,7 @@ function checkIcmpv6(view: DataView, ipOffset: number, offset: number, length: n
   if (icmpv6.isNeighbourDiscovery(type)) {
     if (ipv6.hopLimit(view, ipOffset) !== HOP_LIMIT_ON_LINK) return "icmpv6-hop-limit";
     if (icmpv6.code(view, offset) !== 0) return "icmpv6-code";
-  } else if (!icmpv6.isListenerDiscovery(type)) {
+  } else if (!icmpv6.isListenerDiscovery(type) && type !== icmpv6.TYPE.echoReply) {
     return "not-control";
   }
   if ((flags & FRAME_FLAG.checksumPartial) !== 0) return undefined;

@@ -56,7 +56,7 @@ export interface PacketBinding {
 /** The ICMPv6 messages that pass `classify`, by their names in `wire/icmpv6.ts`. */
 export type IcmpMessage = Exclude<
   keyof typeof icmpv6.TYPE,
-  "unreachable" | "packetTooBig" | "timeExceeded" | "parameterProblem" | "echoRequest" | "echoReply"
+  "unreachable" | "packetTooBig" | "timeExceeded" | "parameterProblem" | "echoRequest"
 >;
 
 export interface DispatcherOptions {

@@ -31,7 +31,7 @@ export interface FrameServices {
   readonly dns: DatagramService;
   /** Answers router solicitations. */
   readonly advertiser: PacketService;
-  /** Takes everything else of neighbour discovery, and what guests listen to. */
+  /** Takes everything else of neighbour discovery, what guests listen to, and their answers to our echoes. */
   readonly learner: PacketService;
   /** Hears the answers to address probes. */
   readonly arp: PacketService;
@@ -63,6 +63,7 @@ export function frameBindings(services: FrameServices): FrameBindings {
       { message: "routerSolicitation", service: advertiser, budget: BUDGET.router },
       { message: "arp", service: arp, budget: BUDGET.neighbours, wants: probes },
       ...NEIGHBOUR_MESSAGES.map((message) => ({ message, service: learner, budget: BUDGET.neighbours })),
+      { message: "echoReply", service: learner, budget: BUDGET.neighbours, wants: ({ guest }) => guest !== undefined },
     ],
   };
 }

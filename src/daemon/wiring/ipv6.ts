@@ -104,6 +104,8 @@ export class Ipv6 implements LinkFollower {
     for (const { address, mac } of bindings) {
       if (typeof address === "bigint") this.learner.adopt(link.slot, address, mac);
     }
+    // A guest that was there before us may have taken more while nobody listened.
+    if (bindings.length > 0) this.learner.poll(link.slot);
   }
 
   changed(link: Link): void {

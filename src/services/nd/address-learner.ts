@@ -16,12 +16,14 @@
  * address, which has the same group, while the router has not been heard yet. So guests that skip the detection are found.
  * Solicitations for a neighbour behind another port, or for the gateway, are answered with our MAC: guests that believe their
  * prefix is on the link work. On a port of a bridge the prefix really is, and only the gateway's are answered.
+ * A guest that has taken an address while nobody listened does not say so again. When its port is adopted it is asked by an echo
+ * to all nodes from our global address: it answers from the global address that it uses first, and that one is learnt.
  * Why not FCFS SAVI (RFC 6620) with its wait for the detection to end: one guest, one link; who else would object has been
  * asked.
  */
 import type { Clock, Timer } from "../../base/clock.js";
 import { Counters } from "../../base/counters.js";
-import { hasReservedIdentifier, type Ipv6Address, isLinkLocalIpv6, readIpv6 } from "../../base/ipv6-address.js";
+import { hasReservedIdentifier, IPV6_ANY, type Ipv6Address, isLinkLocalIpv6, readIpv6 } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
 import { type Ipv6Prefix, ipv6InPrefix } from "../../base/prefix.js";
 import { type Reply, VERDICT, type Verdict } from "../../frame/datagram.js";
@@ -36,7 +38,7 @@ import { FAULTS, type NdpFault, OPTION } from "../../wire/ndp/codes.js";
 import * as message from "../../wire/ndp/message.js";
 import * as option from "../../wire/ndp/option.js";
 import { LearnedAddress, LinkAddresses } from "./link-addresses.js";
-import { emitAdvertisement, NEIGHBOUR_BYTES, solicit } from "./solicitation.js";
+import { answersOurEcho, echoAllNodes, emitAdvertisement, NEIGHBOUR_BYTES, solicit } from "./solicitation.js";
 
 const ALL_NODES_MAC: Mac = 0x3333_0000_0001;
 const MOST_ADDRESSES = 8;
@@ -46,6 +48,10 @@ const PROBE_INTERVAL_MS = 1000;
 const ASK_INTERVAL_MS = 1000;
 /** After how long, each time, it is asked again for an address that a report has hinted at: hosts wait for routers up to 12 s. */
 const ASK_AGAIN_MS = [1000, 2000, 4000, 8000] as const;
+
+/** How long an answer to an echo is waited for, and when another one follows the first, which a busy guest may have missed. */
+const ECHO_WAIT_MS = 10_000;
+const ECHO_AGAIN_MS = [3000] as const;
 
 const OWN_COUNTERS = [
   "solicitations",
@@ -63,6 +69,8 @@ const OWN_COUNTERS = [
   "router-advertisement",
   "redirect",
   "no-port",
+  "echoes",
+  "echo-unasked",
 ] as const;
 type MldFault = mld.MldFault;
 export type NdCounter = (typeof OWN_COUNTERS)[number] | NdpFault | MldFault;
@@ -145,7 +153,7 @@ export class AddressLearner implements PacketService {
     if (port === undefined) return;
     this.#links[slot] = undefined;
     port.waiting = undefined;
-    if (port.asking !== undefined) this.#options.clock.cancel(port.asking);
+    for (const timer of [port.asking, port.echoing]) if (timer !== undefined) this.#options.clock.cancel(timer);
     for (const learned of [...port.learned]) this.#forget(learned);
   }
 
@@ -154,6 +162,24 @@ export class AddressLearner implements PacketService {
     const port = this.#links[slot];
     if (port === undefined || !this.#isPermitted(port, address) || this.#ownerOf(port, address) !== undefined) return;
     if (this.#hasRoom(port, address)) this.#note(port, address, mac);
+  }
+
+  /**
+   * Asks the guest from which address it speaks: for one that has taken an address while nobody listened, and says no word of it
+   * until it takes another. What it answers is learnt.
+   */
+  poll(slot: number): void {
+    const port = this.#links[slot];
+    if (port !== undefined && port.link.gatewayIpv6 !== IPV6_ANY && port.prefixes.length > 0) this.#echo(port, 0);
+  }
+
+  #echo(port: LinkAddresses, asked: number): void {
+    const { clock, sender } = this.#options;
+    if (port.echoing !== undefined) clock.cancel(port.echoing);
+    port.echoing = undefined;
+    port.echoedUntilMs = clock.monotonicMs() + ECHO_WAIT_MS;
+    echoAllNodes(sender, port.link);
+    if (asked < ECHO_AGAIN_MS.length) port.echoing = clock.after(ECHO_AGAIN_MS[asked], () => this.#echo(port, asked + 1));
   }
 
   /** The address is given to somebody by other means (a lease, a reservation): whoever has merely taken it loses it. */
@@ -180,6 +206,7 @@ export class AddressLearner implements PacketService {
     const { view, payloadOffset, payloadLength } = request;
     const type = icmpv6.type(view, payloadOffset);
     if (icmpv6.isListenerDiscovery(type)) return this.#report(port, request);
+    if (type === icmpv6.TYPE.echoReply) return this.#answered(port, request);
     const fault = message.check(view, payloadOffset, payloadLength);
     if (fault !== undefined) return this.#drop(fault);
     switch (type) {
@@ -205,6 +232,16 @@ export class AddressLearner implements PacketService {
       return this.#answerForNeighbour(port, request, target, reply);
     }
     return this.#hear(port, request, target) ? VERDICT.silent : this.#defend(port, request, target, reply);
+  }
+
+  /** Only what was asked for: a guest that is pinged by the host answers as well. */
+  #answered(port: LinkAddresses, request: Packet): Verdict {
+    const { view, payloadOffset, payloadLength } = request;
+    const isOurs = answersOurEcho(view, payloadOffset, payloadLength) && this.#options.clock.monotonicMs() < port.echoedUntilMs;
+    if (!isOurs) return this.#drop("echo-unasked");
+    this.#count("echoes");
+    this.#hear(port, request, request.ipv6SourceOffset);
+    return VERDICT.silent;
   }
 
   /** The guest says that it has the address at `offset`. False when that is somebody else's. */

@@ -42,6 +42,9 @@ export class LinkAddresses {
   askedMs = Number.NEGATIVE_INFINITY;
   /** When it is asked again. */
   asking: Timer | undefined;
+  /** Until when an answer to an echo of ours may come, and when the next one goes out. */
+  echoedUntilMs = Number.NEGATIVE_INFINITY;
+  echoing: Timer | undefined;
 
   constructor(link: Link, prefixes: readonly Ipv6Prefix[]) {
     this.link = link;

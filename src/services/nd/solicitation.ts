@@ -1,10 +1,10 @@
-import { type Ipv6Address, solicitedNode, writeIpv6 } from "../../base/ipv6-address.js";
+import { IPV6_ALL_NODES, type Ipv6Address, solicitedNode, writeIpv6 } from "../../base/ipv6-address.js";
 import type { Mac } from "../../base/mac.js";
 import { ADDRESS_BYTES } from "../../frame/ipv6-bytes.js";
 import type { Link } from "../../frame/link.js";
 import { PORT_LINK_LOCAL } from "../../frame/link-table.js";
 import type { Icmpv6Path, PacketSender } from "../../frame/packet.js";
-import { TYPE } from "../../wire/icmpv6.js";
+import { HEADER_BYTES, TYPE } from "../../wire/icmpv6.js";
 import { OPTION } from "../../wire/ndp/codes.js";
 import * as message from "../../wire/ndp/message.js";
 import { emitLinkLayerAddress } from "../../wire/ndp/option-repr.js";
@@ -26,6 +26,28 @@ export function solicit(sender: PacketSender, link: Link, target: Ipv6Address, m
     ipv6Destination: addressBytes(mac === undefined ? group : target),
   };
   sender.sendIcmpv6(path, message.toBytes({ kind: "neighbour-solicitation", target, options: [option] }));
+}
+
+/** Octets behind an echo's ICMPv6 header: identifier and sequence number. Answers bring them back (RFC 4443 §4.2). */
+const ECHO_BYTES = 4;
+const ECHO_MARK = 0x746e_0001;
+
+/**
+ * Asks all nodes of a port to say something to our global address: each answers from the global address that it likes best (RFC
+ * 6724), whichever that is.
+ */
+export function echoAllNodes(sender: PacketSender, link: Link): void {
+  const payload = new Uint8Array(HEADER_BYTES + ECHO_BYTES);
+  payload[0] = TYPE.echoRequest;
+  new DataView(payload.buffer).setUint32(HEADER_BYTES, ECHO_MARK);
+  const etherDestination = MULTICAST_MAC + Number(IPV6_ALL_NODES & 0xffff_ffffn);
+  const [ipv6Source, ipv6Destination] = [addressBytes(link.gatewayIpv6), addressBytes(IPV6_ALL_NODES)];
+  sender.sendIcmpv6({ link, etherDestination, ipv6Source, ipv6Destination }, payload);
+}
+
+/** Whether an echo reply answers `echoAllNodes`. */
+export function answersOurEcho(view: DataView, offset: number, length: number): boolean {
+  return length === HEADER_BYTES + ECHO_BYTES && view.getUint32(offset + HEADER_BYTES) === ECHO_MARK;
 }
 
 /** Writes an advertisement for the target of a solicitation, copied from there: "it is behind `mac`" (RFC 4861 §7.2.4). */

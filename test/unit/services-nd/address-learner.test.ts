@@ -5,7 +5,7 @@ import { AddressLearner, type AddressLearnerOptions } from "../../../src/service
 import * as mld from "../../../src/wire/mld.js";
 import type { Message } from "../../../src/wire/ndp/message.js";
 import { ip, prefix } from "../../support/dhcp6-lab.js";
-import { GUEST_LINK_LOCAL, GUEST_MAC, PORT_LINK_LOCAL } from "../../support/frames.js";
+import { GUEST_LINK_LOCAL, GUEST_MAC, ipv6Of, PORT_LINK_LOCAL } from "../../support/frames.js";
 import { BRIDGE, NdLab, WEB1, WEB2 } from "../../support/nd-lab.js";
 
 const SLAAC = ip("2001:db8:77::abcd:1");
@@ -33,6 +33,7 @@ function setUp(overrides: Partial<Pick<AddressLearnerOptions, "owner" | "most" |
     "redirect",
     "listenerReport",
     "listenerReportV2",
+    "echoReply",
   ]);
   for (const link of [WEB1, WEB2]) learner.addLink(link, [PREFIX]);
   return { lab, learner, log };
@@ -60,6 +61,63 @@ function report(address: bigint): Uint8Array {
   mld.emit(listened, new DataView(bytes.buffer), 0);
   return bytes;
 }
+
+describe("a guest that was there before us", () => {
+  const GATEWAY = WEB1.gatewayIpv6;
+  const ECHO_REPLY = 129;
+  /** Polls the guest and hands back what it is asked. */
+  const poll = (lab: NdLab, learner: AddressLearner): Uint8Array => {
+    const before = lab.transmitter.frames.length;
+    learner.poll(WEB1.slot);
+    lab.sender.flush();
+    const [frame, ...more] = lab.transmitter.frames.slice(before);
+    assert.equal(more.length, 0);
+    return frame.bytes;
+  };
+  /** What the guest answers to an echo, from this address. */
+  const answer = (lab: NdLab, asked: Uint8Array, source: bigint): void => {
+    lab.hearIcmpv6(WEB1, Uint8Array.from([ECHO_REPLY, 0, 0, 0, ...asked.slice(58)]), { source, destination: GATEWAY });
+  };
+
+  test("is asked by an echo from our global address to all nodes, and what it answers from is learnt", () => {
+    const { lab, learner, log } = setUp();
+    const asked = poll(lab, learner);
+    assert.deepEqual([ipv6Of(asked, 22), ipv6Of(asked, 38), asked[54]], [GATEWAY, IPV6_ALL_NODES, 128]);
+    answer(lab, asked, SLAAC);
+    answer(lab, asked, SLAAC);
+    assert.deepEqual(log, ["+web1 0001"]);
+  });
+
+  test("is asked once more, and not when it is gone", () => {
+    const { lab, learner } = setUp();
+    poll(lab, learner);
+    const before = lab.transmitter.frames.length;
+    lab.clock.advance(60_000);
+    assert.equal(lab.transmitter.frames.length, before + 1);
+    poll(lab, learner);
+    learner.removeLink(WEB1.slot);
+    assert.equal(lab.clock.pending, 0);
+  });
+
+  test("teaches nothing by answers that nobody asked for: before, too late, to another's ping", () => {
+    const { lab, learner, log } = setUp();
+    const [other, asked] = [new Uint8Array(66), poll(lab, learner)];
+    answer(lab, other, SLAAC);
+    lab.clock.advance(14_000);
+    answer(lab, asked, SLAAC);
+    const second = setUp();
+    answer(second.lab, asked, SLAAC);
+    assert.deepEqual([log, second.log], [[], []]);
+    assert.equal(learner.counters.get("echo-unasked"), 2);
+  });
+
+  test("cannot claim what is another's so", () => {
+    const { lab, learner, log } = setUp({ owner: () => "web2" });
+    answer(lab, poll(lab, learner), SLAAC);
+    answer(lab, poll(lab, learner), ip("2001:db8:99::1"));
+    assert.deepEqual(log, []);
+  });
+});
 
 describe("an address is learnt", () => {
   test("from the detection of duplicates, at once and once", () => {
