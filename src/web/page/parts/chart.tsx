@@ -79,7 +79,7 @@ function chartOptions(element: HTMLElement): uPlot.Options {
       y: { range: (_, __, to) => [0, Math.max(1000, to * 1.1)] },
     },
     axes: [
-      { ...axis, space: 80, values: (_, marks) => marks.map(time) },
+      { ...axis, size: 34, space: 80, values: (_, marks) => marks.map(time) },
       { ...axis, size: 76, values: (_, marks) => marks.map((mark) => (mark === 0 ? "0" : `${formatBytes(mark)}/s`)) },
     ],
     series: [
