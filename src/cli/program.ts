@@ -125,6 +125,7 @@ export function buildProgram(
   addNetworks(program, action);
   addDns(program, action);
   addConfig(program, action);
+  refuseHelpOfNone(program);
   for (const command of program.commands) sayWhereHelpIs(command, "tapnet");
   for (const group of program.commands) if (group.commands.length > 0) addHelp(group, { hidden: true });
   addHelp(program, { hidden: false });
@@ -147,10 +148,21 @@ function addHelp(group: Command, options: { hidden: boolean }): void {
     });
 }
 
+/** `--help` behind a command that there is not would show the help of its group, as if there were. */
+function refuseHelpOfNone(group: Command): void {
+  group.on("beforeHelp", () => {
+    const word = group.args.find((each) => !each.startsWith("-"));
+    const isNone = group.commands.every((each) => each.name() !== word && !each.aliases().includes(word ?? ""));
+    if (group.commands.length > 0 && word !== undefined && isNone)
+      group.error(`error: unknown command '${word}'`, { code: "commander.unknownCommand" });
+  });
+}
+
 /** Whoever uses a command wrongly is led to the help of that one. */
 function sayWhereHelpIs(command: Command, before: string): void {
   const words = `${before} ${command.name()}`;
   command.showHelpAfterError(`Try: ${words} --help`);
+  refuseHelpOfNone(command);
   for (const child of command.commands) sayWhereHelpIs(child, words);
 }
 

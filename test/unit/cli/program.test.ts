@@ -216,6 +216,8 @@ describe("tapnet without a daemon", () => {
     ["nothing", []],
     ["help for what is none", ["help", "statsu"]],
     ["help for what is none of a group", ["help", "guest", "lst"]],
+    ["--help behind what is none", ["statsu", "--help"]],
+    ["--help behind what is none of a group", ["guest", "lst", "--help"]],
     ["a number that is none", ["guest", "add", "web1", "--queues", "many"]],
     ["an address that is none", ["lease", "show", "10.77.0"]],
   ] as const) {
