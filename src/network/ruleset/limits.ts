@@ -45,6 +45,10 @@ export function composeLimits(table: TableWriter, { packetLimits, connectionLimi
       ["oif", LIMIT_SETS.connectionsTo],
     ] as const)
       table.rule("limit_connections", NEW, is(meta(link), inSet(set.name)), count("over_limit"), REJECT);
+    // What the host begins with a guest; without root, that is what came by the guest's forwards.
+    table.chain("limit_connections_out", { type: "filter", hook: "output", priority: PRIORITY.filter - 1 });
+    const toGuest = is(meta("oif"), inSet(LIMIT_SETS.connectionsTo.name));
+    table.rule("limit_connections_out", NEW, toGuest, count("over_limit"), REJECT);
   }
 }
 

@@ -175,6 +175,16 @@ describe("forwards without root", needs(root, tap, nft, qemu, command("pasta", "
     assert.doesNotMatch((await type("alice", "tapnet status")).text, /relay/);
   });
 
+  test("what comes by them counts among the connections of a guest that is limited", async () => {
+    await configure(
+      CONFIGURATION.replace("{ network: old,", "{ network: old, forwards: [5555:53/udp], limit: { connections: 3 },"),
+    );
+    await site.host.must("pkill", "-HUP", "-u", "alice", "-o", "-f", "daemon/main.js");
+    await until("the forward", async () => /5555/.test((await type("alice", "ss -Hlun 'sport = 5555'")).text));
+    const answers = await ask("world", ...Array.from({ length: 8 }, () => `udp ${HOST.ipv4} 5555`));
+    assert.equal(answers.filter((answer) => answer === "old1 10.78.0.1").length, 3, answers.join(", "));
+  });
+
   test("what root's can and this cannot is refused by `config check` and at the start, with its place", async () => {
     const yaml = 'guests:\n  a: { public: 192.0.2.7 }\n  b: { ingress: ["198.51.100.0/24"], forwards: [8085:80] }\n';
     await configure(yaml);

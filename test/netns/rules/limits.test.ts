@@ -108,6 +108,16 @@ suite("limits of guests", needs(root, nft, shaping, command("iperf3"), command("
       Array.from({ length: 2 * CONNECTIONS }, () => `udp ${WORLD.ipv4} 7777`),
     );
     assert.equal(answers.filter((answer) => answer !== null).length, CONNECTIONS);
+    await respond(few, 7777);
+    const asked = await ask(
+      site.host,
+      Array.from({ length: 2 * CONNECTIONS }, () => "udp 10.77.0.12 7777"),
+    );
+    assert.equal(
+      asked.filter((answer) => answer !== null).length,
+      CONNECTIONS,
+      "those of the host, as forwards without root are",
+    );
   });
 
   test("a guest without limits has none", async () => {
