@@ -250,6 +250,7 @@ export class LeaseBook implements LeaseOwner {
     if (holder !== undefined && holder.identity !== record.identity && !this.#ended.has(holder)) return false;
     const lease = this.#adopt(record, this.#clock.nowMs());
     lease.saved = holder?.saved;
+    lease.told = holder?.told;
     this.#commit.stage(lease);
     this.#schedule();
     return true;
@@ -294,6 +295,7 @@ export class LeaseBook implements LeaseOwner {
     const lease = new Lease(this, record.identity, record.address);
     lease.record = record;
     lease.saved = stored;
+    lease.told = stored;
     lease.state = record.state;
     const holder = this.#byAddress.get(record.address);
     if (holder !== undefined) this.#drop(holder, "reassigned");

@@ -14,7 +14,8 @@ export interface LeaseBound {
 export interface LeaseUnbound {
   readonly kind: "unbound";
   readonly lease: LeaseRecord;
-  readonly reason: EndReason;
+  /** `unsaved`: it was told of while the disk wrote, and the disk failed; nobody has got the lease. */
+  readonly reason: EndReason | "unsaved";
   readonly ifindex: number;
 }
 
@@ -23,10 +24,10 @@ export type LeaseEvent = LeaseBound | LeaseUnbound;
 /**
  * Told of every change of who is bound, in order, one call for all leases of one commit.
  *
- * The order is: leases on disk → `apply` → ACKs leave. So a save that fails leaves nothing to undo in the kernel, and a crash
- * between the two leaves a stored lease without kernel state, which the next start puts right. A rejection takes back every
- * lease of the call and holds back every ACK, so reject only when nothing can be bound at all: an interface that went away
- * meanwhile is no reason. Renewals that change nothing but time are not told.
+ * It is told while the disk writes, and ACKs leave when both are done. A save that fails is told as bindings that are over; a
+ * crash leaves kernel state without a lease, or a lease without kernel state, and the next start puts right either. A rejection
+ * takes back every lease of the call and holds back every ACK, so reject only when nothing can be bound at all: an interface that
+ * went away meanwhile is no reason. Renewals that change nothing but time are not told.
  */
 export interface LeaseEvents {
   apply(events: readonly LeaseEvent[]): Promise<void> | undefined;

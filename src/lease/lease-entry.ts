@@ -25,7 +25,8 @@ export class Lease implements WheelEntry {
   saved: LeaseRecord | undefined;
   /** Interface where the client was heard last; zero behind a relay. */
   ifindex = 0;
-  /** The interface that listeners know of, so that they hear of changes only. */
+  /** The record that listeners know of, and the interface, so that they hear of changes only. */
+  told: LeaseRecord | undefined;
   toldIfindex = NEVER_TOLD;
   endReason: EndReason = "expired";
   /** The commit group in which the lease waits to be saved; it is only compared. */

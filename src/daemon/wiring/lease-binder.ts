@@ -145,7 +145,10 @@ export class LeaseBinder implements LeaseEvents {
     const address = formatLeaseAddress(lease);
     const guest = guestOf(lease);
     const who = guest ?? lease.identity;
-    const message = event.kind === "bound" ? `${who} has ${address}` : `${who} has ${address} no more: ${event.reason}`;
+    const message =
+      event.kind === "bound"
+        ? `${who} has ${address}`
+        : `${who} has ${address} no more: ${event.reason === "unsaved" ? "it could not be saved" : event.reason}`;
     const kind = event.kind === "bound" ? "lease.bound" : "lease.ended";
     this.#parts.events.tell({ kind, network: lease.network, guest, message, routine: guest === undefined });
   }

@@ -130,9 +130,107 @@ test("a failed save takes back the promise, also when the lease was renewed mean
   await assert.rejects(Promise.all([failed, store.waiting[0].fail()]), { code: "LEASE_SAVE" });
   assert.equal(lab.book.find("a"), undefined);
   assert.equal(lab.book.findOffer("a")?.state, "offered");
-  assert.equal(lab.told.length, 0);
+  assert.deepEqual(
+    lab.told.map((event) => (event.kind === "bound" ? event.kind : event.reason)),
+    ["bound", "unsaved"],
+  );
   lab.clock.advance(11_000);
   assert.equal(lab.pool.freeCount, 10);
+});
+
+test("listeners are told while the disk writes, and nobody else before both are done", async () => {
+  const store = new SlowStore();
+  const applied = withResolvers();
+  const told: LeaseEvent[] = [];
+  const apply = (events: readonly LeaseEvent[]): Promise<void> => {
+    told.push(...events);
+    return applied.promise;
+  };
+  const lab = new BookLab({ store, events: { apply } });
+  lab.bind("a");
+  let isDone = false;
+  const done = (async (): Promise<void> => {
+    await lab.commit.commit();
+    isDone = true;
+  })();
+  assert.equal(told.length, 1);
+  await store.waiting[0].done();
+  assert.equal(isDone, false);
+  applied.resolve();
+  await done;
+  assert.equal(isDone, true);
+});
+
+test("laws: whatever saves fail, listeners know in the end who is bound, and with which MAC address", async () => {
+  const client = fc.nat(5).map((number) => `mac:${number}`);
+  const act = fc.oneof(
+    fc.record({ name: fc.constant("bind"), client, mac: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({ name: fc.constantFrom("release", "decline"), client }),
+    fc.record({ name: fc.constant("wait"), ms: fc.constantFrom(500, 11_000, 3_700_000) }),
+    fc.record({ name: fc.constant("commit"), fails: fc.boolean(), waits: fc.boolean() }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { maxLength: 60 }), async (acts) => {
+      const store = new SlowStore();
+      const lab = new BookLab({ size: 4, store });
+      const settle = async (fails: boolean): Promise<void> => {
+        const [save] = store.waiting;
+        await (fails ? save?.fail() : save?.done());
+      };
+      for (const each of acts) {
+        if ("mac" in each) {
+          const lease = lab.book.offer(each.client, undefined, 60_000);
+          const facts = { mac: each.mac, clientId: "", hostname: "", ifindex: 7 };
+          if (lease !== undefined) lab.book.bind(lease, facts, 3_600_000);
+        } else if ("client" in each) {
+          const lease = lab.book.find(each.client);
+          if (lease === undefined || lease.state === "declined") continue;
+          if (each.name === "release") lab.book.release(lease);
+          else lab.book.decline(lease, 100_000);
+        } else if ("ms" in each) {
+          lab.clock.advance(each.ms);
+        } else {
+          lab.commit.commit()?.catch(() => undefined);
+          if (!each.waits) await settle(each.fails);
+        }
+      }
+      for (let turn = 0; turn < 20; turn++) {
+        lab.commit.commit()?.catch(() => undefined);
+        await settle(false);
+      }
+      const known = new Map<unknown, number>();
+      for (const event of lab.told) {
+        if (event.kind === "bound") known.set(event.lease.address, event.lease.mac);
+        else known.delete(event.lease.address);
+      }
+      const bound = [...lab.book.leases()].filter((lease) => lease.state === "bound");
+      assert.deepEqual(known, new Map(bound.map((lease) => [lease.address, lease.record?.mac])));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a renewal that was not saved goes back to what was saved before, for listeners too", async () => {
+  const store = new SlowStore();
+  const lab = new BookLab({ store });
+  lab.bind("a");
+  const first = lab.commit.commit();
+  await store.waiting[0].done();
+  await first;
+  const lease = lab.book.find("a");
+  assert.ok(lease !== undefined);
+  lab.book.bind(lease, { mac: 2, clientId: "", hostname: "other", ifindex: 7 }, 3_600_000);
+  const second = lab.commit.commit();
+  await assert.rejects(Promise.all([second, store.waiting[0].fail()]), { code: "LEASE_SAVE" });
+  assert.equal(lab.book.find("a")?.record?.mac, 1);
+  assert.deepEqual(
+    lab.told.map((event) => [event.kind, event.lease.mac, event.kind === "bound" ? event.previous?.mac : undefined]),
+    [
+      ["bound", 1, undefined],
+      ["bound", 2, 1],
+      ["bound", 1, 2],
+    ],
+  );
 });
 
 test("a later save keeps what it has saved, whatever became of an earlier one", async () => {

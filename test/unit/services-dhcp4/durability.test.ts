@@ -43,7 +43,7 @@ test("a lease is stored before its ACK leaves, and listeners are told between", 
   );
 });
 
-test("a failed save means no ACK, no event, and a lease at the next try", async () => {
+test("a failed save means no ACK, listeners hear that it is taken back, and a lease at the next try", async () => {
   const store = new FrailStore();
   const said: string[] = [];
   const log = { debug() {}, info() {}, warn() {}, error: (_: object, message: string) => void said.push(message) };
@@ -52,7 +52,10 @@ test("a failed save means no ACK, no event, and a lease at the next try", async 
   const offer = await lab.ask(client.discover());
   store.isBroken = true;
   assert.equal(await lab.send(client.select(offer)), undefined);
-  assert.equal(lab.events.length, 0);
+  assert.deepEqual(
+    lab.events.map((event) => (event.kind === "bound" ? event.kind : event.reason)),
+    ["bound", "unsaved"],
+  );
   assert.ok(said.some((message) => message.includes("disk on fire")));
   assert.equal(lab.service.book("default")?.counts().bound, 0);
   store.isBroken = false;
