@@ -1,7 +1,7 @@
 /**
- * Our forwarder between two ports, as `dataplane: user` has it: routes, guard, counters. Two words, `PORT,MAC,ADDRESS`, PORT as in
- * `native/bench/frame-port.h`; a TAP is another program's, and we take its frames by a packet socket. It serves nothing else, as the
- * thread that a network has in tapnetd.
+ * Our forwarder between two ports, as `dataplane: user` has it: routes, guard, counters. Two words, `PORT,MAC,ADDRESS`, and where
+ * there shall be more guests, which say nothing, the number of all. PORT as in `native/bench/frame-port.h`; a TAP is another
+ * program's, and we take its frames by a packet socket. It serves nothing else, as the thread that a network has in tapnetd.
  */
 import { parseIpv4 } from "../../src/base/ipv4-address.js";
 import { parseMac } from "../../src/base/mac.js";
@@ -11,6 +11,7 @@ import { rehearseForwarding } from "../../src/frame/forward/rehearsal.js";
 import { interfaceIndex } from "../../src/os/interface.js";
 import { PortSocket } from "../../src/os/port-socket.js";
 import { Rtnetlink } from "../../src/os/rtnetlink.js";
+import { addressOf, macOf } from "../frame/guests.js";
 
 const GATEWAY_MAC = 0x0200_0000_0001;
 const GATEWAY_IPV4 = 0x0a4d_0001;
@@ -46,6 +47,14 @@ function open(slot: number, word: string): void {
   }
 }
 
+/** A guest beside the first, on a socket of the same kind. */
+function silentGuest(slot: number): string {
+  const [port] = first.split(",");
+  const [kind, local] = port.split("+")[0].split(":");
+  const where = kind === "stream" ? `${local}${slot}` : `${local}${slot}+${local}peer${slot}`;
+  return [`${kind}:${where}`, macOf(slot + 1), addressOf(slot + 1)].join(",");
+}
+
 /** It comes with the load. */
 function openTapOfOther(slot: number, name: string): void {
   const route = new Rtnetlink();
@@ -64,4 +73,8 @@ function openTapOfOther(slot: number, name: string): void {
 
 // As tapnetd does before its first guest on a socket.
 rehearseForwarding();
-for (const [slot, word] of process.argv.slice(2).entries()) open(slot, word);
+const [first, second, guests = "2"] = process.argv.slice(2);
+open(0, first);
+open(1, second);
+for (let slot = 2; slot < Number(guests); slot++) open(slot, silentGuest(slot));
+process.stdout.write("all ports are open\n");

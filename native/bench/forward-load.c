@@ -10,7 +10,8 @@
  *             them this program had the processor, which other programs on the machine lengthen less. With --fresh each frame
  *             has a source port of its own, so that each begins a connection; it ends when all ports have been used.
  *   trip      one frame at a time, from A to B and back: the round trip, blocking in poll or busy.
- * With --warm the same goes on for a while before it counts, until compilers and caches have settled.
+ * Rate and trip begin when the first frame has come through, and with --warm the same goes on for a while before it counts, until
+ * compilers and caches have settled.
  *
  * It prints one line of JSON. Errors end it with a sentence and exit status 2.
  */
@@ -24,6 +25,8 @@
 #include <stdatomic.h>
 
 enum { SOURCE_PORT_AT = 34, MARK_AT = 54, STALL_NS = 200000000, FIRST_PORT = 1024, AFTER_PORTS = 65536 };
+/* How long the first frame may take: forwarders start at the same time. */
+#define FIRST_NS 5000000000ull
 static const uint8_t MARK[4] = {0x74, 0x6e, 0x66, 0x77};
 
 struct end {
@@ -133,10 +136,18 @@ static uint64_t send_frames(const uint8_t *frame, size_t length, uint64_t deadli
   return lost;
 }
 
+/* Sends until forwarders are warm, and at least one frame has come; returns how many were given up. */
+static uint64_t warm_up(const uint8_t *frame) {
+  uint64_t start = now_ns(), lost = send_frames(frame, options.bytes, start + (uint64_t)(options.warm * 1e9), 0);
+  while (atomic_load(&received) == 0 && now_ns() - start < FIRST_NS)
+    lost = send_frames(frame, options.bytes, now_ns() + 2 * (uint64_t)STALL_NS, lost);
+  return lost;
+}
+
 static void measure_rate(const uint8_t *frame) {
   pthread_t receiver;
   if (pthread_create(&receiver, NULL, receive_frames, &ends[1].port) != 0) fail("pthread_create", "");
-  uint64_t lost_before = send_frames(frame, options.bytes, now_ns() + (uint64_t)(options.warm * 1e9), 0);
+  uint64_t lost_before = warm_up(frame);
   uint64_t frames_before = atomic_load(&received), bytes_before = atomic_load(&received_bytes);
   uint64_t start = now_ns();
   uint64_t lost = send_frames(frame, options.bytes, start + (uint64_t)(options.seconds * 1e9), lost_before) - lost_before;
@@ -211,7 +222,7 @@ static void *echo_frames(void *context) {
 
 static void measure_trip(const uint8_t *frame, uint8_t *back) {
   struct samples trip_ns = {0};
-  uint64_t first = now_ns() + (uint64_t)(options.warm * 1e9), deadline = first + (uint64_t)(options.seconds * 1e9), lost = 0;
+  uint64_t first = 0, deadline = now_ns() + FIRST_NS, lost = 0;
   pthread_t echo = 0;
   if (!options.busy && pthread_create(&echo, NULL, echo_frames, back) != 0) fail("pthread_create", "");
   while (now_ns() < deadline) {
@@ -220,7 +231,11 @@ static void measure_trip(const uint8_t *frame, uint8_t *back) {
     bool came = true;
     if (options.busy) came = wait_for_frame(&ends[1].port) && port_send(&ends[1].port, back, options.bytes, 1) == 1;
     if (came) came = wait_for_frame(&ends[0].port);
-    if (start < first) continue;
+    if (first == 0 && came) {
+      first = now_ns() + (uint64_t)(options.warm * 1e9);
+      deadline = first + (uint64_t)(options.seconds * 1e9);
+    }
+    if (first == 0 || start < first) continue;
     if (came && atomic_load(&received) > before) sample(&trip_ns, now_ns() - start);
     else lost++;
   }
@@ -269,9 +284,11 @@ static void open_end(struct end *end) {
 
 int main(int argc, char **argv) {
   program_name = "forward-load";
-  static const struct option names[] = {{"a", 1, 0, 'a'},    {"b", 1, 0, 'b'},       {"mode", 1, 0, 'm'},   {"bytes", 1, 0, 'n'},
-                                        {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'}, {"warm", 1, 0, 'z'}, {"window", 1, 0, 'w'}, {"hook", 1, 0, 'h'},
-                                        {"back", 1, 0, 'B'}, {"wait", 0, 0, 'W'},    {"fresh", 0, 0, 'f'},  {0}};
+  static const struct option names[] = {{"a", 1, 0, 'a'},      {"b", 1, 0, 'b'},    {"mode", 1, 0, 'm'},
+                                        {"bytes", 1, 0, 'n'},  {"busy", 0, 0, 'y'}, {"seconds", 1, 0, 's'},
+                                        {"warm", 1, 0, 'z'},   {"hook", 1, 0, 'h'}, {"window", 1, 0, 'w'},
+                                        {"back", 1, 0, 'B'},   {"wait", 0, 0, 'W'}, {"fresh", 0, 0, 'f'},
+                                        {0}};
   bool wait = false;
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     switch (c) {

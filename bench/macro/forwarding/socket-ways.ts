@@ -4,7 +4,7 @@ import type { Host, Lab } from "../../../test/support/lab.js";
 import { packageRoot, script } from "../../../test/support/paths.js";
 import { addressOf, macOf, tapOf } from "../../frame/guests.js";
 import { loadProgram } from "../../frame/load-program.js";
-import { type Ends, type Fits, GUEST, Way } from "./way.js";
+import { type Ends, type Fits, GUEST, Way, type Workload } from "./way.js";
 
 const GATEWAY_MAC = "02:00:00:00:00:01";
 const ETHERNET_FRAME_BYTES = 1514;
@@ -37,29 +37,36 @@ export function tapPorts(): SocketPorts {
   return { forwarder: ports, load: ports };
 }
 
-/** Frames over unix sockets have no segments that are left to be cut; one guest more or less is nothing to two sockets. */
-export const plainFrames: Fits = ({ bytes, attached }) => bytes <= ETHERNET_FRAME_BYTES && attached === 2;
+/** Frames over unix sockets have no segments that are left to be cut. */
+const plainFrames: Fits = ({ bytes }) => bytes <= ETHERNET_FRAME_BYTES;
+/** For forwarders that know two ports. */
+const betweenTwo: Fits = (workload) => plainFrames(workload) && workload.attached === 2;
 
-/** A way whose forwarder is a program that is started for each measurement with two words, `PORT,MAC,ADDRESS`. */
+/**
+ * A way whose forwarder is a program that is started for each measurement with two words, `PORT,MAC,ADDRESS`, and where it
+ * knows more ports than two with their number.
+ */
 export function programWay(
   lab: Lab,
   name: string,
   ports: (folder: string) => SocketPorts,
   command: () => Promise<readonly string[]>,
-  hook?: string,
+  { fits = betweenTwo, hook }: { readonly fits?: Fits; readonly hook?: string } = {},
 ): Way {
   let host: Promise<Host> | undefined;
-  const open = async (): Promise<Ends> => {
+  const open = async ({ attached }: Workload): Promise<Ends> => {
     const key = name.replaceAll(/\W/g, "");
     host ??= lab.host(key);
     const { forwarder, load } = ports(lab.subfolder(key));
     const words = forwarder.map((port, index) => `${port},${macOf(index + 1)},${addressOf(index + 1)}`);
+    if (attached > GUEST.b) words.push(String(attached));
     const program = (await host).start([...(await command()), ...words]);
+    if (attached > GUEST.b) await program.waitFor(/all ports are open/);
     const close = async (): Promise<void> => void (await program.stop());
     const [a, b] = load;
     return { host: await host, a, b, hopOfA: GATEWAY_MAC, hopOfB: GATEWAY_MAC, close, ...(hook === undefined ? {} : { hook }) };
   };
-  return new Way(name, open, plainFrames);
+  return new Way(name, open, fits);
 }
 
 export function socketWays(lab: Lab): Way[] {
@@ -69,9 +76,9 @@ export function socketWays(lab: Lab): Way[] {
   return [
     programWay(lab, "C forwarder, dgram", dgramPorts, reference),
     programWay(lab, "C forwarder, stream", streamPorts, reference),
-    programWay(lab, "tapnet user, dgram", dgramPorts, ours),
-    programWay(lab, "tapnet user, stream", streamPorts, ours),
-    programWay(lab, "tapnet user, TAP", tapPorts, ours, join(packageRoot, "bench", "peers", "forward-await.sh")),
+    programWay(lab, "tapnet user, dgram", dgramPorts, ours, { fits: plainFrames }),
+    programWay(lab, "tapnet user, stream", streamPorts, ours, { fits: plainFrames }),
+    programWay(lab, "tapnet user, TAP", tapPorts, ours, { hook: join(packageRoot, "bench", "peers", "forward-await.sh") }),
     programWay(lab, "naive Node, stream", streamPorts, naive),
   ];
 }

@@ -87,7 +87,7 @@ async function measureBetween(ends: Ends, { mode, bytes, busy, fresh, seconds }:
   const words = [
     ...["--a", [ends.a, macOf(GUEST.a), addressOf(GUEST.a), ends.hopOfA].join(",")],
     ...["--b", [ends.b, macOf(GUEST.b), ends.addressOfB ?? addressOf(GUEST.b), ends.hopOfB].join(",")],
-    ...["--mode", mode, "--bytes", String(bytes), "--seconds", String(seconds)],
+    ...["--mode", mode, "--bytes", String(bytes), "--seconds", String(seconds), "--warm", String(seconds / 2)],
     ...(busy === true ? ["--busy"] : []),
     ...(fresh === true ? ["--fresh"] : []),
     ...(ends.hook === undefined ? [] : ["--hook", ends.hook]),
