@@ -30,6 +30,8 @@ class FilterPrograms {
  public:
   // A descriptor of the filter's program, which stays ours and is good until the next call; -1: attach the filter itself.
   int Find(std::span<const sock_filter> filter);
+  // Sockets keep the programs that they have.
+  void Clear() { programs_.clear(); }
 
  private:
   // A program that could not be loaded is not tried again.

@@ -47,6 +47,7 @@ std::vector<UniqueFd> FramePoller::Close() {
     if (UniqueFd socket = Remove(slot); socket.valid()) sockets.push_back(std::move(socket));
   }
   links_.clear();
+  programs_.Clear();
   epoll_.Reset();
   scratch_.reset();
   return sockets;

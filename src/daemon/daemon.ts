@@ -82,7 +82,7 @@ export class Daemon implements DaemonParts {
   readonly ports: Ports;
   readonly guests: Guests;
   readonly links = new PortLinks();
-  readonly counters = new GuestCounters();
+  readonly counters: GuestCounters;
   readonly taps: ReadyTaps;
   readonly plane: UserPlane;
   readonly sockets: SocketGuests;
@@ -120,7 +120,9 @@ export class Daemon implements DaemonParts {
     this.rootless = rootless;
     this.#written = configuration;
     this.state = new ServiceState(configuration, log, clock);
+    // First of all that speaks to the kernel: it says in a sentence what the kernel lacks.
     this.#kernel = openKernel(configuration.runDirectory, log);
+    this.counters = new GuestCounters();
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
     this.roster = new Roster(this.configuration);
