@@ -1,9 +1,10 @@
 import { chmodSync, chownSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConfigError, errorMessage, TapnetError } from "../base/errors.js";
 import type { Logger } from "../base/log.js";
 import type { ControlApi } from "./api.js";
+import { HEADERS_MS, makeBoundedServer } from "./bounded-server.js";
 import { ControlClient } from "./client.js";
 import { streamEvents } from "./event-stream.js";
 import { readJsonBody } from "./json-body.js";
@@ -48,13 +49,10 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ["UNAVAILABLE", 503],
 ]);
 
-const MOST_CONNECTIONS = 128;
 /** Listeners to events keep theirs, so others must find one left. */
 const MOST_STREAMS = 64;
 /** Whoever does not take the answer for so long is let go: it may be megabytes. */
 const SILENCE_MS = 120_000;
-const HEADERS_MS = 5_000;
-const LINGER_MS = 1_000;
 const REQUEST_MS = 60_000;
 
 export class ControlServer {
@@ -66,21 +64,8 @@ export class ControlServer {
   private constructor(options: ControlServerOptions) {
     this.#options = options;
     const { headersMs = HEADERS_MS } = options;
-    this.#server = createServer({
-      headersTimeout: headersMs,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: HEADERS_MS,
-      // Node.js looks for connections that take too long every half a minute unless told otherwise.
-      connectionsCheckingInterval: headersMs / 4,
-    });
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.setTimeout(SILENCE_MS);
-    this.#server.on("request", (request, response) => void this.#serve(request, response));
-    this.#server.on("clientError", (_, socket) => {
-      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
-      // Whoever does not hang up then is not waited for.
-      setTimeout(() => socket.destroy(), LINGER_MS).unref();
-    });
+    const bounds = { headersMs, requestMs: REQUEST_MS, keepAliveMs: HEADERS_MS, silenceMs: SILENCE_MS };
+    this.#server = makeBoundedServer(bounds, (request, response) => this.#serve(request, response));
   }
 
   /** Listens. Throws CONFLICT where another daemon does already, with its process id. */

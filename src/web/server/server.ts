@@ -6,9 +6,10 @@
  * the daemon should decide. tapnetd itself listens on no TCP port. Connections, headers, bodies, streams and calls are
  * bounded: whoever floods this server costs himself the page and the daemon nothing.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { errorMessage, TapnetError } from "../../base/errors.js";
+import { HEADERS_MS, makeBoundedServer } from "../../control/bounded-server.js";
 import { ControlClient } from "../../control/client.js";
 import type { FindingView, SessionView } from "../session.js";
 import { sendError, sendJson, setSafety } from "./answers.js";
@@ -50,9 +51,6 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ["TIMEOUT", 504],
 ]);
 
-const MOST_CONNECTIONS = 128;
-const HEADERS_MS = 5_000;
-const LINGER_MS = 1_000;
 const REQUEST_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
 /** Whoever does not take what was sent for so long is let go. */
@@ -74,21 +72,8 @@ export class WebServer {
     this.#passing = new PassingOn(client, options.session.readOnly);
     this.#relay = new EventRelay(client, options.againMs);
     const { headersMs = HEADERS_MS } = options;
-    this.#server = createServer({
-      headersTimeout: headersMs,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // Node.js looks for connections that take too long every half a minute unless told otherwise.
-      connectionsCheckingInterval: headersMs / 4,
-    });
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.setTimeout(SILENCE_MS);
-    this.#server.on("request", (request, response) => void this.#serve(request, response));
-    this.#server.on("clientError", (_, socket) => {
-      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
-      // Whoever does not hang up then is not waited for.
-      setTimeout(() => socket.destroy(), LINGER_MS).unref();
-    });
+    const bounds = { headersMs, requestMs: REQUEST_MS, keepAliveMs: KEEP_ALIVE_MS, silenceMs: SILENCE_MS };
+    this.#server = makeBoundedServer(bounds, (request, response) => this.#serve(request, response));
   }
 
   /** Listens. Throws NOT_BUILT, or UNAVAILABLE where the port is taken. */
