@@ -94,10 +94,11 @@ int NetlinkChannel::Send(std::span<const uint8_t> messages) const {
 }
 
 NetlinkChannel::Received NetlinkChannel::Receive(std::span<const uint8_t>& datagram) {
-  if (buffer_.empty()) buffer_.resize(kReceiveBytes);
+  // Not zeroed: only the pages that the kernel writes are ever touched.
+  if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kReceiveBytes);
   for (;;) {
     sockaddr_nl sender{};
-    iovec part{buffer_.data(), buffer_.size()};
+    iovec part{buffer_.get(), kReceiveBytes};
     msghdr header{};
     header.msg_name = &sender;
     header.msg_namelen = sizeof sender;
@@ -115,7 +116,7 @@ NetlinkChannel::Received NetlinkChannel::Receive(std::span<const uint8_t>& datag
       errno = EMSGSIZE;
       return Received::kError;
     }
-    datagram = {buffer_.data(), static_cast<size_t>(length)};
+    datagram = {buffer_.get(), static_cast<size_t>(length)};
     return Received::kDatagram;
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -53,7 +54,7 @@ class NetlinkChannel {
   int protocol_ = 0;
   uint32_t port_ = 0;
   uint32_t sequence_ = 1;
-  std::vector<uint8_t> buffer_;
+  std::unique_ptr<uint8_t[]> buffer_;
 };
 
 // A name for error messages: "rtnetlink", "nfnetlink", …

@@ -371,11 +371,13 @@ export class Daemon implements DaemonParts {
     await this.passage.start();
     this.#undo.push(() => this.sockets.close());
     await this.sockets.recall();
-    await rehearse({ kernel: this.#kernel, store: this.leases.store, clock });
     this.#serveLinks();
     this.#undo.push(() => this.#sharedLinks.close());
     this.#undo.push(() => this.#dnsSockets.close());
     this.#undo.push(() => this.#hostLookups.close());
+    await this.#hostLookups.settled();
+    // After the last program is run: each is a fork, after which every page is copied again when it is first written.
+    await rehearse({ kernel: this.#kernel, store: this.leases.store, clock });
     await this.#openSockets();
     this.state.ready(this.networks.length);
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);

@@ -118,17 +118,25 @@ export interface NetlinkListener {
   onOverrun(): void;
 }
 
-/** Multicast groups that are being listened to. It does not keep the process alive. */
+/**
+ * Multicast groups that are being listened to. It does not keep the process alive.
+ *
+ * Listeners hear when the turn of the event loop in which messages came is over: most of them tell what we did ourselves, and a
+ * lease that has been written meanwhile is acknowledged first.
+ */
 export class NetlinkSubscription {
   readonly #native: NativeNetlinkSocket;
+  #open = true;
 
   /** Groups are numbers as in `enum rtnetlink_groups`, not bits. caps: none for rtnetlink's groups. */
   constructor(protocol: number, groups: readonly number[], listener: NetlinkListener) {
     this.#native = new (addon().NetlinkSocket)(protocol);
     try {
       this.#native.subscribe(Uint32Array.from(groups), (messages, overrun) => {
-        if (messages.length > 0) listener.onMessages(messages);
-        if (overrun) listener.onOverrun();
+        setImmediate(() => {
+          if (this.#open && messages.length > 0) listener.onMessages(messages);
+          if (this.#open && overrun) listener.onOverrun();
+        });
       });
       this.#native.setReferenced(false);
     } catch (error) {
@@ -137,8 +145,9 @@ export class NetlinkSubscription {
     }
   }
 
-  /** May be called again, also from inside the listener. */
+  /** May be called again, also from inside the listener, which hears nothing more. */
   close(): void {
+    this.#open = false;
     this.#native.close();
   }
 }

@@ -16,11 +16,14 @@ export interface Happening {
   readonly routine?: boolean;
 }
 
+const TELL_AFTER_MS = 5;
+
 /**
  * Where everything that people may want to follow is said once, for the log and for `tapnet events`.
  *
- * It is said when the present turn of the event loop is over, in order: what happened is on its way then to the guest or the VMM
- * that waits for it, and they do not wait for a line to be written (0.1 ms).
+ * It is said some milliseconds later, in order: what happened is on its way then to the guest or the VMM that waits for it, and
+ * they do not wait for a line to be written (0.1 ms, and some tenths the first time). The end of the present turn of the event
+ * loop would be too early: a lease's addresses are bound while the disk writes it, so its ACK leaves in a later one.
  */
 export class EventLog {
   readonly #clock: Clock;
@@ -34,7 +37,7 @@ export class EventLog {
   }
 
   tell(happening: Happening): void {
-    if (this.#untold.length === 0) setImmediate(() => this.flush());
+    if (this.#untold.length === 0) this.#clock.after(TELL_AFTER_MS, () => this.flush());
     this.#untold.push({ happening, atMs: this.#clock.nowMs() });
   }
 

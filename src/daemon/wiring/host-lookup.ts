@@ -10,7 +10,7 @@
  * all the same by its bus; there the index means nothing, and what we tell is refused instead of changing another interface.
  */
 import { execFile } from "node:child_process";
-import type { Clock } from "../../base/clock.js";
+import type { Clock, Timer } from "../../base/clock.js";
 import { errorMessage } from "../../base/errors.js";
 import { formatAddress, type IpAddress } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
@@ -23,6 +23,8 @@ const IFNAME = "tapnet-dns";
 /** Linux counts interfaces from 1 and has never come so far. */
 const INDEX = { least: 0x4000_0000, count: 0x3000_0000 } as const;
 const COMMAND_MS = 5000;
+/** What a start waits for the host's resolver, which may hang. */
+const SETTLE_MS = 500;
 
 export interface HostLookupParts {
   readonly kernel: Kernel;
@@ -59,6 +61,17 @@ export class HostLookups {
   async close(): Promise<void> {
     this.#inTurn(() => this.#remove());
     await this.#turn;
+  }
+
+  /** When what was asked for so far is done or has been warned of, or after half a second. */
+  async settled(): Promise<void> {
+    const { clock } = this.#parts;
+    let timer: Timer;
+    const limit = new Promise<void>((resolve) => {
+      timer = clock.after(SETTLE_MS, resolve);
+    });
+    await Promise.race([this.#turn, limit]);
+    clock.cancel(timer);
   }
 
   #inTurn(step: () => Promise<void>): void {
