@@ -66,6 +66,8 @@ export class JournalStore implements LeaseStore {
   #snapshotBytes: number;
   #compaction: Promise<void> | undefined;
   #compactAfterMs = 0;
+  /** The last save that was asked for, while it is under way. Never rejects. */
+  #saving: Promise<void> | undefined;
   #isRotating = false;
   #isClosed = false;
 
@@ -115,7 +117,24 @@ export class JournalStore implements LeaseStore {
     return Promise.resolve([...this.#table.records()]);
   }
 
-  async save(changes: readonly LeaseChange[]): Promise<void> {
+  /** Begins to write in this call, where no other save is under way. */
+  save(changes: readonly LeaseChange[]): Promise<void> {
+    const saved = this.#saving === undefined ? this.#save(changes) : this.#saving.then(() => this.#save(changes));
+    const ended = this.#waitFor(saved);
+    this.#saving = ended;
+    void ended.then(() => this.#forget(ended));
+    return saved;
+  }
+
+  async #waitFor(saved: Promise<void>): Promise<void> {
+    await saved.catch(() => undefined);
+  }
+
+  #forget(ended: Promise<void>): void {
+    if (this.#saving === ended) this.#saving = undefined;
+  }
+
+  async #save(changes: readonly LeaseChange[]): Promise<void> {
     try {
       for (let from = 0; from < changes.length; ) from = await this.#writeFrame(changes, from);
     } catch (thrown) {
@@ -137,6 +156,7 @@ export class JournalStore implements LeaseStore {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.#saving;
     await this.#compaction;
     await this.#history.close();
     await this.#seal(FRAME_FLAG_CLOSED).catch(() =>

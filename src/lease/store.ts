@@ -22,7 +22,8 @@ export interface HistoryQuery {
  * Where leases outlive the process.
  *
  * Asynchronous on purpose: a store shared by several hosts asks over the network, and its `save` may be refused because another
- * owner was faster. `GroupCommit` calls it with everything that waits, one save at a time, so an implementation needs no queue.
+ * owner was faster. `GroupCommit` calls it with everything that waits, one save at a time; but it is not alone: a daemon's
+ * rehearsal saves beside it. So saves may overlap, and are stored one after another, in the order in which they were asked for.
  */
 export interface LeaseStore {
   /** Everything stored, in no order. Called once, before the first `save`. */

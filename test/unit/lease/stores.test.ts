@@ -86,6 +86,28 @@ for (const kind of ["journal", "lmdb"] as const) {
     await store.close();
   });
 
+  test(`${kind}: saves that overlap are stored one after another, in their order, and all of them after kill −9`, async (t) => {
+    const path = folder(t);
+    const store = await open(path, kind);
+    await store.load();
+    const saves: Promise<void>[] = [];
+    for (let number = 0; number < 20; number++) {
+      saves.push(store.save([put(leaseOf(number))]));
+      saves.push(store.save([put(leaseOf(number, { hostname: "later" })), put(leaseOf(100, { hostname: `after-${number}` }))]));
+    }
+    await Promise.all(saves);
+    const other = await open(copyOf(t, path), kind);
+    const names = sorted(await other.load()).map(({ hostname }) => hostname);
+    assert.deepEqual(names, [...Array<string>(20).fill("later"), "after-19"]);
+    await other.close();
+    const last = store.save([put(leaseOf(200))]);
+    await store.close();
+    await last;
+    const again = await open(path, kind);
+    assert.equal((await again.load()).length, 22);
+    await again.close();
+  });
+
   test(`${kind}: history tells who had an address, newest first`, async (t) => {
     const path = folder(t);
     let store = await open(path, kind);
