@@ -66,8 +66,9 @@ export class JournalStore implements LeaseStore {
   #snapshotBytes: number;
   #compaction: Promise<void> | undefined;
   #compactAfterMs = 0;
-  /** The last save that was asked for, while it is under way. Never rejects. */
-  #saving: Promise<void> | undefined;
+  /** Saves that were asked for and have not ended, and the last of all. It never rejects. */
+  #saves = 0;
+  #lastSave: Promise<unknown> = Promise.resolve();
   #isRotating = false;
   #isClosed = false;
 
@@ -119,34 +120,26 @@ export class JournalStore implements LeaseStore {
 
   /** Begins to write in this call, where no other save is under way. */
   save(changes: readonly LeaseChange[]): Promise<void> {
-    const saved = this.#saving === undefined ? this.#save(changes) : this.#saving.then(() => this.#save(changes));
-    const ended = this.#waitFor(saved);
-    this.#saving = ended;
-    void ended.then(() => this.#forget(ended));
+    const saved = this.#saves++ === 0 ? this.#save(changes) : this.#lastSave.then(() => this.#save(changes));
+    this.#lastSave = saved.catch(() => undefined);
     return saved;
-  }
-
-  async #waitFor(saved: Promise<void>): Promise<void> {
-    await saved.catch(() => undefined);
-  }
-
-  #forget(ended: Promise<void>): void {
-    if (this.#saving === ended) this.#saving = undefined;
   }
 
   async #save(changes: readonly LeaseChange[]): Promise<void> {
     try {
       for (let from = 0; from < changes.length; ) from = await this.#writeFrame(changes, from);
+      const tenures: Tenure[] = [];
+      for (const change of changes) {
+        this.#table.apply(change);
+        if (change.kind === "ended") tenures.push(change.tenure);
+      }
+      if (tenures.length > 0) await this.#appendHistory(tenures);
+      this.#lookAfterSpace();
     } catch (thrown) {
       throw storeErrorOf(thrown, this.#active.path);
+    } finally {
+      this.#saves--;
     }
-    const tenures: Tenure[] = [];
-    for (const change of changes) {
-      this.#table.apply(change);
-      if (change.kind === "ended") tenures.push(change.tenure);
-    }
-    if (tenures.length > 0) await this.#appendHistory(tenures);
-    this.#lookAfterSpace();
   }
 
   history(query: HistoryQuery): Promise<Tenure[]> {
@@ -156,7 +149,7 @@ export class JournalStore implements LeaseStore {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#saving;
+    await this.#lastSave;
     await this.#compaction;
     await this.#history.close();
     await this.#seal(FRAME_FLAG_CLOSED).catch(() =>
