@@ -270,9 +270,7 @@ export class Daemon implements DaemonParts {
     for (const { name } of before) if (this.roster.network(name) === undefined) this.dns.removeNetwork(name);
     Object.assign(this.#dnsBudget, dnsBudget(configuration.dns.rateLimit));
     configureDns(this.dns, configuration, this.networks);
-    this.portForwards.configure();
-    this.traffic.configure(configuration, this.dns);
-    const failures = await this.#upkeep.setNetworks(this.networks);
+    const failures = await this.#applyTraffic();
     await this.passage.look();
     for (const { error } of failures)
       this.log.error({ error: error.message }, "part of the new configuration could not be applied");
@@ -282,6 +280,16 @@ export class Daemon implements DaemonParts {
       this.#names.add(port);
     }
     this.#serveLinks();
+  }
+
+  /** Forwards, limits, lists and networks. A relay opens no port before what bounds it is in force. */
+  #applyTraffic(): ReturnType<Upkeep["setNetworks"]> {
+    const apply = () => {
+      this.portForwards.configure();
+      this.traffic.configure(this.configuration, this.dns);
+      return this.#upkeep.setNetworks(this.networks);
+    };
+    return this.#relay === undefined ? apply() : this.#relay.hold(apply);
   }
 
   #assume(): Configuration {

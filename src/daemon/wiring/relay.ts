@@ -6,6 +6,9 @@
  * pause in the conversation (either side was started anew) all of it, between `begin` and `end`, so that what nobody wants any more
  * is closed. Ports that cannot be had are tried again: another program may let them go.
  *
+ * While a configuration is put into effect, ports that are new or lead elsewhere wait (`hold`): until then the rules that are to
+ * bound them, such as how many connections a guest takes, are the old ones. What is no longer wanted closes at once.
+ *
  * Answers come in the order of the questions. A port without a guest that is there is taken all the same, so that it is known
  * whether it can be.
  */
@@ -42,6 +45,8 @@ export class Relay {
   readonly #ports = new Map<string, readonly Port[]>();
   /** Ports that the relay could not take, with the errno. */
   readonly #refused = new Map<Port, number>();
+  /** Ports to be said when `hold` ends; undefined where it is not held. */
+  #held: Set<Port> | undefined;
   /** What waits for its answer, in order; undefined where only `ok` can come. */
   #asked: (Port | undefined)[] = [];
   #waiting: (() => void)[] = [];
@@ -81,15 +86,30 @@ export class Relay {
       if (wanted.has(port) || this.#leads.get(port)?.guest !== guest) continue;
       this.#leads.delete(port);
       this.#refused.delete(port);
+      this.#held?.delete(port);
       this.#say(`close ${port}`, undefined);
     }
     for (const [port, lead] of wanted) {
       const known = this.#leads.get(port);
       this.#leads.set(port, lead);
-      if (known?.to !== lead.to) this.#say(`listen ${port} ${lead.to}`, port);
+      if (known?.to === lead.to) continue;
+      if (this.#held === undefined) this.#ask(port);
+      else this.#held.add(port);
     }
     if (wanted.size === 0) this.#ports.delete(guest);
     else this.#ports.set(guest, [...wanted.keys()]);
+  }
+
+  /** Opens no port until `change` has ended. */
+  async hold<T>(change: () => Promise<T>): Promise<T> {
+    const held = new Set<Port>();
+    this.#held = held;
+    try {
+      return await change();
+    } finally {
+      this.#held = undefined;
+      for (const port of held) this.#ask(port);
+    }
   }
 
   /** Resolves when everything that was said is answered; false where nobody answers. */
@@ -144,8 +164,9 @@ export class Relay {
 
   #greet(): void {
     this.#connected = true;
-    const lines = ["begin", ...[...this.#leads].map(([port, { to }]) => `listen ${port} ${to}`), "end"];
-    this.#asked = [undefined, ...this.#leads.keys(), undefined];
+    const leads = [...this.#leads].filter(([port]) => this.#held?.has(port) !== true);
+    const lines = ["begin", ...leads.map(([port, { to }]) => `listen ${port} ${to}`), "end"];
+    this.#asked = [undefined, ...leads.map(([port]) => port), undefined];
     this.#socket?.write(`${lines.join("\n")}\n`);
   }
 
@@ -164,10 +185,12 @@ export class Relay {
   }
 
   #tryAgain(): void {
-    for (const port of this.#refused.keys()) {
-      const lead = this.#leads.get(port);
-      if (lead !== undefined) this.#say(`listen ${port} ${lead.to}`, port);
-    }
+    for (const port of this.#refused.keys()) this.#ask(port);
+  }
+
+  #ask(port: Port): void {
+    const lead = this.#leads.get(port);
+    if (lead !== undefined) this.#say(`listen ${port} ${lead.to}`, port);
   }
 
   #hear(text: string): void {
