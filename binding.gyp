@@ -47,6 +47,7 @@
         "native/port_link_send.cc",
         "native/port_set.cc",
         "native/port_socket.cc",
+        "native/scheduling.cc",
         "native/tap.cc",
         "native/udp_channel.cc",
         "native/udp_socket.cc",

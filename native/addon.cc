@@ -7,6 +7,7 @@
 #include "namespace.h"
 #include "netlink_socket.h"
 #include "port_socket.h"
+#include "scheduling.h"
 #include "tap.h"
 #include "udp_socket.h"
 #include "unix_socket.h"
@@ -43,6 +44,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("sendUnixDatagram", Napi::Function::New<SendUnixDatagramTo>(env, "sendUnixDatagram"));
   exports.Set("enterNetworkNamespace", Napi::Function::New<EnterNetworkNamespace>(env, "enterNetworkNamespace"));
   exports.Set("unshareNetworkNamespace", Napi::Function::New<UnshareNetworkNamespace>(env, "unshareNetworkNamespace"));
+  exports.Set("setScheduling", Napi::Function::New<SetScheduling>(env, "setScheduling"));
   return exports;
 }
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import { packageRoot } from "../../test/support/paths.js";
 import type { RunningProcess } from "../../test/support/process.js";
+import { startRival } from "../frame/rival.js";
 import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { GATEWAY, type HeldLease, LEASE_SECONDS, NETMASK, PREFIX, RANGE } from "./dhcp-site.js";
 
@@ -29,7 +30,7 @@ abstract class Rival implements DhcpServer {
   }
 
   start(): Promise<number> {
-    this.#process = this.host.start(this.command(), { env: this.environment });
+    this.#process = startRival(this.host, this.command(), this.environment);
     return Promise.resolve(this.#process.pid);
   }
 

@@ -7,6 +7,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import type { RunningProcess } from "../../test/support/process.js";
+import { startRival } from "../frame/rival.js";
 import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { addressesIn, LEASE6_SECONDS, PREFIX6, PREFIX6_LENGTH, RANGE6 } from "./dhcp6-site.js";
 
@@ -24,7 +25,7 @@ abstract class Rival6 implements DhcpServer {
   }
 
   start(): Promise<number> {
-    this.#process = this.host.start(this.command(), { env: this.environment });
+    this.#process = startRival(this.host, this.command(), this.environment);
     return Promise.resolve(this.#process.pid);
   }
 

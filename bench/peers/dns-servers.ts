@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { Daemon } from "../../test/support/daemon.js";
 import type { Host } from "../../test/support/lab.js";
 import { hook, packageRoot } from "../../test/support/paths.js";
+import { startRival } from "../frame/rival.js";
 import { DOMAIN, GATEWAY_MAC, GUEST, hostsFile, localNames, SERVER, SERVER_PREFIX, UPSTREAM, zoneFile } from "./dns-site.js";
 
 /** How a server takes part. */
@@ -54,7 +55,7 @@ const dnsmasq: DnsPeer = {
   forwards: true,
   hook: TAP_UP,
   start: (host) =>
-    startRival(host, [
+    startWithAddress(host, [
       ...["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--log-facility=-"],
       ...["--bind-interfaces", "--except-interface=none", `--listen-address=${SERVER}`, "--no-hosts"],
       ...[`--addn-hosts=${fileOf(host, "hosts", hostsFile())}`, `--local=/${DOMAIN}/`, "--no-resolv", `--server=${UPSTREAM}`],
@@ -87,7 +88,7 @@ ${names.join("")}forward-zone:
   name: "."
   forward-addr: ${UPSTREAM}
 `;
-    return startRival(host, ["unbound", "-d", "-c", fileOf(host, "unbound.conf", configuration)]);
+    return startWithAddress(host, ["unbound", "-d", "-c", fileOf(host, "unbound.conf", configuration)]);
   },
 };
 
@@ -115,7 +116,7 @@ zone:
     zonefile-sync: -1
     journal-content: none
 `;
-    return startRival(host, ["knotd", "-c", fileOf(host, "knot.conf", configuration)]);
+    return startWithAddress(host, ["knotd", "-c", fileOf(host, "knot.conf", configuration)]);
   },
 };
 
@@ -143,16 +144,16 @@ zone:
   name: ${DOMAIN}
   zonefile: ${fileOf(host, "zone", zoneFile())}
 `;
-    return startRival(host, ["nsd", "-d", "-c", fileOf(host, "nsd.conf", configuration)]);
+    return startWithAddress(host, ["nsd", "-d", "-c", fileOf(host, "nsd.conf", configuration)]);
   },
 };
 
 export const dnsServers: readonly DnsPeer[] = [tapnetd, dnsmasq, unbound, knot, nsd];
 
 /** Rivals find the address there already; tapnetd brings its own. */
-async function startRival(host: Host, command: readonly string[]): Promise<number> {
+async function startWithAddress(host: Host, command: readonly string[]): Promise<number> {
   await host.ip(`address add ${SERVER}/32 dev lo`);
-  return host.start(command).pid;
+  return startRival(host, command).pid;
 }
 
 /** Writes a file in the host's folder; hands back its path. */

@@ -9,6 +9,7 @@ import {
 import { packageVersion } from "../control/package.js";
 import { DEFAULT_RUN_DIRECTORY } from "../control/paths.js";
 import { Rtnetlink } from "../os/rtnetlink.js";
+import { runSoon } from "../os/scheduling.js";
 import { Daemon } from "./daemon.js";
 import { complain, type DaemonLogger, makeLogger } from "./log.js";
 import { type DaemonOptions, parseDaemonOptions, USAGE } from "./options.js";
@@ -53,6 +54,8 @@ async function run(args: readonly string[]): Promise<void> {
   }
   if (isInside) openLoopback();
   if (options.cleanup) return Daemon.cleanup(configuration, log);
+  const refusal = runSoon();
+  if (refusal !== undefined) log.debug({}, refusal);
   const daemon = await Daemon.start(configuration, log, isInside);
   tellOutside({ kind: "serving" });
   process.on("SIGHUP", () => void reload(daemon, log, options, folders));

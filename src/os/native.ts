@@ -39,6 +39,7 @@ export interface Native {
 
   enterNetworkNamespace(fd: number): void;
   unshareNetworkNamespace(): void;
+  setScheduling(niceness: number, sliceNs: number): void;
 }
 
 /** What can be watched by the event loop. Every `close` may be called again. */

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SystemError, TapnetError } from "../../base/errors.js";
 import { rehearseForwarding } from "../../frame/forward/rehearsal.js";
 import type { Network } from "../../network/model.js";
+import { runAsOthers } from "../../os/scheduling.js";
 import type { FromThread, PlainError, ToThread } from "./network-thread.js";
 import { UserNetwork } from "./user-network.js";
 
@@ -20,6 +21,8 @@ function plain(thrown: unknown): PlainError {
   return { message, stack, code: error instanceof TapnetError ? error.code : undefined };
 }
 
+// Guests that send without end share the cores with the others.
+runAsOthers();
 rehearseForwarding();
 const network = new UserNetwork(workerData as Network, (event) => tell({ event }), true);
 
