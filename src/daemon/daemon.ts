@@ -385,7 +385,7 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.#hostLookups.close());
     await this.#hostLookups.settled();
     // After the last program is run: each is a fork, after which every page is copied again when it is first written.
-    await rehearse({ kernel: this.#kernel, store: this.leases.store, clock });
+    await rehearse({ kernel: this.#kernel, store: this.leases.store, frames: this.frames, clock });
     await this.#openSockets();
     this.state.ready(this.networks.length);
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);

@@ -11,8 +11,8 @@
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
 import type { Mac } from "../base/mac.js";
-import { FrameSocket } from "../os/frame-socket.js";
-import { ReceiveBatch, type SendBatch, type Transmitter } from "./batch.js";
+import { type FrameListener, FrameSocket } from "../os/frame-socket.js";
+import { ReceiveBatch, SendBatch, type Transmitter } from "./batch.js";
 import type { BpfProgram } from "./bpf.js";
 import { type DatagramBinding, Dispatcher, type PacketBinding } from "./dispatch.js";
 import { controlFilter, firstFrameFilter } from "./filter.js";
@@ -54,6 +54,10 @@ export class FramePath implements Transmitter {
   readonly sender = new FrameSender(this);
   readonly #options: FramePathOptions;
   readonly #batch = new ReceiveBatch();
+  readonly #fromSocket: FrameListener = {
+    onReadable: () => this.#pump(),
+    onLinkGone: (slot) => this.#linkGone(slot),
+  };
   readonly #filters = new Map<string, BpfProgram>();
   #bindings: FrameBindings = { datagrams: [] };
   #socket: FrameSocket | undefined;
@@ -78,10 +82,13 @@ export class FramePath implements Transmitter {
       packets: bindings.packets ?? [],
       onFirstFrame: (link, etherSource) => listener?.onFirstFrame(link, etherSource),
     });
-    this.#socket = new FrameSocket(this.#batch, {
-      onReadable: () => this.#pump(),
-      onLinkGone: (slot) => this.#linkGone(slot),
-    });
+    this.#socket = new FrameSocket(this.#batch, this.#fromSocket);
+  }
+
+  /** Goes the way of frames that come and of replies that leave, with none: who does it before the first spares him the compiler. */
+  rehearse(): void {
+    this.#fromSocket.onReadable();
+    this.send(new SendBatch(1));
   }
 
   /**

@@ -18,8 +18,9 @@ import { systemRandom } from "../../base/random.js";
 import { type Configuration, loadConfiguration } from "../../config/index.js";
 import { FRAME_SLOT_BYTES, ReceiveBatch, SendBatch } from "../../frame/batch.js";
 import { composeUdpv4, PAYLOAD_LIMIT, pointAt } from "../../frame/compose.js";
-import { Reply, VERDICT } from "../../frame/datagram.js";
+import { type DatagramSender, Reply, VERDICT } from "../../frame/datagram.js";
 import { Dispatcher } from "../../frame/dispatch.js";
+import type { FramePath } from "../../frame/frame-path.js";
 import { LinkTable } from "../../frame/link-table.js";
 import type { PacketService } from "../../frame/packet.js";
 import { Ports } from "../../guest/ports.js";
@@ -27,6 +28,7 @@ import { GroupCommit } from "../../lease/group-commit.js";
 import { MemoryStore } from "../../lease/memory-store.js";
 import type { LeaseChange, LeaseStore } from "../../lease/store.js";
 import type { Firewall, Kernel } from "../../network/kernel.js";
+import type { AddressProbe } from "../../services/dhcp4/conflict-check.js";
 import { Dhcp4Service } from "../../services/dhcp4/service.js";
 import { MESSAGE, OPTION } from "../../wire/dhcp4/codes.js";
 import * as dhcp4 from "../../wire/dhcp4/message.js";
@@ -74,12 +76,18 @@ const LINK: LinkState = {
   ipv6: undefined,
 };
 
+/** The guest is the only one on its link: nobody is asked for an address, and no offer has to wait. */
+const NO_PROBE: AddressProbe = { probe() {} };
+const NO_SENDER: DatagramSender = { send() {} };
+
 export interface RehearsalParts {
   readonly clock: Clock;
   /** Batches of changes are filled and not sent. */
   readonly kernel: KernelParts;
   /** The real one. */
   readonly store: LeaseStore;
+  /** The real ones, where there are any: they receive and send nothing. */
+  readonly frames?: FramePath;
 }
 
 export interface Rehearsed {
@@ -90,7 +98,7 @@ export interface Rehearsed {
 }
 
 /** Walks the way of a lease until it is warm, some milliseconds. Throws a LeaseStoreError when the store takes nothing. */
-export async function rehearse({ clock, kernel, store }: RehearsalParts): Promise<Rehearsed> {
+export async function rehearse({ clock, kernel, store, frames }: RehearsalParts): Promise<Rehearsed> {
   const log = silentLogger;
   const configuration = loadConfiguration(undefined);
   const [network] = networksOf(configuration, "");
@@ -102,7 +110,7 @@ export async function rehearse({ clock, kernel, store }: RehearsalParts): Promis
   const passing = new PassingStore(store);
   const { binder, attach, detach } = await binderOfGuest(configuration, events, { clock, kernel, log });
   const commit = new GroupCommit({ store: passing, events: binder, clock, log });
-  const service = new Dhcp4Service({ commit, clock, log });
+  const service = new Dhcp4Service({ commit, clock, log, probe: NO_PROBE, sender: NO_SENDER });
   service.configure(dhcp4Networks(configuration));
   const gatewayIpv4 = network.gatewayIpv4 ?? 0;
   const links = new LinkTable();
@@ -145,6 +153,7 @@ export async function rehearse({ clock, kernel, store }: RehearsalParts): Promis
     await commit.drain();
     await detach();
     await attach();
+    frames?.rehearse();
   }
   service.close();
   events.flush();
@@ -270,6 +279,9 @@ function frameOf({ type, ciaddr = 0, requested, server }: Asked): ReceiveBatch {
       options: [
         { code: OPTION.messageType, kind: "uint8", value: type },
         { code: OPTION.parameterList, kind: "codes", codes: ASKED_FOR },
+        { code: OPTION.hostName, kind: "text", text: GUEST },
+        { code: OPTION.maximumSize, kind: "uint16", value: 576 },
+        { code: OPTION.vendorClass, kind: "text", text: "udhcp 1.35.0" },
         ...addressOption(OPTION.requestedAddress, requested),
         ...addressOption(OPTION.serverIdentifier, server),
       ],
