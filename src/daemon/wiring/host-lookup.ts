@@ -23,7 +23,7 @@ const IFNAME = "tapnet-dns";
 /** Linux counts interfaces from 1 and has never come so far. */
 const INDEX = { least: 0x4000_0000, count: 0x3000_0000 } as const;
 const COMMAND_MS = 5000;
-/** What a start waits for the host's resolver, which may hang. */
+/** What a start and an end wait for the host's resolver, which may hang. */
 const SETTLE_MS = 500;
 
 export interface HostLookupParts {
@@ -42,6 +42,8 @@ export interface OwnZones {
 export class HostLookups {
   readonly #parts: HostLookupParts;
   readonly #registration: ResolvedRegistration;
+  /** Ends what is still running when we are to end. */
+  readonly #ending = new AbortController();
   #tap: Tap | undefined;
   /** What was told last, so that a reload without a change tells nothing. */
   #told = "";
@@ -49,7 +51,7 @@ export class HostLookups {
 
   constructor(parts: HostLookupParts) {
     this.#parts = parts;
-    this.#registration = new ResolvedRegistration(run, parts.clock, parts.log);
+    this.#registration = new ResolvedRegistration(runUntil(this.#ending.signal), parts.clock, parts.log);
   }
 
   /** Tells this host's resolver, or the log what to do instead; nobody has to wait for it. */
@@ -57,9 +59,11 @@ export class HostLookups {
     this.#inTurn(() => this.#serve(zones));
   }
 
-  /** Takes everything back. */
+  /** Takes everything back. A resolver that hangs forgets by itself, when it sees that the interface is gone. */
   async close(): Promise<void> {
     this.#inTurn(() => this.#remove());
+    await this.settled();
+    this.#ending.abort();
     await this.#turn;
   }
 
@@ -123,10 +127,13 @@ export class HostLookups {
   }
 }
 
-const run: Exec = (command, args) =>
-  new Promise((resolve) => {
-    execFile(command, [...args], { timeout: COMMAND_MS }, (error, _stdout, stderr) => {
-      if (error === null) resolve({ code: 0, stderr });
-      else resolve({ code: typeof error.code === "number" ? error.code : 127, stderr });
+/** Runs programs, each for five seconds at most and not beyond the signal. */
+function runUntil(signal: AbortSignal): Exec {
+  return (command, args) =>
+    new Promise((resolve) => {
+      execFile(command, [...args], { timeout: COMMAND_MS, signal }, (error, _stdout, stderr) => {
+        if (error === null) resolve({ code: 0, stderr });
+        else resolve({ code: typeof error.code === "number" ? error.code : 127, stderr });
+      });
     });
-  });
+}

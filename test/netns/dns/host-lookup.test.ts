@@ -1,6 +1,6 @@
 /** This host's own lookups of guests' names: a real systemd-resolved, which tapnetd tells what to ask it. */
 import assert from "node:assert/strict";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
@@ -143,3 +143,18 @@ describe(
     });
   },
 );
+
+test("a resolver that hangs delays neither start nor end for long, and no program stays", needs(root, tap, nft), async (t) => {
+  const lab = new Lab(t);
+  const host = await lab.host("host");
+  const folder = lab.subfolder("hanging");
+  const pids = join(folder, "pids");
+  writeFileSync(join(folder, "resolvectl"), `#!/bin/sh\necho $$ >> ${pids}\nexec sleep 1000\n`, { mode: 0o755 });
+  host.env["PATH"] = `${folder}:${process.env["PATH"] ?? ""}`;
+  const daemon = await new Daemon(host, CONFIGURATION).start();
+  assert.doesNotMatch(daemon.log, TOLD);
+  assert.equal(await daemon.stop(), 0);
+  const started = readFileSync(pids, "utf8").trim().split("\n");
+  assert.ok(started.length > 0);
+  for (const pid of started) assert.ok(!existsSync(`/proc/${pid}`), `resolvectl ${pid} is still there`);
+});
