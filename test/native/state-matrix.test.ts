@@ -183,6 +183,7 @@ const FUNCTIONS: Readonly<Record<string, readonly unknown[]>> = {
   sendUnixDatagram: ["@tapnet-nobody", new Uint8Array(1)],
   enterNetworkNamespace: [0],
   unshareNetworkNamespace: [],
+  setScheduling: [0, 100_000],
 };
 
 /** Values that no argument is meant to take, and some that only look right. */
