@@ -103,7 +103,8 @@ export class FrameSocket implements FrameSource {
     this.#batch = batch;
     this.#listener = listener;
     this.#native = new (addon().FrameSocket)();
-    this.#native.watch(() => listener.onReadable());
+    // Bound, not wrapped: a function of our own would be compiled by the first frame.
+    this.#native.watch(listener.onReadable.bind(listener));
   }
 
   /**
