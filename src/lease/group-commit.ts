@@ -186,7 +186,15 @@ export class GroupCommit {
       if (group.isSaved) lease.toldIfindex = NEVER_TOLD;
       if (lease.record?.state !== "bound" || group.isSaved) this.stage(lease);
     }
-    void this.#tell(takenBack);
+    void this.#tellTakenBack(takenBack);
+  }
+
+  /** Nobody waits for it any more, so what refuses it is said. */
+  async #tellTakenBack(events: readonly LeaseEvent[]): Promise<void> {
+    const refused = await this.#tell(events);
+    if (refused === undefined) return;
+    const { cause } = refused;
+    this.#options.log.error({ err: cause }, `leases that were not saved are not all unbound again: ${errorMessage(cause)}`);
   }
 
   #noteSlowness(changes: number, startedMs: number): void {

@@ -1,5 +1,5 @@
 /** Leases and a book of them, for tests of the lease room. */
-import { silentLogger } from "../../src/base/log.js";
+import { type Logger, silentLogger } from "../../src/base/log.js";
 import { LeaseBook } from "../../src/lease/book.js";
 import type { LeaseEvent, LeaseEvents } from "../../src/lease/events.js";
 import { GroupCommit } from "../../src/lease/group-commit.js";
@@ -45,6 +45,7 @@ export interface BookLabOptions {
   readonly store?: LeaseStore;
   readonly events?: LeaseEvents;
   readonly clock?: ManualClock;
+  readonly log?: Logger;
 }
 
 /** A book of `size` addresses on a memory store. */
@@ -64,7 +65,7 @@ export class BookLab {
         this.told.push(...told);
       },
     };
-    this.commit = new GroupCommit({ store: this.store, events, clock: this.clock, log: silentLogger });
+    this.commit = new GroupCommit({ store: this.store, events, clock: this.clock, log: options.log ?? silentLogger });
     this.pool = new RangePool([{ first: FIRST, last: FIRST + (options.size ?? 10) - 1 }]);
     this.book = new LeaseBook({
       network: "default",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { silentLogger } from "../../../src/base/log.js";
 import type { LeaseEvent } from "../../../src/lease/events.js";
 import { MemoryStore } from "../../../src/lease/memory-store.js";
 import type { LeaseChange } from "../../../src/lease/store.js";
@@ -289,6 +290,23 @@ test("listeners that fail take every lease of the call back, also on disk", asyn
     told.map(({ kind }) => kind),
     ["unbound", "bound"],
   );
+});
+
+test("listeners that refuse to hear of what was taken back are told of", async () => {
+  const errors: string[] = [];
+  const log = { ...silentLogger, error: (_fields: object, message: string) => void errors.push(message) };
+  const apply = (events: readonly LeaseEvent[]): Promise<void> =>
+    events.some(({ kind }) => kind === "unbound") ? Promise.reject(new Error("no kernel")) : Promise.resolve();
+  const store = new SlowStore();
+  const lab = new BookLab({ store, events: { apply }, log });
+  lab.bind("a");
+  const failed = lab.commit.commit();
+  await assert.rejects(Promise.all([failed, store.waiting[0].fail()]), { code: "LEASE_SAVE" });
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  assert.deepEqual(errors, [
+    "leases were not saved, so no ACK was sent: no",
+    "leases that were not saved are not all unbound again: no kernel",
+  ]);
 });
 
 test("an address that changed hands is not removed from the store by its former owner", async () => {
