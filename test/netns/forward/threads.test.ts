@@ -1,11 +1,13 @@
 /** Guests on sockets of several networks, served by threads or by the daemon's own: what they may do is the same. */
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
 import { ipv4Frame, readIpv4 } from "../../support/forward-lab.js";
 import { Lab } from "../../support/lab.js";
-import { needs, nft, root, tap } from "../../support/needs.js";
+import { needs, nft, type Requirement, root, tap } from "../../support/needs.js";
 import { gatewayMacOf, SocketGuest } from "../../support/socket-guest.js";
 import { until } from "../../support/wait.js";
 
@@ -24,6 +26,10 @@ guests:
   blue1: { network: blue, mac: "52:54:00:00:00:03", ipv4: 10.78.0.10 }
   blue2: { network: blue, mac: "52:54:00:00:00:04", ipv4: 10.78.0.11 }
 `;
+
+function processors(count: number): Requirement {
+  return () => (availableParallelism() < count ? `needs ${count} processors` : undefined);
+}
 
 async function makeDaemon(t: TestContext, wrapper: readonly string[]): Promise<Daemon> {
   const lab = new Lab(t);
@@ -97,5 +103,29 @@ describe("guests on sockets of two networks", needs(root, tap, nft), () => {
     }
     const threads = availableParallelism() > 1;
     assert.deepEqual(servedBy(daemon), [threads, threads, threads]);
+  });
+
+  test("a thread that fails ends the daemon, and the next one serves its guests on", needs(processors(2)), async (t) => {
+    const lab = new Lab(t);
+    const host = await lab.host("host");
+    const fail = join(lab.folder, "fail.txt");
+    const loaded = join(lab.folder, "fail.mjs");
+    // Loaded into every thread; those of networks look whether they are to fail.
+    const body = `if (existsSync("${fail}")) { clearInterval(timer); throw new Error("a fault of the thread"); }`;
+    const imports = 'import { existsSync } from "node:fs"; import { isMainThread } from "node:worker_threads";';
+    writeFileSync(loaded, `${imports} if (!isMainThread) { const timer = setInterval(() => { ${body} }, 50); }\n`);
+    const daemon = new Daemon(host, CONFIGURATION);
+    daemon.wrapper = ["env", `NODE_OPTIONS=--import=${loaded}`];
+    await daemon.start();
+    const [one, other] = [await addGuest(t, daemon, "red1"), await addGuest(t, daemon, "red2")];
+    await reach(daemon, one, other, NETWORKS[0]);
+    writeFileSync(fail, "");
+    assert.notEqual(await daemon.process.exited, 0);
+    assert.match(daemon.log, /a fault of the thread/);
+    rmSync(fail);
+    other.received.length = 0;
+    await daemon.start();
+    await reach(daemon, one, other, NETWORKS[0]);
+    assert.deepEqual(servedBy(daemon), [true]);
   });
 });
