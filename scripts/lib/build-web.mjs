@@ -1,8 +1,9 @@
 // Builds the page of `tapnet web` into dist/src/web/static: what the browser gets, with the licenses of what is in it.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { licenses } from "./licenses.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const page = join(root, "src/web/page");
@@ -29,7 +30,7 @@ const { metafile } = await build({
 });
 
 for (const name of ["index.html", "icon.svg"]) copyFileSync(join(page, name), join(target, name));
-writeFileSync(join(target, "licenses.txt"), licenses(Object.keys(metafile.inputs)));
+writeFileSync(join(target, "licenses.txt"), licenses(root, "This page", metafile.inputs));
 
 // Parts are named by what is in them: those of an earlier build are of no use.
 const now = new Set([
@@ -39,15 +40,3 @@ const now = new Set([
   "licenses.txt",
 ]);
 for (const name of before) if (!now.has(name)) rmSync(join(target, name), { recursive: true });
-
-/** The license of each package that is in the page. */
-function licenses(inputs) {
-  const folders = new Set(inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []));
-  const texts = [...folders].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
-    const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`${name} has no license file, and must not be shipped without`);
-    return `${name} ${version} (${license})\n\n${readFileSync(join(root, folder, file), "utf8").trim()}\n`;
-  });
-  return `tapnet is Apache-2.0. This page has in it:\n\n${texts.join(`\n${"-".repeat(72)}\n\n`)}`;
-}

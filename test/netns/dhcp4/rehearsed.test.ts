@@ -6,6 +6,7 @@ import { after, describe, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
 import { Lab } from "../../support/lab.js";
 import { command, needs, nft, root, tap } from "../../support/needs.js";
+import { packageRoot } from "../../support/paths.js";
 import { attachVeth } from "../../support/port.js";
 import { pause } from "../../support/wait.js";
 
@@ -13,16 +14,26 @@ import { pause } from "../../support/wait.js";
 const ROOMS = new Set(["frame", "os", "wire", "services", "lease", "guest", "network"]);
 /** Neighbour discovery and the like, which guests send as well. */
 const SETTLED_MS = 500;
+const BUNDLE = join(packageRoot, "dist/src/daemon/command.bundle.js");
 const MAC = "52:54:00:00:00:01";
+
+/** Where each module begins in the daemon's one file. */
+function placesIn(path: string): [number, string][] {
+  const found = readFileSync(path, "utf8").matchAll(/^\/\/ dist\/src\/(.+)$/gm);
+  return [...found].map(({ index, 1: module }): [number, string] => [index, module]).reverse();
+}
+
+const PLACES = placesIn(BUNDLE);
 
 /** Functions of ours in V8's log (`--log-function-events`): kind, script, start, end, duration, time, name. */
 function firstExecutions(log: string, all: string): string[] {
-  const paths = new Map<string, string>();
-  for (const [, id, path] of all.matchAll(/^script-details,(\d+),(.*)$/gm)) paths.set(id, path);
+  const id = /^script-details,(\d+),.*\/command\.bundle\.js,/m.exec(all)?.[1];
+  assert.ok(id !== undefined, "the daemon runs from one file");
   const found: string[] = [];
-  for (const [, id, name] of log.matchAll(/^function,first-execution,(\d+),\d+,\d+,[^,]*,\d+,(.*)$/gm)) {
-    const [, room, path] = /\/dist\/src\/([^/]+)\/([^,]+)/.exec(paths.get(id) ?? "") ?? [];
-    if (room !== undefined && ROOMS.has(room)) found.push(`${room}/${path} ${name}`);
+  for (const [, script, start, name] of log.matchAll(/^function,first-execution,(\d+),(\d+),\d+,[^,]*,\d+,(.*)$/gm)) {
+    if (script !== id) continue;
+    const module = PLACES.find(([place]) => place < Number(start))?.[1] ?? "";
+    if (ROOMS.has(module.split("/")[0])) found.push(`${module} ${name}`);
   }
   return found;
 }
