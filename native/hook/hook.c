@@ -8,8 +8,12 @@
  *
  * A datagram socket with connections keeps whole messages without framing, tells when the other side is gone, and lets the
  * daemon see who asks (SO_PEERCRED). One deadline covers everything: connecting may wait (the backlog is full), so may the
- * answer. Nothing is allocated and nothing retried: QEMU is waiting, and a guest that starts without its network is worse
- * than one that says why it does not start.
+ * answer. Nothing is allocated: QEMU is waiting, and a guest that starts without its network is worse than one that says why
+ * it does not start.
+ *
+ * A daemon that is upgraded, or started again after a crash, listens to nobody for a second or two. Its folder is there
+ * meanwhile, and guests that start just then should not fail: so whoever begins something waits for it, a second less than for
+ * the answer. Who ends something does not; what is left then the daemon finds when it starts.
  */
 #define _GNU_SOURCE
 #include "hook.h"
@@ -72,7 +76,7 @@ void hook_begin(struct hook* hook, const char* program, const char* run, const c
   const char* from_environment = getenv("TAPNET_RUN");
   if (run == NULL && from_environment != NULL && from_environment[0] != '\0')
     run = from_environment;
-  *hook = (struct hook){.program = program, .passed_fd = -1};
+  *hook = (struct hook){.program = program, .waits = strcmp(verb, "ifdown") != 0, .passed_fd = -1};
   hook->run = run != NULL ? run : default_run(hook->own_run, sizeof hook->own_run);
   append(hook, "tapnet/1 ", 9);
   append(hook, verb, strlen(verb));
@@ -142,20 +146,31 @@ static void limit_socket(int fd, long long deadline_ms) {
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
+/* Whether a daemon that does not listen may be one that is just being started again. */
+static bool may_come(const struct hook* hook) {
+  struct stat found;
+  return hook->waits && lstat(hook->run, &found) == 0;
+}
+
 /* 0, or the errno. */
-static int connect_within(int fd, const struct sockaddr_un* address, long long deadline_ms) {
+static int connect_within(const struct hook* hook, int fd, const struct sockaddr_un* address, long long deadline_ms) {
   for (;;) {
     limit_socket(fd, deadline_ms);
     if (connect(fd, (const struct sockaddr*)address, sizeof *address) == 0)
       return 0;
-    if (errno != EINTR)
-      return errno;
+    if (errno == EINTR)
+      continue;
+    int error = errno;
+    bool absent = error == ENOENT || error == ECONNREFUSED;
+    if (!absent || now_ms() > deadline_ms - HOOK_ANSWER_MS || !may_come(hook))
+      return error;
+    poll(NULL, 0, HOOK_RETRY_MS);
   }
 }
 
 static enum hook_exit connect_and_send(const struct hook* hook, int fd, const struct sockaddr_un* address,
                                        long long deadline_ms) {
-  int error = connect_within(fd, address, deadline_ms);
+  int error = connect_within(hook, fd, address, deadline_ms);
   if (error == EAGAIN)
     return too_slow(hook, address);
   if (error != 0)

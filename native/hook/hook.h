@@ -20,6 +20,10 @@ enum hook_exit {
 #define HOOK_TIMEOUT_MS 5000
 #endif
 
+/* Left for the answer of a daemon that was not there at first, and how often it is looked for. */
+#define HOOK_ANSWER_MS (HOOK_TIMEOUT_MS / 5)
+#define HOOK_RETRY_MS 20
+
 enum {
   HOOK_REQUEST_BYTES = 1024,
   HOOK_REPLY_BYTES = 1024,
@@ -31,6 +35,7 @@ enum {
 struct hook {
   const char* program; /* what messages begin with: the name that the program was called by */
   const char* run;     /* folder of the daemon's sockets */
+  bool waits;          /* for a daemon that is just being started again */
   char own_run[108];   /* where `run` is, if it had to be put together; as long as a socket's path may be */
   char request[HOOK_REQUEST_BYTES];
   size_t request_bytes;

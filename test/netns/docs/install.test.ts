@@ -40,6 +40,8 @@ describe("scripts/install", needs(root, tap, nft, command("systemd-analyze", "sy
     await must(words);
     await must(words);
     const read = (path: string): string => readFileSync(join(stage, "opt/tapnet", path), "utf8");
+    // Forwards that were added, and guests' sockets, are in /run/tapnet, and outlive the daemon.
+    assert.match(read("lib/systemd/system/tapnetd.service"), /^RuntimeDirectoryPreserve=yes$/m);
     assert.match(read("lib/systemd/system/tapnetd.service"), /^ExecStart=\/opt\/tapnet\/bin\/tapnetd$/m);
     assert.match(read("share/man/man8/qemu-ifup.8"), /script=\/opt\/tapnet\/lib\/tapnet\/qemu-ifup/);
     assert.ok(existsSync(join(stage, "opt/tapnet/lib/tapnet/node_modules/zod/package.json")));

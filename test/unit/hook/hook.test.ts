@@ -9,6 +9,7 @@ import { type HookRequest, hookSocket, parseHookRequest } from "../../../src/con
 import { UnixListener, type UnixRequest } from "../../../src/os/unix-socket.js";
 import { needs, root } from "../../support/needs.js";
 import { hook } from "../../support/paths.js";
+import { pause } from "../../support/wait.js";
 
 const NOBODY = 65_534;
 /** Exit codes of native/hook/hook.h. */
@@ -182,6 +183,30 @@ describe("qemu-ifup and qemu-ifdown", { ...built, concurrency: true }, () => {
     rmSync(folder, { recursive: true });
     assert.equal(ran.exitCode, EXIT.absent);
     assert.match(ran.error, /is it running\?/);
+  });
+
+  it("waits for a daemon that is just being started again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tapnet-hook-"));
+    const asked = run(hook("qemu-ifup"), ["tn-web1"], { env: { TAPNET_RUN: folder } });
+    await pause(300);
+    const listener = new UnixListener({ path: hookSocket(folder) }, (request) => request.reply("ok web1 in default"));
+    const ran = await asked;
+    listener.close();
+    rmSync(folder, { recursive: true });
+    assert.equal(ran.error, "");
+    assert.equal(ran.exitCode, EXIT.done);
+  });
+
+  it("does not wait where something ends: qemu-ifdown", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tapnet-hook-"));
+    const asked = run(hook("qemu-ifdown"), ["tn-web1"], { env: { TAPNET_RUN: folder } });
+    await pause(1000);
+    const listener = new UnixListener({ path: hookSocket(folder) }, (request) => request.reply("ok"));
+    const ran = await asked;
+    listener.close();
+    rmSync(folder, { recursive: true });
+    assert.match(ran.error, /is it running\?/);
+    assert.equal(ran.exitCode, EXIT.absent);
   });
 
   it("calls itself by the name that it was installed as", async () => {
