@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { errorMessage, TapnetError } from "../base/errors.js";
 import {
   type Configuration,
@@ -18,11 +20,15 @@ import { type FromInside, INSIDE, launch } from "./rootless/launch.js";
 
 const EXIT = { failed: 1, usage: 2 } as const;
 const LOOPBACK_IFINDEX = 1;
+/** Some 600 guests. */
+const LARGE_CONFIGURATION_BYTES = 64 * 1024;
 
 /** The configuration with what the command line says over it; `folders` are the defaults of a user's own daemon. */
 function configure(options: DaemonOptions, folders: Folders | undefined): Configuration {
   const installed = folders === undefined ? installedConfiguration() : folders.config;
-  const configuration = loadConfiguration(options.config ?? installed, { rootless: options.rootless });
+  const path = options.config ?? installed;
+  letHeapGrow(path);
+  const configuration = loadConfiguration(path, { rootless: options.rootless });
   const otherwise = (written: string, machine: string, own: string | undefined) =>
     written === machine ? (own ?? written) : written;
   return {
@@ -32,6 +38,23 @@ function configure(options: DaemonOptions, folders: Folders | undefined): Config
     stateDirectory: options.state ?? otherwise(configuration.stateDirectory, DEFAULT_STATE_DIRECTORY, folders?.state),
     logLevel: options.log ?? configuration.logLevel,
   };
+}
+
+/**
+ * Where there is much to take in, the part of the heap for new objects may grow after all (see `main.ts`): a start with 3,000 guests
+ * with lists of their own collects 77 times in 0.7 s instead of 1,210 times in 2, and the process is no larger (227 and 240 MB).
+ */
+function letHeapGrow(path: string | undefined): void {
+  if (sizeOf(path) > LARGE_CONFIGURATION_BYTES) setFlagsFromString("--semi-space-growth-factor=2");
+}
+
+/** 0 where it cannot be told: whoever reads the file says why. */
+function sizeOf(path: string | undefined): number {
+  try {
+    return path === undefined ? 0 : statSync(path).size;
+  } catch {
+    return 0;
+  }
 }
 
 /** `tapnetd ARGUMENTS`: serves, cleans up or explains itself. What fails ends the process. */

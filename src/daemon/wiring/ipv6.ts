@@ -15,6 +15,7 @@ import type { Clock } from "../../base/clock.js";
 import type { Ipv6Address } from "../../base/ipv6-address.js";
 import { formatAddress } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
+import type { Ipv6Prefix } from "../../base/prefix.js";
 import { systemRandom } from "../../base/random.js";
 import type { Configuration } from "../../config/configuration.js";
 import type { Link } from "../../frame/link.js";
@@ -74,6 +75,8 @@ export class Ipv6 implements LinkFollower {
     const names = new Set(advertised.map(({ name }) => name));
     for (const name of this.#advertised) if (!names.has(name)) this.advertiser.removeNetwork(name);
     this.#networks = new Map(networks.map((network) => [network.name, network]));
+    // Before guests hear of them: who takes an address of a prefix that is not known yet is not listened to, and says it once.
+    for (const { name } of networks) this.learner.setNetworkPrefixes(name, this.#prefixesOf(name));
     const { advertised: memory } = this.#parts;
     for (const network of advertised) this.advertiser.setNetwork(network, memory.earlier(network.name));
     this.#advertised = names;
@@ -109,8 +112,7 @@ export class Ipv6 implements LinkFollower {
   }
 
   changed(link: Link): void {
-    const prefix = this.#networks.get(link.network)?.ipv6;
-    this.learner.updateLink(link, prefix === undefined ? [] : [prefix]);
+    this.learner.updateLink(link, this.#prefixesOf(link.network));
     this.advertiser.addLink(link);
   }
 
@@ -123,6 +125,11 @@ export class Ipv6 implements LinkFollower {
   close(): void {
     this.learner.close();
     this.advertiser.close();
+  }
+
+  #prefixesOf(network: string): Ipv6Prefix[] {
+    const prefix = this.#networks.get(network)?.ipv6;
+    return prefix === undefined ? [] : [prefix];
   }
 
   #inTurn({ link }: GuestAddress, act: () => void): void {

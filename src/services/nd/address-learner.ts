@@ -139,6 +139,11 @@ export class AddressLearner implements PacketService {
     this.setLinkPrefixes(link.slot, prefixes);
   }
 
+  /** Other prefixes for all ports of a network: before they are advertised, as guests take addresses of them at once. */
+  setNetworkPrefixes(network: string, prefixes: readonly Ipv6Prefix[]): void {
+    for (const [slot, port] of this.#links.entries()) if (port?.link.network === network) this.setLinkPrefixes(slot, prefixes);
+  }
+
   /** Other prefixes for a port; what lies outside them is forgotten. */
   setLinkPrefixes(slot: number, prefixes: readonly Ipv6Prefix[]): void {
     const port = this.#links[slot];

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Daemon } from "../../support/daemon.js";
 import { Lab } from "../../support/lab.js";
@@ -71,5 +73,35 @@ describe("guests that share the uplink's own prefix", needs(root, tap, nft, qemu
     await shows(/2001:db8:5:0:5054:ff:fe00:1\/64 scope global deprecated/);
     await pingBothWays("2001:db8:6:0:5054:ff:fe00:1", "2001:db8:6::1");
     assert.doesNotMatch(await host.ip("-6 neighbour show proxy"), /2001:db8:5:/);
+  });
+
+  test("are reached at a new address that they take while its prefix is still being put into effect", async (t) => {
+    const lab = new Lab(t);
+    const [host, world, guest] = [await lab.host("host"), await lab.host("world"), await lab.host("web1")];
+    await lab.link(
+      { host, ifname: "up0", addresses: ["2001:db8:5::2/64"] },
+      { host: world, ifname: "eth0", addresses: ["2001:db8:5::1/64", "2001:db8:6::1/64"] },
+    );
+    // The packet filter takes its time, once there is a file that says so.
+    const folder = lab.subfolder("slow");
+    const slow = join(folder, "slow");
+    const script = `#!/bin/sh\n[ ! -e ${slow} ] || sleep 3\nPATH=\${PATH#*:} exec nft "$@"\n`;
+    writeFileSync(join(folder, "nft"), script, { mode: 0o755 });
+    host.env["PATH"] = `${folder}:${process.env["PATH"] ?? ""}`;
+    const daemon = await new Daemon(host, "networks:\n  pub: { kind: routed, uplink: up0, ipv6: uplink }\n").start();
+    await guest.sysctl({ "ipv6/conf/default/accept_dad": 1, "ipv6/conf/all/accept_dad": 1 });
+    await attachNamespace(host, guest, "52:54:00:00:00:01");
+    const shows = async (what: RegExp) =>
+      until(String(what), async () => what.test(await guest.ip("-6 address show dev eth0")), 10_000);
+    await shows(/2001:db8:5:0:5054:ff:fe00:1\/64 scope global dynamic/);
+    writeFileSync(slow, "");
+    await host.ip("-6 address add 2001:db8:6::2/64 dev up0");
+    await host.ip("-6 address delete 2001:db8:5::2/64 dev up0");
+    await shows(/2001:db8:6:0:5054:ff:fe00:1\/64 scope global dynamic/);
+    const reached = async () =>
+      (await world.run(["ping", "-6", "-n", "-c", "1", "-W", "1", "2001:db8:6:0:5054:ff:fe00:1"])).status === 0;
+    await until("the new address to be reached", reached, 15_000).catch((thrown: Error) =>
+      assert.fail(`${thrown.message}\n${daemon.log}`),
+    );
   });
 });
