@@ -48,7 +48,8 @@ test("through a relay agent", needs(root, tap, nft, udhcpc.requirement, command(
     assert.fail(`${thrown.message}\n${explain()}`),
   );
   assert.match(obtained()[0], /^10\.88\.0\.5\d$/);
-  assert.match(await client.ip("route show default"), new RegExp(`via ${ROUTER} dev eth0`));
+  // udhcpc says that it has a lease before its script has set the route.
+  await until("the route", async () => (await client.ip("route show default")).includes(`via ${ROUTER} dev eth0`));
 
   running.process.signal("SIGUSR1");
   await until("the renewal", () => obtained().length === 2, 15_000).catch((thrown: Error) =>
