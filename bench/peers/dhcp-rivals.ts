@@ -9,9 +9,9 @@ import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import { packageRoot } from "../../test/support/paths.js";
 import type { RunningProcess } from "../../test/support/process.js";
-import { startRival } from "../frame/rival.js";
 import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { GATEWAY, type HeldLease, LEASE_SECONDS, NETMASK, PREFIX, RANGE } from "./dhcp-site.js";
+import { startRival } from "./rival.js";
 
 /** Each TAP's script where no daemon does it: up, with the shared gateway's address. */
 const TAP_UP = join(packageRoot, "bench", "peers", "tap-up.sh");

@@ -7,9 +7,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../../test/support/lab.js";
 import type { RunningProcess } from "../../test/support/process.js";
-import { startRival } from "../frame/rival.js";
 import { type DhcpPeer, type DhcpServer, settledText } from "./dhcp-server.js";
 import { addressesIn, LEASE6_SECONDS, PREFIX6, PREFIX6_LENGTH, RANGE6 } from "./dhcp6-site.js";
+import { startRival } from "./rival.js";
 
 /** One process in the foreground, one file of leases. */
 abstract class Rival6 implements DhcpServer {

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { Daemon } from "../../test/support/daemon.js";
 import type { Host } from "../../test/support/lab.js";
 import { hook, packageRoot } from "../../test/support/paths.js";
-import { startRival } from "../frame/rival.js";
 import { DOMAIN, GATEWAY_MAC, GUEST, hostsFile, localNames, SERVER, SERVER_PREFIX, UPSTREAM, zoneFile } from "./dns-site.js";
+import { startRival } from "./rival.js";
 
 /** How a server takes part. */
 export interface DnsPeer {

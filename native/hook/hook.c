@@ -33,16 +33,12 @@
 static const char DEFAULT_RUN[] = "/run/tapnet";
 static const char SOCKET_NAME[] = "hook.sock";
 
-/* Where a daemon's sockets are when nobody says. Answers with `text` where a folder had to be put together, which has room for it. */
-static const char* default_run(char* text, size_t bytes) {
+/* Whether a user's own daemon has a folder, which `text` then names; `listening`: with a socket in it. */
+static bool find_own_run(char* text, size_t bytes, bool listening) {
   const char* runtime = getenv("XDG_RUNTIME_DIR");
   const unsigned uid = (unsigned)getuid();
   struct stat found;
   char socket_path[sizeof((struct sockaddr_un*)0)->sun_path];
-  /* For root the machine's own daemon comes first, for all others their own (src/control/paths.ts). */
-  snprintf(socket_path, sizeof socket_path, "%s/%s", DEFAULT_RUN, SOCKET_NAME);
-  if (uid == 0 && lstat(socket_path, &found) == 0)
-    return DEFAULT_RUN;
   for (int place = runtime != NULL && runtime[0] == '/' ? 0 : 1; place < 3; place++) {
     int length = place == 0   ? snprintf(text, bytes, "%s/tapnet", runtime)
                  : place == 1 ? snprintf(text, bytes, "/run/user/%u/tapnet", uid)
@@ -51,10 +47,24 @@ static const char* default_run(char* text, size_t bytes) {
     if (length < 0 || (size_t)length >= bytes || lstat(text, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != uid)
       continue;
     length = snprintf(socket_path, sizeof socket_path, "%s/%s", text, SOCKET_NAME);
-    if (length > 0 && (size_t)length < sizeof socket_path && lstat(socket_path, &found) == 0)
-      return text;
+    if (!listening || (length > 0 && (size_t)length < sizeof socket_path && lstat(socket_path, &found) == 0))
+      return true;
   }
-  return DEFAULT_RUN;
+  return false;
+}
+
+/* Where a daemon's sockets are when nobody says. Answers with `text` where a folder had to be put together, which has room for it. */
+static const char* default_run(char* text, size_t bytes) {
+  struct stat found;
+  char socket_path[sizeof((struct sockaddr_un*)0)->sun_path];
+  /* For root the machine's own daemon comes first, for all others their own (src/control/paths.ts). */
+  snprintf(socket_path, sizeof socket_path, "%s/%s", DEFAULT_RUN, SOCKET_NAME);
+  if (getuid() == 0 && lstat(socket_path, &found) == 0)
+    return DEFAULT_RUN;
+  if (find_own_run(text, bytes, true))
+    return text;
+  /* Nobody listens. Where only a user's own daemon has ever been, it is that one which may come. */
+  return lstat(DEFAULT_RUN, &found) != 0 && find_own_run(text, bytes, false) ? text : DEFAULT_RUN;
 }
 
 static long long now_ms(void) {

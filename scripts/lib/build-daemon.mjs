@@ -1,7 +1,7 @@
 // Puts the daemon's modules into one file beside its entry, dist/src/daemon/command.bundle.js: Node takes 0.7 s to find and link
 // some six hundred files, and 0.4 for one. What is in it is what tsc has made; where a module looks for files beside
 // itself, it does so from where it was.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -21,7 +21,7 @@ const placed = {
   },
 };
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: [join(folder, "command.js")],
   outfile: join(folder, "command.bundle.js"),
@@ -36,7 +36,17 @@ const { metafile } = await build({
   legalComments: "none",
   plugins: [placed],
   metafile: true,
+  write: false,
   logLevel: "warning",
 });
 
-writeFileSync(join(folder, "command.bundle.licenses.txt"), licenses(root, "command.bundle.js", metafile.inputs));
+replace("command.bundle.js", outputFiles[0].text);
+replace("command.bundle.licenses.txt", licenses(root, "command.bundle.js", metafile.inputs));
+
+/** A daemon that starts just now finds the old file or the new one, whole; and one that is the same stays. */
+function replace(name, text) {
+  const path = join(folder, name);
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}

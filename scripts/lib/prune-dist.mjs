@@ -3,8 +3,8 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const sourcesOf = (path) => [".ts", ".tsx"].map((ending) => path.replace(/\.(?:js|js\.map|d\.ts)$/, ending));
-// Not compiled one by one: `build-web.mjs` clears it itself.
-const isBundled = (path) => path.startsWith(join("src", "web", "static"));
+// Not compiled one by one: `build-web.mjs` and `build-daemon.mjs` look after them.
+const isBundled = (path) => path.startsWith(join("src", "web", "static")) || path.endsWith(".bundle.js");
 
 if (existsSync("dist")) {
   for (const path of readdirSync("dist", { recursive: true })) {

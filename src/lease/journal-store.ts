@@ -127,7 +127,7 @@ export class JournalStore implements LeaseStore {
 
   async #save(changes: readonly LeaseChange[]): Promise<void> {
     try {
-      for (let from = 0; from < changes.length; ) from = await this.#writeFrame(changes, from);
+      await this.#writeFrames(changes);
       const tenures: Tenure[] = [];
       for (const change of changes) {
         this.#table.apply(change);
@@ -135,8 +135,6 @@ export class JournalStore implements LeaseStore {
       }
       if (tenures.length > 0) await this.#appendHistory(tenures);
       this.#lookAfterSpace();
-    } catch (thrown) {
-      throw storeErrorOf(thrown, this.#active.path);
     } finally {
       this.#saves--;
     }
@@ -158,6 +156,14 @@ export class JournalStore implements LeaseStore {
     await this.#active.close();
     await this.#next?.then((segment) => segment.close()).catch(() => undefined);
     this.#unlock();
+  }
+
+  async #writeFrames(changes: readonly LeaseChange[]): Promise<void> {
+    try {
+      for (let from = 0; from < changes.length; ) from = await this.#writeFrame(changes, from);
+    } catch (thrown) {
+      throw storeErrorOf(thrown, this.#active.path);
+    }
   }
 
   /** Writes changes from `from` on as one frame; returns where the next one goes on. */

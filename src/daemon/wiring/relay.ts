@@ -45,8 +45,9 @@ export class Relay {
   readonly #ports = new Map<string, readonly Port[]>();
   /** Ports that the relay could not take, with the errno. */
   readonly #refused = new Map<Port, number>();
-  /** Ports to be said when `hold` ends; undefined where it is not held. */
+  /** Ports to be said when `hold` ends, and its end; undefined where it is not held. */
   #held: Set<Port> | undefined;
+  #holding: Promise<void> | undefined;
   /** What waits for its answer, in order; undefined where only `ok` can come. */
   #asked: (Port | undefined)[] = [];
   #waiting: (() => void)[] = [];
@@ -100,20 +101,28 @@ export class Relay {
     else this.#ports.set(guest, [...wanted.keys()]);
   }
 
-  /** Opens no port until `change` has ended. */
+  /** Opens no port until `change` has ended. One at a time. */
   async hold<T>(change: () => Promise<T>): Promise<T> {
-    const held = new Set<Port>();
-    this.#held = held;
-    try {
-      return await change();
-    } finally {
-      this.#held = undefined;
-      for (const port of held) this.#ask(port);
-    }
+    this.#held = new Set();
+    const changed = (async () => change())();
+    this.#holding = changed.then(
+      () => this.#release(),
+      () => this.#release(),
+    );
+    await this.#holding;
+    return changed;
   }
 
-  /** Resolves when everything that was said is answered; false where nobody answers. */
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#holding = undefined;
+    for (const port of held) this.#ask(port);
+  }
+
+  /** Resolves when everything that was said, or waits to be, is answered; false where nobody answers. */
   async settled(): Promise<boolean> {
+    await this.#holding;
     if (this.#connected && this.#asked.length > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ANSWERED_WITHIN_MS);

@@ -23,16 +23,15 @@ function placesIn(path: string): [number, string][] {
   return [...found].map(({ index, 1: module }): [number, string] => [index, module]).reverse();
 }
 
-const PLACES = placesIn(BUNDLE);
-
 /** Functions of ours in V8's log (`--log-function-events`): kind, script, start, end, duration, time, name. */
 function firstExecutions(log: string, all: string): string[] {
   const id = /^script-details,(\d+),.*\/command\.bundle\.js,/m.exec(all)?.[1];
   assert.ok(id !== undefined, "the daemon runs from one file");
+  const places = placesIn(BUNDLE);
   const found: string[] = [];
   for (const [, script, start, name] of log.matchAll(/^function,first-execution,(\d+),(\d+),\d+,[^,]*,\d+,(.*)$/gm)) {
     if (script !== id) continue;
-    const module = PLACES.find(([place]) => place < Number(start))?.[1] ?? "";
+    const module = places.find(([place]) => place < Number(start))?.[1] ?? "";
     if (ROOMS.has(module.split("/")[0])) found.push(`${module} ${name}`);
   }
   return found;

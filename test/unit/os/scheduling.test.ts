@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { release } from "node:os";
 import { test } from "node:test";
 import { addon } from "../../../src/os/addon.js";
 import { command, needs, type Requirement, root } from "../../support/needs.js";
@@ -9,6 +10,12 @@ const MODULE = new URL("../../../src/os/scheduling.js", import.meta.url).href;
 
 const slicesAreShown: Requirement = () =>
   existsSync("/proc/self/sched") ? undefined : "needs /proc/self/sched (a kernel with CONFIG_SCHED_DEBUG)";
+
+/** Where a slice can be chosen. */
+const since6Dot12: Requirement = () => {
+  const [major, minor] = release().split(".").map(Number);
+  return major > 6 || (major === 6 && minor >= 12) ? undefined : "needs Linux 6.12";
+};
 
 interface ThreadSeen {
   /** Field 19 of /proc/PID/stat (proc(5)). */
@@ -47,10 +54,8 @@ test("every thread is preferred, those that come later too", needs(root), () => 
   for (const { niceness } of threads) assert.equal(niceness, -10);
 });
 
-test("every thread has the shortest slice", needs(slicesAreShown), (t) => {
+test("every thread has the shortest slice", needs(slicesAreShown, since6Dot12), () => {
   const { threads } = threadsAfter("scheduling.runSoon()");
-  const [major, minor] = spawnSync("uname", ["-r"], { encoding: "utf8" }).stdout.split(".").map(Number);
-  if (major < 6 || (major === 6 && minor < 12)) return t.skip("needs Linux 6.12, where a slice can be chosen");
   for (const { sliceNs } of threads) assert.equal(sliceNs, 100_000);
 });
 
