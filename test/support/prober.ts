@@ -1,12 +1,13 @@
 /**
  * Asks responders, all at once: `node prober.js '["tcp 10.77.0.10 80", "open 10.77.0.1 53", "icmp fd00::1"]'` prints what each answered as a JSON list;
- * null where nothing came in time or it was refused.
+ * null where nothing came in time or it was refused. What a busy machine lost is asked again meanwhile: TCP does so by itself.
  */
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 3000;
+const AGAIN_MS = 1000;
 
 type Answer = string | null;
 
@@ -41,21 +42,24 @@ function askUdp(address: string, port: number): Promise<Answer> {
     const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     const done = (answer: Answer): void => {
       clearTimeout(timer);
+      clearInterval(again);
       socket.close();
       resolve(answer);
     };
+    const send = (): void => socket.send("ask", port, address);
     const timer = setTimeout(() => done(null), TIMEOUT_MS);
+    const again = setInterval(send, AGAIN_MS);
     socket.once("message", (message) => done(message.toString()));
+    // Without a callback, a send that failed is told here too.
     socket.once("error", () => done(null));
-    socket.send("ask", port, address, (error) => {
-      if (error !== null) done(null);
-    });
+    send();
   });
 }
 
 function askIcmp(address: string): Promise<Answer> {
   return new Promise((resolve) => {
-    execFile("ping", ["-n", "-c", "1", "-W", String(TIMEOUT_MS / 1000), address], (error) =>
+    // With a deadline, the count is of answers.
+    execFile("ping", ["-n", "-c", "1", "-w", String(TIMEOUT_MS / 1000), address], (error) =>
       resolve(error === null ? "pong" : null),
     );
   });

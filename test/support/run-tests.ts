@@ -2,9 +2,9 @@
  * Runs the tests that were compiled: `node dist/test/support/run-tests.js [AREA] [PATH-PART]...`.
  *
  * Areas run one after another, the files of an area two at a time, because two cores are what every machine has; those with real
- * guests run alone, because a guest wants a core for itself. Failures are shown as they happen; skipped tests are listed with
- * their reasons; then one closing line `N passed, N failed, N skipped` for the whole run. Whatever the tests have left on the
- * machine is a failure too.
+ * guests run alone, because a guest wants a core for itself. Failures are shown as they happen, and named again at the end, where
+ * a log that was cut still has them; skipped tests are listed with their reasons; then one closing line `N passed, N failed,
+ * N skipped` for the whole run. Whatever the tests have left on the machine is a failure too.
  */
 import { spawnSync } from "node:child_process";
 import { setMaxListeners } from "node:events";
@@ -45,7 +45,7 @@ const OUTPUT_KEPT = 20_000;
 
 interface Tally {
   passed: number;
-  failed: number;
+  readonly failed: string[];
   readonly skipped: string[];
 }
 
@@ -67,7 +67,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   setMaxListeners(0, giveUp.signal);
   const timer = setTimeout(() => giveUp.abort(), WHOLE_RUN_MINUTES * 60_000);
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.once(signal, () => giveUp.abort());
-  const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+  const tally: Tally = { passed: 0, failed: [], skipped: [] };
 
   const names = new Set(AREAS.map(({ name }) => name));
   const areas = AREAS.filter(({ name }) => wanted.includes(name) || !wanted.some((word) => names.has(word)));
@@ -78,23 +78,24 @@ async function main(wanted: readonly string[]): Promise<number> {
   for (const leak of await removeLeaks(runId, before)) fail(tally, "left behind", leak);
   if (giveUp.signal.aborted)
     fail(tally, "the whole run", `stopped, by a signal or for taking more than ${WHOLE_RUN_MINUTES} minutes`);
-  if (tally.passed + tally.failed + tally.skipped.length === 0)
+  if (tally.passed + tally.failed.length + tally.skipped.length === 0)
     fail(tally, "no test was run", `nothing matches ${wanted.join(" ")}`);
   for (const line of tally.skipped) console.log(`skipped: ${line}`);
-  console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped.length} skipped`);
-  return tally.failed === 0 ? 0 : 1;
+  for (const line of tally.failed) console.log(`failed: ${line}`);
+  console.log(`${tally.passed} passed, ${tally.failed.length} failed, ${tally.skipped.length} skipped`);
+  return tally.failed.length === 0 ? 0 : 1;
 }
 
 async function runArea(area: Area, parts: readonly string[], tally: Tally, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const { passed, failed } = tally;
-  const skipped = tally.skipped.length;
+  const { passed } = tally;
+  const [failed, skipped] = [tally.failed.length, tally.skipped.length];
   const started = performance.now();
   if (area.npmScript !== undefined && parts.length === 0) runNpmScript(area, area.npmScript, tally);
   const files = testFiles(area.name).filter((file) => parts.every((part) => relative(packageRoot, file).includes(part)));
   if (files.length > 0) await runFiles(files, area, tally, signal);
 
-  const done = [tally.passed - passed, tally.failed - failed, tally.skipped.length - skipped];
+  const done = [tally.passed - passed, tally.failed.length - failed, tally.skipped.length - skipped];
   if (done.every((count) => count === 0)) return;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const mark = done[1] === 0 ? "✓" : "✗";
@@ -171,7 +172,8 @@ function isCount(event: TestEvent): boolean {
 }
 
 function fail(tally: Tally, name: string, why: string): void {
-  tally.failed++;
+  const [first] = why.trim().split("\n", 1);
+  tally.failed.push(`${name}: ${first}`);
   console.log(`  ✗ ${name}\n${why.trimEnd().replaceAll(/^/gm, "      ")}`);
 }
 

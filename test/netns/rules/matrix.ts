@@ -1,4 +1,5 @@
 /** Everybody who could reach somebody: guests on each kind of network, the host, its neighbour on the LAN, the world beyond the router. */
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Daemon } from "../../support/daemon.js";
@@ -215,4 +216,25 @@ export function pageTable(): string[] {
   const first = lines.findIndex((line) => line.startsWith("| from"));
   const after = lines.slice(first).findIndex((line) => !line.startsWith("|"));
   return lines.slice(first, first + after);
+}
+
+/** Fails with the cells that differ, and who asked whom there. */
+export function assertTable(found: readonly string[], wanted: readonly string[], when = ""): void {
+  const [columns, ...rows] = wanted.map(cellsOf);
+  const differences = found
+    .slice(1)
+    .flatMap((line, row) =>
+      cellsOf(line).flatMap((cell, column) =>
+        cell === rows[row]?.[column] ? [] : [`${rows[row]?.[0]} to ${columns[column]}: ${cell}, expected ${rows[row]?.[column]}`],
+      ),
+    );
+  assert.equal(differences.join("\n"), "", `${when}${differences.join("; ")}`);
+  assert.deepEqual(found, wanted);
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .split("|")
+    .map((cell) => cell.trim())
+    .slice(1, -1);
 }

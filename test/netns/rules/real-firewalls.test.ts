@@ -11,9 +11,11 @@ import { command, needs, nft, root } from "../../support/needs.js";
 import { script } from "../../support/paths.js";
 import { ask } from "../../support/reach.js";
 import { until } from "../../support/wait.js";
-import { Matrix, pageTable } from "./matrix.js";
+import { assertTable, Matrix, pageTable } from "./matrix.js";
 
 const ROWS = ["nat", "routed", "bridge, way-out: nat", "the world"];
+/** A row that is not answered takes seconds to ask. */
+const SOON_MS = 30_000;
 const ping = command("ping", "iputils-ping");
 
 /** The page's rows; `theHost` is what the world reaches of the host itself. */
@@ -42,17 +44,21 @@ test("ufw", needs(root, nft, ping, command("ufw")), async (t) => {
   await ufw("--force", "enable");
   await pass(host, "iptables");
   await pass(host, "ip6tables");
-  assert.deepEqual(await matrix.table(ROWS), expected("ping"));
+  assertTable(await matrix.table(ROWS), expected("ping"));
   await ufw("route", "deny", "proto", "tcp", "to", "192.0.2.80", "port", "7777");
   await ufw("reload");
   await pass(host, "iptables");
   const row = async (): Promise<string> => (await matrix.table(["nat"])).at(-1) ?? "";
-  await until("the denial to hold", async () => (await row()).endsWith(" IPv4: ping, UDP; IPv6: all |"));
+  await until("the denial to hold", async () => (await row()).endsWith(" IPv4: ping, UDP; IPv6: all |"), SOON_MS);
   await ufw("disable");
-  await until("all to be as before", async () => {
-    const table = await matrix.table(ROWS);
-    return JSON.stringify(table) === JSON.stringify(expected("all"));
-  });
+  await until(
+    "all to be as before",
+    async () => {
+      const table = await matrix.table(ROWS);
+      return JSON.stringify(table) === JSON.stringify(expected("all"));
+    },
+    SOON_MS,
+  );
 });
 
 test(
@@ -68,7 +74,7 @@ test(
     });
     const { host } = matrix;
     await pass(host, "iptables");
-    assert.deepEqual(await matrix.table(ROWS), expected("all"));
+    assertTable(await matrix.table(ROWS), expected("all"));
     try {
       await besideContainer(matrix, docker);
     } finally {
@@ -88,7 +94,7 @@ async function besideContainer(matrix: Matrix, docker: Client): Promise<void> {
   assert.match(await docker("exec", "c1", "/bin/busybox", "nc", "-w", "3", "10.3.0.10", "7777"), /^routed-a /, "the other way");
   await matrix.daemon.tapnet("forward", "add", "nat-a", "8099:7777");
   assert.deepEqual(await ask(matrix.other("the world"), ["tcp 198.51.100.2 8099"]), ["nat-a 192.0.2.80"]);
-  assert.deepEqual(await matrix.table(ROWS), expected("all"), "with a container");
+  assertTable(await matrix.table(ROWS), expected("all"), "with a container: ");
 }
 
 type Client = (...words: readonly string[]) => Promise<string>;
@@ -149,7 +155,7 @@ test(
     const client = async (...words: readonly string[]) => host.run(Host.withOwnFiles(["firewall-cmd", ...words], own));
     await until("firewalld to answer", async () => (await client("--state")).status === 0, 30_000);
     const row = async (): Promise<string> => (await matrix.table(["nat"])).at(-1) ?? "";
-    await until("firewalld to refuse", async () => (await row()).endsWith("– |"));
+    await until("firewalld to refuse", async () => (await row()).endsWith("– |"), SOON_MS);
     const { stdout } = await host.run([...script("src/cli/main"), "doctor"]);
     const advice = [...stdout.matchAll(/firewall-cmd ([^;\n]+)/g)].map(([, words]) => words.trim().split(/\s+/));
     assert.ok(advice.length >= 3, stdout);
@@ -158,6 +164,6 @@ test(
       assert.equal(status, 0, `${words.join(" ")}: ${stderr}`);
     }
     const wanted = pageTable().find((line) => line.startsWith("| nat |"));
-    await until("guests to pass", async () => (await row()) === wanted);
+    await until("guests to pass", async () => (await row()) === wanted, SOON_MS);
   },
 );
