@@ -80,18 +80,64 @@ async function run(args: readonly string[]): Promise<void> {
   if (options.cleanup) return Daemon.cleanup(configuration, log);
   const refusal = runSoon();
   if (refusal !== undefined) log.debug({}, refusal);
+  const signals = new Signals(log);
   const daemon = await Daemon.start(configuration, log, isInside);
   tellOutside({ kind: "serving" });
-  process.on("SIGHUP", () => void reload(daemon, log, options, folders));
-  const stop = async (signal: string): Promise<void> => {
-    log.info({ signal }, "stopping; guests stay connected");
-    const guests = daemon.ports.list().length;
-    await daemon.stop();
-    tellOutside({ kind: "stopped", guests });
-    process.exit(0);
-  };
-  process.once("SIGTERM", (signal) => void stop(signal));
-  process.once("SIGINT", (signal) => void stop(signal));
+  signals.obey({
+    reload: () => reload(daemon, log, options, folders),
+    stop: async () => {
+      const guests = daemon.ports.list().length;
+      await daemon.stop();
+      tellOutside({ kind: "stopped", guests });
+      process.exit(0);
+    },
+  });
+}
+
+interface Obedient {
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * What signals ask for. One that comes while the daemon starts is obeyed when it has: halfway it would leave what a crash leaves.
+ * Who cannot wait sends SIGTERM twice.
+ */
+class Signals {
+  readonly #log: DaemonLogger;
+  #daemon: Obedient | undefined;
+  #reloads = false;
+  #stops: NodeJS.Signals | undefined;
+
+  constructor(log: DaemonLogger) {
+    this.#log = log;
+    process.on("SIGHUP", () => {
+      this.#reloads = true;
+      this.#act();
+    });
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.once(name, (signal) => {
+        this.#stops = signal;
+        this.#act();
+      });
+    }
+  }
+
+  obey(daemon: Obedient): void {
+    this.#daemon = daemon;
+    this.#act();
+  }
+
+  #act(): void {
+    if (this.#daemon === undefined) return;
+    if (this.#stops !== undefined) {
+      this.#log.info({ signal: this.#stops }, "stopping; guests stay connected");
+      void this.#daemon.stop();
+    } else if (this.#reloads) {
+      this.#reloads = false;
+      void this.#daemon.reload();
+    }
+  }
 }
 
 /** In a new namespace even the loopback is down. */
