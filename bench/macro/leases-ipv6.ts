@@ -11,7 +11,7 @@ import type { Bench } from "../frame/bench.js";
 import { programVersion } from "../frame/machine.js";
 import type { Report } from "../frame/report.js";
 import { runRounds } from "../frame/rounds.js";
-import type { DhcpPeer } from "../peers/dhcp-server.js";
+import { installedPeers } from "../peers/dhcp-server.js";
 import { dhcp6Rivals } from "../peers/dhcp6-rivals.js";
 import { SERVED6 } from "../peers/dhcp6-site.js";
 import { TapnetdDhcp6 } from "../peers/tapnetd-dhcp6.js";
@@ -41,7 +41,7 @@ export const bench: Bench = {
   about: "tapnetd as DHCPv6 server, with Kea and dnsmasq; also `leases --ipv6`",
   rounds: 3,
   async run(size, report) {
-    const rivals = installed(report);
+    const rivals = installedPeers(dhcp6Rivals, report);
     const lab = new Lab();
     try {
       const makers = [
@@ -58,16 +58,6 @@ export const bench: Bench = {
     }
   },
 };
-
-/** The rivals that are on this machine; the others are named as missing. */
-function installed(report: Report): DhcpPeer[] {
-  return dhcp6Rivals.filter(({ name, program, package: from, versionWords }) => {
-    const version = programVersion(program, ...versionWords);
-    if (version === undefined) report.miss(name, `needs the Debian package ${from}`);
-    else report.versions[program] = /\d+(?:\.\d+)+\S*/.exec(version)?.[0] ?? version;
-    return version !== undefined;
-  });
-}
 
 /** In an order in which the store is small at first, and the crash comes last. */
 function casesOf(size: Size, report: Report): { name: string; workload: Work6 }[] {

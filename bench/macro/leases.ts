@@ -13,7 +13,7 @@ import { programVersion } from "../frame/machine.js";
 import type { Report } from "../frame/report.js";
 import { runRounds } from "../frame/rounds.js";
 import { dhcpRivals } from "../peers/dhcp-rivals.js";
-import type { DhcpPeer } from "../peers/dhcp-server.js";
+import { type DhcpPeer, installedPeers } from "../peers/dhcp-server.js";
 import { SERVED } from "../peers/dhcp-site.js";
 import { TapnetdDhcp } from "../peers/tapnetd-dhcp.js";
 import { SharedLink, type Work } from "./leases/shared-link.js";
@@ -55,21 +55,11 @@ export const bench: Bench = {
   about: "tapnetd as DHCP server, with Kea, dnsmasq and ISC dhcpd",
   rounds: 3,
   async run(size, report) {
-    const rivals = installed(report);
+    const rivals = installedPeers(dhcpRivals, report);
     await onSharedLinks(rivals, size, report);
     await onTaps(rivals, size, report);
   },
 };
-
-/** The rivals that are on this machine; the others are named as missing. */
-function installed(report: Report): DhcpPeer[] {
-  return dhcpRivals.filter(({ name, program, package: from, versionWords }) => {
-    const version = programVersion(program, ...versionWords);
-    if (version === undefined) report.miss(name, `needs the Debian package ${from}`);
-    else report.versions[program] = /\d+(?:\.\d+)+\S*/.exec(version)?.[0] ?? version;
-    return version !== undefined;
-  });
-}
 
 async function onSharedLinks(rivals: readonly DhcpPeer[], size: BenchSize, report: Report): Promise<void> {
   const lab = new Lab();

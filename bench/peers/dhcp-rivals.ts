@@ -1,8 +1,8 @@
 /**
  * The DHCP servers that tapnetd is measured against, from Debian's packages. All lease 10.64.16.0 to 10.65.255.255 for an
- * hour, send netmask and router, and ping nothing. Where a server would answer a client that comes back soon without storing
- * its lease again (Kea's lease caching, ISC's cache threshold), that is switched off: every ACK is a stored lease, as ours is.
- * None of them is told to flush more or less than it does by default.
+ * hour, send netmask and router, and ping nothing unless their name says so. Where a server would answer a client that comes
+ * back soon without storing its lease again (Kea's lease caching, ISC's cache threshold), that is switched off: every ACK is a
+ * stored lease, as ours is. None of them is told to flush more or less than it does by default.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -69,6 +69,13 @@ abstract class Rival implements DhcpServer {
 
 class Dnsmasq extends Rival {
   readonly name = "dnsmasq";
+  /** Asks by ICMP, for three seconds, whether an address is taken before it is offered: what dnsmasq does unless told not to. */
+  readonly #pings: boolean;
+
+  constructor(host: Host, interfaces: string, pings = false) {
+    super(host, interfaces);
+    this.#pings = pings;
+  }
 
   protected command(): string[] {
     const range = `${RANGE.join(",")},${NETMASK},${LEASE_SECONDS}`;
@@ -82,7 +89,8 @@ class Dnsmasq extends Rival {
         "--pid-file=",
         "--log-facility=-",
       ],
-      ...["--no-ping", "--quiet-dhcp", "--dhcp-authoritative", "--dhcp-lease-max=1000000", `--dhcp-leasefile=${this.leaseFile}`],
+      ...(this.#pings ? [] : ["--no-ping"]),
+      ...["--quiet-dhcp", "--dhcp-authoritative", "--dhcp-lease-max=1000000", `--dhcp-leasefile=${this.leaseFile}`],
       ...[`--interface=${this.interfaces}`, `--dhcp-range=${range}`, `--dhcp-option=3,${GATEWAY}`],
     ];
   }
@@ -171,16 +179,12 @@ const KEA = {
   noTaps: "serves only the first of many interfaces with one subnet",
 };
 
+const DNSMASQ = { program: "dnsmasq", package: "dnsmasq-base", versionWords: ["--version"] };
+
 export const dhcpRivals: readonly DhcpPeer[] = [
   { name: "Kea", ...KEA, make: (host, interfaces) => new Kea(host, interfaces, "Kea", 1) },
   { name: "Kea, 2 threads", ...KEA, make: (host, interfaces) => new Kea(host, interfaces, "Kea, 2 threads", 2) },
-  {
-    name: "dnsmasq",
-    program: "dnsmasq",
-    package: "dnsmasq-base",
-    versionWords: ["--version"],
-    make: (host, interfaces) => new Dnsmasq(host, interfaces),
-  },
+  { name: "dnsmasq", ...DNSMASQ, make: (host, interfaces) => new Dnsmasq(host, interfaces) },
   {
     name: "ISC dhcpd",
     program: "dhcpd",
@@ -189,3 +193,10 @@ export const dhcpRivals: readonly DhcpPeer[] = [
     make: (host, interfaces) => new IscDhcpd(host, interfaces),
   },
 ];
+
+/** dnsmasq as its package has it. */
+export const pingingDnsmasq: DhcpPeer = {
+  name: "dnsmasq with its ping",
+  ...DNSMASQ,
+  make: (host, interfaces) => new Dnsmasq(host, interfaces, true),
+};

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Host } from "../../test/support/lab.js";
 import { pause } from "../../test/support/wait.js";
+import { programVersion } from "../frame/machine.js";
+import type { Report } from "../frame/report.js";
 import type { HeldLease } from "./dhcp-site.js";
 
 /**
@@ -33,6 +35,16 @@ export interface DhcpPeer {
   readonly noTaps?: string;
   /** `interfaces` ending in `*` stand for all that begin so. */
   make(host: Host, interfaces: string): DhcpServer;
+}
+
+/** Those that are on this machine; the others are named as missing. */
+export function installedPeers(peers: readonly DhcpPeer[], report: Report): DhcpPeer[] {
+  return peers.filter(({ name, program, package: from, versionWords }) => {
+    const version = programVersion(program, ...versionWords);
+    if (version === undefined) report.miss(name, `needs the Debian package ${from}`);
+    else report.versions[program] = /\d+(?:\.\d+)+\S*/.exec(version)?.[0] ?? version;
+    return version !== undefined;
+  });
 }
 
 /** A file of leases that has not changed for so long is looked at; after so many tries as it is. */

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { serverTimesMs } from "../support/dhcp-times.js";
 import type { Guest } from "../support/guest.js";
 import { Lab } from "../support/lab.js";
 import { needs, nft, qemu, root, tap } from "../support/needs.js";
 import type { RunningProcess } from "../support/process.js";
 import { bootHelperGuest, bootScriptGuest, makeSite, type Site, WORLD_IPV4 } from "../support/site.js";
 import { pause } from "../support/wait.js";
-import { serverTimesMs } from "./dhcp-times.js";
 
 /** `nobody` on Debian: QEMU of the second guest runs as this user. */
 const NOBODY = 65534;
