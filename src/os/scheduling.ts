@@ -3,8 +3,8 @@
  *
  * A daemon that answers needs little time, but at once. With niceness 0 and a slice of 1 to 3 ms, each time that it is woken
  * (a frame, the disk, a hook) it may have to wait for a guest's slice to end. Measured with real guests booting on two cores that
- * two other programs keep busy, a guest's first DISCOVER to its ACK: 7.1 ms (3.0 to 8.0); with niceness −10 5.0 (3.4 to 12.0);
- * with a slice of 0.1 ms 5.7 (5.0 to 7.1); with both 3.4 (3.0 to 3.5).
+ * two other programs keep busy, four starts each, a guest's first DISCOVER to its ACK, median (least to most): 6.1 ms (3.0 to
+ * 8.0); with niceness −10 4.6 (3.4 to 12.0); with a slice of 0.1 ms 5.4 (5.0 to 7.1); with both 3.3 (3.0 to 3.5).
  */
 import { getPriority, setPriority } from "node:os";
 import { SystemError } from "../base/errors.js";
