@@ -101,13 +101,14 @@ interface Obedient {
 
 /**
  * What signals ask for. One that comes while the daemon starts is obeyed when it has: halfway it would leave what a crash leaves.
- * Who cannot wait sends SIGTERM twice.
+ * The first that ends it is the last that is listened to; who cannot wait sends SIGTERM twice.
  */
 class Signals {
   readonly #log: DaemonLogger;
   #daemon: Obedient | undefined;
   #reloads = false;
   #stops: NodeJS.Signals | undefined;
+  #isStopping = false;
 
   constructor(log: DaemonLogger) {
     this.#log = log;
@@ -129,8 +130,9 @@ class Signals {
   }
 
   #act(): void {
-    if (this.#daemon === undefined) return;
+    if (this.#daemon === undefined || this.#isStopping) return;
     if (this.#stops !== undefined) {
+      this.#isStopping = true;
       this.#log.info({ signal: this.#stops }, "stopping; guests stay connected");
       void this.#daemon.stop();
     } else if (this.#reloads) {

@@ -1,4 +1,4 @@
-/** Signals that come while tapnetd starts: before it serves, and before it may be left half-way. */
+/** Signals that come while tapnetd starts or ends, when it may not be left half-way. */
 import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ async function startingDaemon(t: TestContext): Promise<{ daemon: Daemon; started
   return { daemon, started };
 }
 
-describe("signals while tapnetd starts", needs(root, tap, nft), () => {
+describe("signals while tapnetd starts or ends", needs(root, tap, nft), () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`${signal} ends it in order as soon as it serves`, async (t) => {
       const { daemon, started } = await startingDaemon(t);
@@ -34,6 +34,14 @@ describe("signals while tapnetd starts", needs(root, tap, nft), () => {
       await started;
     });
   }
+
+  test("it ends once, whatever else comes", async (t) => {
+    const { daemon, started } = await startingDaemon(t);
+    await started;
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) daemon.process.child.kill(signal);
+    assert.equal(await daemon.process.exited, 0, daemon.log);
+    assert.equal(daemon.log.match(/stopping; guests stay connected/g)?.length, 1, daemon.log);
+  });
 
   test("SIGHUP is obeyed then: the configuration may have changed since it was read", async (t) => {
     const { daemon, started } = await startingDaemon(t);
