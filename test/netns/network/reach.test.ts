@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { formatMac } from "../../../src/base/mac.js";
 import { command, needs, nft, root } from "../../support/needs.js";
+import { listening } from "../../support/reach.js";
 import { until } from "../../support/wait.js";
 import { addressOf, GATEWAY, macOf, pings, type TestGuest, TestHost, WORLD } from "./host.js";
 
@@ -91,7 +92,7 @@ suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), comm
 
   test("masqueraded connections use ports from 1024 on", async () => {
     const listener = host.world.start(["socat", "-u", "UDP4-RECVFROM:9999", "SYSTEM:echo $SOCAT_PEERADDR $SOCAT_PEERPORT"]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await listening(host.world, "udp", 9999);
     await web1.host.must("sh", "-c", `echo hello | socat - UDP4-SENDTO:${WORLD}:9999,sourceport=500`);
     await listener.waitFor(/198\.51\.100\.2 \d+/);
     const port = Number(/198\.51\.100\.2 (\d+)/.exec(listener.stdout + listener.stderr)?.[1]);
@@ -100,7 +101,7 @@ suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), comm
 
   test("of the host's ports a guest reaches TCP 53 at its gateway, and nothing else", async () => {
     for (const port of [22, 53, 8080]) host.here.start(["socat", `TCP4-LISTEN:${port},fork,reuseaddr`, "SYSTEM:echo open"]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await listening(host.here, "tcp", 22, 53, 8080);
     const connect = (from: TestGuest, address: string, port: number) =>
       from.host.run(["socat", "-T", "1", "-", `TCP4:${address}:${port},connect-timeout=1`]);
     assert.match((await connect(web1, GATEWAY.default, 53)).stdout, /open/);
@@ -121,12 +122,20 @@ suite("who reaches whom", needs(root, nft, command("ping", "iputils-ping"), comm
     web1.host.start(["socat", "TCP4-LISTEN:7000,fork,reuseaddr", "SYSTEM:echo tcp"]);
     web1.host.start(["socat", "UDP4-LISTEN:7000,fork", "SYSTEM:echo udp"]);
     const sink = host.here.start(["socat", "-u", "UDP4-RECV:7001", "STDOUT"]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.match(await host.here.must("socat", "-T", "1", "-", "TCP4:10.77.0.10:7000"), /tcp/);
-    assert.match(await host.here.must("sh", "-c", "echo ask | socat -T 1 - UDP4:10.77.0.10:7000"), /udp/);
+    const asks = (script: string) => async (): Promise<string> => (await host.here.run(["sh", "-c", script])).stdout;
+    const tcp = asks("socat -T 1 - TCP4:10.77.0.10:7000");
+    const udp = asks("echo ask | socat -T 1 - UDP4:10.77.0.10:7000");
+    await until("the guest's answer by TCP", async () => (await tcp()).includes("tcp"));
+    await until("the guest's answer by UDP", async () => (await udp()).includes("udp"));
+    const own = async (): Promise<boolean> => {
+      await host.here.run(["sh", "-c", `echo own | socat - UDP4-SENDTO:${GATEWAY.default}:7001`]);
+      return sink.stdout.endsWith("own\n");
+    };
+    await until("the host's own datagrams", own);
+    const heard = sink.stdout.length;
     await web1.host.must("sh", "-c", `echo intruder | socat - UDP4-SENDTO:${GATEWAY.default}:7001`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    assert.equal(sink.stdout, "");
+    await until("one of the host's own after it", async () => (await own()) && sink.stdout.length > heard);
+    assert.doesNotMatch(sink.stdout, /intruder/);
   });
 
   test("the same in IPv6, with the gateway at fe80::1", async () => {

@@ -4,7 +4,7 @@ import type { ForwardView, GuestView } from "../../../src/control/views.js";
 import type { Host } from "../../support/lab.js";
 import { command, needs, nft, root } from "../../support/needs.js";
 import { script } from "../../support/paths.js";
-import { ask, respond } from "../../support/reach.js";
+import { ask, listening, respond } from "../../support/reach.js";
 import { RuleSite, UPLINK, WORLD } from "./site.js";
 
 const CONFIGURATION = `
@@ -142,7 +142,8 @@ suite("port forwards", needs(root, nft, command("ping", "iputils-ping")), () => 
   test("a port goes to one place: other forwards and listening servers are in the way", async () => {
     site.host.start(["socat", "TCP4-LISTEN:4000,fork,reuseaddr", "SYSTEM:echo host"]);
     site.host.start(["socat", "UDP4-LISTEN:4001,fork,bind=127.0.0.1", "SYSTEM:echo host"]);
-    await site.host.must("sh", "-c", "until ss -Hltn sport = 4000 | grep -q .; do sleep 0.05; done");
+    await listening(site.host, "tcp", 4000);
+    await listening(site.host, "udp", 4001);
     const refuse = async (text: string, says: RegExp, guest = "web2"): Promise<void> => {
       const { status, stderr } = await site.host.run([...script("src/cli/main"), "forward", "add", guest, text]);
       assert.match(stderr, says);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Host } from "../../support/lab.js";
 import { command, needs, nft, root } from "../../support/needs.js";
 import type { RunningProcess } from "../../support/process.js";
-import { ask } from "../../support/reach.js";
+import { ask, listening } from "../../support/reach.js";
 import { until } from "../../support/wait.js";
 import { RuleSite, WORLD } from "./site.js";
 
@@ -61,7 +61,7 @@ test("lists that change under connections", needs(root, nft, command("socat")), 
   const b1 = await join("b1", "52:54:00:00:00:0b", B1);
   for (const server of [site.world, b1]) {
     server.start(["socat", `TCP4-LISTEN:${ECHO_PORT},fork,reuseaddr`, "EXEC:cat"]);
-    await server.must("sh", "-c", `until ss -Hltn sport = ${ECHO_PORT} | grep -q .; do sleep 0.05; done`);
+    await listening(server, "tcp", ECHO_PORT);
   }
   const [routed, bridged, free] = [new Echo(n1, WORLD.ipv4), new Echo(a1, B1), new Echo(free1, WORLD.ipv4)];
   for (const echo of [routed, bridged, free]) await echo.hear(echo.say());
