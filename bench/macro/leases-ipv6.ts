@@ -31,7 +31,7 @@ const FULL: Size = {
   clients: 1000,
   windows: [1, 32, 256],
   seconds: 3,
-  offered: [2000, 6000],
+  offered: [2000, 6000, 8000],
   crashAfterReplies: 2000,
   tracedExchanges: 1000,
 };
