@@ -51,6 +51,8 @@ async function main(): Promise<number> {
   const report = new Report(name, size.rounds);
   report.versions["tapnet"] = ownVersion();
   await bench.run(size, report);
+  if (values.case !== undefined && report.rows.length === 0)
+    throw new Error(`--case ${values.case}: no case of ${name} that could be measured has this in its name`);
   console.log(formatTable(report));
   if (values.json !== undefined) report.writeJson(values.json);
   if (values.svg !== undefined) writePlots(report, values.svg);

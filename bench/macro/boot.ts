@@ -1,8 +1,8 @@
 /**
  * How long a guest that boots waits for its DHCP server: real guests in QEMU, under emulation on the same cores as the server.
  *
- * Each measurement starts a server anew, on an empty store, and boots two guests one after the other: the first finds code that
- * has never run, the second finds it warm. The server's time is read off tcpdump's clock: from DISCOVER to OFFER plus from
+ * Each measurement starts a server anew, on an empty store, and boots two guests one after the other: the first finds a server
+ * that has answered nobody yet, the second one that has. The server's time is read off tcpdump's clock: from DISCOVER to OFFER plus from
  * REQUEST to ACK, without what the client takes in between. tapnetd attaches the guests by `qemu-ifup`; rivals serve a bridge
  * that the TAPs are ports of.
  */
