@@ -57,7 +57,7 @@ import { PortForwards } from "./wiring/port-forwards.js";
 import { PortLinks } from "./wiring/port-links.js";
 import { awaitPredecessor } from "./wiring/predecessor.js";
 import { ReadyTaps } from "./wiring/ready-taps.js";
-import { rehearse } from "./wiring/rehearsal.js";
+import { Rehearsal, settleShapes } from "./wiring/rehearsal.js";
 import { Relay } from "./wiring/relay.js";
 import { Roster } from "./wiring/roster.js";
 import { SharedLinks } from "./wiring/shared-links.js";
@@ -111,17 +111,18 @@ export class Daemon implements DaemonParts {
   /** What is to be done to stop, last first. */
   readonly #undo: (() => void | Promise<void>)[] = [];
   #leases: Leases | undefined;
+  /** While it is under way. */
+  #rehearsal: Rehearsal | undefined;
   /** Changes of the configuration are carried out one after another. */
   #changing: Promise<void> = Promise.resolve();
 
-  private constructor(configuration: Configuration, log: Logger, rootless = false) {
+  private constructor(configuration: Configuration, kernel: KernelParts, log: Logger, rootless = false) {
     const { clock } = this;
     this.log = log;
     this.rootless = rootless;
     this.#written = configuration;
     this.state = new ServiceState(configuration, log, clock);
-    // First of all that speaks to the kernel: it says in a sentence what the kernel lacks.
-    this.#kernel = openKernel(configuration.runDirectory, log);
+    this.#kernel = kernel;
     this.counters = new GuestCounters();
     this.#uplinks = this.#makeUplinks();
     this.configuration = this.#effective();
@@ -206,7 +207,10 @@ export class Daemon implements DaemonParts {
   static async start(configuration: Configuration, log: Logger, rootless = false): Promise<Daemon> {
     checkHost();
     await awaitPredecessor(configuration.runDirectory, log);
-    const daemon = new Daemon(configuration, log, rootless);
+    // First of all that speaks to the kernel: it says in a sentence what the kernel lacks.
+    const kernel = openKernel(configuration.runDirectory, log);
+    await settleShapes(kernel, systemClock);
+    const daemon = new Daemon(configuration, kernel, log, rootless);
     try {
       // What uplinks have to say meanwhile waits until everything is there.
       await daemon.#inTurn(() => daemon.#rise());
@@ -220,7 +224,7 @@ export class Daemon implements DaemonParts {
   /** Removes every trace of tapnet from this host's kernel. Leases stay. */
   static async cleanup(configuration: Configuration, log: Logger): Promise<void> {
     await awaitPredecessor(configuration.runDirectory, log);
-    const daemon = new Daemon(configuration, log);
+    const daemon = new Daemon(configuration, openKernel(configuration.runDirectory, log), log);
     try {
       await daemon
         .#bidFarewell()
@@ -385,9 +389,14 @@ export class Daemon implements DaemonParts {
     this.#undo.push(() => this.#hostLookups.close());
     await this.#hostLookups.settled();
     // After the last program is run: each is a fork, after which every page is copied again when it is first written.
-    await rehearse({ kernel: this.#kernel, store: this.leases.store, frames: this.frames, clock });
+    const rehearsal = await Rehearsal.begin({ kernel: this.#kernel, store: this.leases.store, frames: this.frames, clock });
+    this.#rehearsal = rehearsal;
+    this.#undo.push(() => this.#rehearsal?.close());
     await this.#openSockets();
     this.state.ready(this.networks.length);
+    void rehearsal.goOn().finally(() => {
+      this.#rehearsal = undefined;
+    });
     const startMs = Math.round(clock.nowMs() - this.startedAtMs);
     log.info({ networks: this.networks.map(({ name }) => name), guests: this.ports.list().length, startMs }, "serving");
   }

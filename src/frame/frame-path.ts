@@ -125,6 +125,11 @@ export class FramePath implements Transmitter {
     return this.#socket?.send(batch) ?? 0;
   }
 
+  /** Frames that have come, on all links. */
+  get received(): number {
+    return this.#dispatcher?.counters.get("received") ?? 0;
+  }
+
   /** What was counted on the way, by room: for `tapnet status`. */
   counts(): Record<string, Record<string, number>> {
     const dispatcher = this.#dispatcher;

@@ -22,9 +22,20 @@ export interface Link {
   readonly gatewayIpv4: Ipv4Address;
   readonly gatewayIpv6: Ipv6Address;
   /** False: the guest has its default route elsewhere, and we are no router for it here. */
-  readonly defaultRoute?: boolean;
+  readonly defaultRoute?: boolean | undefined;
   /** The port is one of a bridge: who else is on that answers there for itself. */
-  readonly bridged?: boolean;
+  readonly bridged?: boolean | undefined;
   /** Our link-local address, where it is not the `fe80::1` of every port. */
-  readonly linkLocalIpv6?: Ipv6Address;
+  readonly linkLocalIpv6?: Ipv6Address | undefined;
+}
+
+/**
+ * A link as services are to see it, with all its properties in one order, whatever it is made of: code that reads links often is
+ * compiled for one shape, and again for each other.
+ */
+export function makeLink(link: Link): Link {
+  const { slot, ifindex, ifname, network, guest, gatewayMac, gatewayIpv4, gatewayIpv6 } = link;
+  const { defaultRoute, bridged, linkLocalIpv6 } = link;
+  const named = { slot, ifindex, ifname, network, guest, gatewayMac, gatewayIpv4, gatewayIpv6 };
+  return { ...named, defaultRoute, bridged, linkLocalIpv6 };
 }

@@ -4,7 +4,7 @@ import type { IpAddress, Neighbour } from "../../base/kernel-objects.js";
 import type { Mac } from "../../base/mac.js";
 import { ipv6InPrefix } from "../../base/prefix.js";
 import type { FramePath } from "../../frame/frame-path.js";
-import type { Link } from "../../frame/link.js";
+import { type Link, makeLink } from "../../frame/link.js";
 import type { Addresses, Frames, Names } from "../../guest/services.js";
 import type { LeaseBook } from "../../lease/book.js";
 import type { Lease } from "../../lease/lease-entry.js";
@@ -198,8 +198,9 @@ function linkOf(
   const { ifindex, ifname, guest, network } = port;
   const { gatewayIpv4 = 0, gatewayIpv6 = 0n } = network;
   const elsewhere = guest !== undefined && roster?.guest(guest, network.name)?.defaultRoute === false;
-  const named = { slot, ifindex, ifname, network: network.name, guest, ...(elsewhere ? { defaultRoute: false } : {}) };
-  return { ...named, gatewayIpv4, gatewayIpv6, ...stationOn(kernel, network) };
+  const defaultRoute = elsewhere ? false : undefined;
+  const named = { slot, ifindex, ifname, network: network.name, guest, defaultRoute };
+  return makeLink({ ...named, gatewayIpv4, gatewayIpv6, ...stationOn(kernel, network) });
 }
 
 /** On a bridge we are what the bridge itself is. */

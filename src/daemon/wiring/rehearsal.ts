@@ -4,23 +4,27 @@
  * A guest that boots first after the daemon's start would wait for the compiler: the way from its DISCOVER to the ACK, run for
  * the first time, takes tens of milliseconds, and a tenth of one later. So before the daemon says that it is ready, that way
  * is walked by a guest that does not exist: a server, a port and names of the same kind as the real ones, on the embedded
- * default configuration; between its leases it is taken off its network and attached again. Requests to the kernel are composed
- * and dropped. A few of the leases go to the disk, each in a save that also removes it: so the store ends as it began, and a disk
- * that takes nothing is found now, and not by a guest.
+ * default configuration; between its leases it is taken off its network and attached again, and now and then it asks on a shared
+ * link instead. Requests to the kernel are composed and dropped. A few of the leases go to the disk, each in a save that also
+ * removes it: so the store ends as it began, and a disk that takes nothing is found now, and not by a guest.
+ *
+ * It is walked three times. Before the real parts are made (`settleShapes`): V8 gives a class another shape when a field first
+ * holds a fraction, and code compiled for one shape is thrown away at the first object of the other. Before the daemon is ready
+ * (`begin`), until nothing is left that runs for the first time. And beside the guests (`goOn`), a step at a time, until the
+ * compiler has made of it what it makes of code that runs often: a host that starts its guests all at once needs that then.
  */
 import type { Clock } from "../../base/clock.js";
 import { errorMessage } from "../../base/errors.js";
-import { IPV4_BROADCAST, type Ipv4Address } from "../../base/ipv4-address.js";
+import type { Ipv4Address } from "../../base/ipv4-address.js";
 import type { LinkState } from "../../base/kernel-objects.js";
-import { type Logger, silentLogger } from "../../base/log.js";
-import { MAC_BROADCAST } from "../../base/mac.js";
+import { silentLogger } from "../../base/log.js";
 import { systemRandom } from "../../base/random.js";
 import { type Configuration, loadConfiguration } from "../../config/index.js";
-import { FRAME_SLOT_BYTES, ReceiveBatch, SendBatch } from "../../frame/batch.js";
-import { composeUdpv4, PAYLOAD_LIMIT, pointAt } from "../../frame/compose.js";
-import { type DatagramSender, Reply, VERDICT } from "../../frame/datagram.js";
+import type { SendBatch } from "../../frame/batch.js";
+import { type DatagramSender, VERDICT } from "../../frame/datagram.js";
 import { Dispatcher } from "../../frame/dispatch.js";
 import type { FramePath } from "../../frame/frame-path.js";
+import { type Link, makeLink } from "../../frame/link.js";
 import { LinkTable } from "../../frame/link-table.js";
 import type { PacketService } from "../../frame/packet.js";
 import { Ports } from "../../guest/ports.js";
@@ -28,10 +32,9 @@ import { GroupCommit } from "../../lease/group-commit.js";
 import { MemoryStore } from "../../lease/memory-store.js";
 import type { LeaseChange, LeaseStore } from "../../lease/store.js";
 import type { Firewall, Kernel } from "../../network/kernel.js";
+import type { Network } from "../../network/model.js";
 import type { AddressProbe } from "../../services/dhcp4/conflict-check.js";
 import { Dhcp4Service } from "../../services/dhcp4/service.js";
-import { MESSAGE, OPTION } from "../../wire/dhcp4/codes.js";
-import * as dhcp4 from "../../wire/dhcp4/message.js";
 import { ClientNames } from "./client-names.js";
 import { ClientPrefixes } from "./client-prefixes.js";
 import { dhcp4Networks } from "./dhcp4-networks.js";
@@ -43,20 +46,27 @@ import { dnsBudget, frameBindings } from "./frame-bindings.js";
 import { PortNames } from "./guest-services.js";
 import type { KernelParts } from "./kernel.js";
 import { LeaseBinder } from "./lease-binder.js";
+import { GuestFrames, offeredIn } from "./rehearsal-frames.js";
 import { Roster } from "./roster.js";
 import { GuestTraffic } from "./traffic.js";
 
-const EXCHANGES = 16;
+/** Until no function is left that runs for the first time. */
+const EXCHANGES = { shapes: 4, start: 16, turn: 8 } as const;
+/** Beside the guests: V8 compiles a function for good when it has run some 130 kB of its code three times or more. */
+const TURNS = 400;
+/** Of so many exchanges one is on a shared link. */
+const SHARED_EVERY = 4;
+/** Between two turns beside the guests, each of less than a millisecond. */
+const PAUSE_MS = 3;
+/** Guests that have sent so many frames since the last exchange need the time, and do the compiler's teaching themselves. */
+const BUSY_FRAMES = 4;
 /** Flushes that the start may cost; the first two are what is slow. */
 const SAVES_TO_DISK = 3;
 /** No configuration can name one so: what is removed from the store is nobody's. */
 const NO_NETWORK = "(rehearsal)";
 const GUEST = "rehearsal";
-const GUEST_MAC = 0x0200_0000_0001;
+const SLOT = { port: 0, shared: 1 } as const;
 const GATEWAY_MAC = 0x0200_0000_0002;
-const SERVER_PORT = 67;
-const CLIENT_PORT = 68;
-const ASKED_FOR = [1, 3, 6, 12, 15, 26, 28, 51, 54, 58, 59, 119, 121];
 
 /** No kernel has a link of this number. */
 const LINK: LinkState = {
@@ -87,94 +97,173 @@ export interface RehearsalParts {
   /** The real one. */
   readonly store: LeaseStore;
   /** The real ones, where there are any: they receive and send nothing. */
-  readonly frames?: FramePath;
+  readonly frames?: Pick<FramePath, "received" | "rehearse">;
 }
 
 export interface Rehearsed {
   /** ACKs that would have left. */
   readonly acks: number;
-  /** Addresses that would have been bound to a guest. */
+  /** Addresses that would have been bound. */
   readonly bound: number;
 }
 
-/** Walks the way of a lease until it is warm, some milliseconds. Throws a LeaseStoreError when the store takes nothing. */
-export async function rehearse({ clock, kernel, store, frames }: RehearsalParts): Promise<Rehearsed> {
-  const log = silentLogger;
-  const configuration = loadConfiguration(undefined);
-  const [network] = networksOf(configuration, "");
-  const events = new EventLog(clock, log);
-  let bound = 0;
-  events.subscribe(({ kind }) => {
-    if (kind === "lease.bound") bound++;
-  });
-  const passing = new PassingStore(store);
-  const { binder, attach, detach } = await binderOfGuest(configuration, events, { clock, kernel, log });
-  const commit = new GroupCommit({ store: passing, events: binder, clock, log });
-  const service = new Dhcp4Service({ commit, clock, log, probe: NO_PROBE, sender: NO_SENDER });
-  service.configure(dhcp4Networks(configuration));
-  const gatewayIpv4 = network.gatewayIpv4 ?? 0;
-  const links = new LinkTable();
-  const { ifindex, name: ifname } = LINK;
-  links.set({
-    slot: 0,
-    ifindex,
-    ifname,
-    network: network.name,
-    guest: GUEST,
-    gatewayMac: GATEWAY_MAC,
-    gatewayIpv4,
-    gatewayIpv6: 0n,
-  });
-  const other: PacketService = { handle: () => VERDICT.silent };
-  const dispatcher = new Dispatcher({
-    links,
-    transmitter: { send: (batch) => batch.count },
-    ...frameBindings({
-      dhcp4: service,
-      dhcp6: service,
-      dns: service,
-      advertiser: other,
-      learner: other,
-      arp: other,
-      probes: () => false,
-      dnsBudget: dnsBudget(configuration.dns.rateLimit),
-    }),
-    commit: () => commit.commit(),
-    clock,
-    log,
-  });
-  for (let exchange = 0; exchange < EXCHANGES; exchange++) {
-    dispatcher.dispatch(frameOf({ type: MESSAGE.discover }));
-    const address = Number(service.book(network.name)?.leases().next().value?.address);
-    dispatcher.dispatch(frameOf({ type: MESSAGE.request, requested: address, server: gatewayIpv4 }));
+/** Lets every class that has to do with a lease find its shape: to be called before the parts are made that are to serve. */
+export async function settleShapes(kernel: KernelParts, clock: Clock): Promise<void> {
+  const rehearsal = await Rehearsal.begin({ clock, kernel, store: new MemoryStore() }, EXCHANGES.shapes);
+  await rehearsal.close();
+}
+
+/** The way of a lease, walked by a guest that does not exist. Close it. */
+export class Rehearsal {
+  readonly #parts: RehearsalParts;
+  readonly #guest: RehearsingGuest;
+  readonly #store: PassingStore;
+  readonly #events: EventLog;
+  readonly #commit: GroupCommit;
+  readonly #service: Dhcp4Service;
+  readonly #dispatcher: Dispatcher;
+  readonly #frames: readonly GuestFrames[];
+  /** From the newest reply. */
+  #offered: Ipv4Address = 0;
+  #bound = 0;
+  #exchanges = 0;
+  #going: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(parts: RehearsalParts, configuration: Configuration, guest: RehearsingGuest, events: EventLog) {
+    const { clock } = parts;
+    const log = silentLogger;
+    const [network] = networksOf(configuration, "");
+    this.#parts = parts;
+    this.#guest = guest;
+    this.#events = events;
+    const { gatewayIpv4 = 0 } = network;
+    this.#frames = Object.values(SLOT).map((slot) => new GuestFrames(slot, gatewayIpv4));
+    events.subscribe(({ kind }) => {
+      if (kind === "lease.bound") this.#bound++;
+    });
+    this.#store = new PassingStore(parts.store);
+    this.#commit = new GroupCommit({ store: this.#store, events: guest.binder, clock, log });
+    this.#service = new Dhcp4Service({ commit: this.#commit, clock, log, probe: NO_PROBE, sender: NO_SENDER });
+    this.#service.configure(dhcp4Networks(configuration));
+    const links = new LinkTable();
+    for (const slot of Object.values(SLOT)) links.set(linkAt(slot, network));
+    const other: PacketService = { handle: () => VERDICT.silent };
+    this.#dispatcher = new Dispatcher({
+      links,
+      transmitter: { send: (batch) => this.#hear(batch) },
+      ...frameBindings({
+        dhcp4: this.#service,
+        dhcp6: this.#service,
+        dns: this.#service,
+        advertiser: other,
+        learner: other,
+        arp: other,
+        probes: () => false,
+        dnsBudget: dnsBudget(configuration.dns.rateLimit),
+      }),
+      commit: () => this.#commit.commit(),
+      clock,
+      log,
+    });
+  }
+
+  /** Walks until all that runs once has run, some milliseconds. Throws a LeaseStoreError when the store takes nothing. */
+  static async begin(parts: RehearsalParts, exchanges: number = EXCHANGES.start): Promise<Rehearsal> {
+    const configuration = loadConfiguration(undefined);
+    const events = new EventLog(parts.clock, silentLogger);
+    const rehearsal = new Rehearsal(parts, configuration, await makeGuest(configuration, events, parts), events);
+    for (let exchange = 0; exchange < exchanges; exchange++) {
+      await rehearsal.#exchange();
+      await rehearsal.#attachAnew();
+    }
+    const { failure } = rehearsal.#store;
+    if (failure === undefined) return rehearsal;
+    await rehearsal.close();
+    throw failure;
+  }
+
+  /** Goes on beside the guests, until it has been walked often enough or they need the time. Resolves when it has ended. */
+  goOn(): Promise<void> {
+    this.#going = this.#walkOn()
+      .catch(() => undefined)
+      .finally(() => this.#end());
+    return this.#going;
+  }
+
+  /** All of it once it has ended. */
+  get outcome(): Rehearsed {
+    return { acks: this.#dispatcher.held.counters.get("sent"), bound: this.#bound };
+  }
+
+  /** Ends it, after the exchange that is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#going === undefined) this.#end();
+    else await this.#going;
+  }
+
+  async #walkOn(): Promise<void> {
+    const { clock, frames } = this.#parts;
+    const received = (): number => frames?.received ?? 0;
+    for (let turn = 0; turn < TURNS; turn++) {
+      const before = received();
+      await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
+      if (this.#isClosed || received() - before > BUSY_FRAMES) return;
+      for (let exchange = 0; exchange < EXCHANGES.turn; exchange++) await this.#exchange();
+      await this.#attachAnew();
+    }
+  }
+
+  #end(): void {
+    this.#service.close();
+    this.#events.flush();
+  }
+
+  async #exchange(): Promise<void> {
+    const dispatcher = this.#dispatcher;
+    const slot = ++this.#exchanges % SHARED_EVERY === 0 ? SLOT.shared : SLOT.port;
+    const frames = this.#frames[slot];
+    // No guest may ask so often.
+    dispatcher.resetLink(slot);
+    dispatcher.dispatch(frames.discover);
+    const { request, release } = frames.after(this.#offered);
+    dispatcher.dispatch(request);
     await dispatcher.drain();
     // Given back, so that the next exchange binds it anew.
-    dispatcher.dispatch(frameOf({ type: MESSAGE.release, ciaddr: address, server: gatewayIpv4 }));
-    await commit.drain();
-    await detach();
-    await attach();
-    frames?.rehearse();
+    dispatcher.dispatch(release);
+    await this.#commit.drain();
   }
-  service.close();
-  events.flush();
-  if (passing.failure !== undefined) throw passing.failure;
-  return { acks: dispatcher.held.counters.get("sent"), bound };
+
+  async #attachAnew(): Promise<void> {
+    await this.#guest.detach();
+    await this.#guest.attach();
+    this.#parts.frames?.rehearse();
+  }
+
+  #hear(batch: SendBatch): number {
+    this.#offered = offeredIn(batch);
+    return batch.count;
+  }
+}
+
+function linkAt(slot: number, { name: network, gatewayIpv4 = 0 }: Network): Link {
+  const guest = slot === SLOT.port ? GUEST : undefined;
+  const { ifindex, name: ifname } = LINK;
+  return makeLink({ slot, ifindex, ifname, network, guest, gatewayMac: GATEWAY_MAC, gatewayIpv4, gatewayIpv6: 0n });
 }
 
 /** The guest and what binds its leases. */
-interface Rehearsing {
+interface RehearsingGuest {
   readonly binder: LeaseBinder;
   readonly attach: () => Promise<unknown>;
   readonly detach: () => Promise<void>;
 }
 
 /** What binds leases to the guest, which is attached to the first network. */
-async function binderOfGuest(
-  configuration: Configuration,
-  events: EventLog,
-  parts: { readonly clock: Clock; readonly kernel: KernelParts; readonly log: Logger },
-): Promise<Rehearsing> {
-  const { clock, log, kernel: real } = parts;
+async function makeGuest(configuration: Configuration, events: EventLog, parts: RehearsalParts): Promise<RehearsingGuest> {
+  const { clock, kernel: real } = parts;
+  const log = silentLogger;
   const networks = networksOf(configuration, "");
   const defaultRoster = new Roster(configuration);
   const roster = (): Roster => defaultRoster;
@@ -261,52 +350,4 @@ function unsentFirewall(firewall: Firewall): Firewall {
     stations: () => [],
     watch: () => ({ close() {} }),
   };
-}
-
-interface Asked {
-  readonly type: number;
-  readonly ciaddr?: Ipv4Address;
-  readonly requested?: Ipv4Address;
-  readonly server?: Ipv4Address;
-}
-
-/** One frame from the guest. */
-function frameOf({ type, ciaddr = 0, requested, server }: Asked): ReceiveBatch {
-  const message = dhcp4.toBytes(
-    dhcp4.make({
-      ciaddr,
-      chaddr: Uint8Array.of(2, 0, 0, 0, 0, 1),
-      options: [
-        { code: OPTION.messageType, kind: "uint8", value: type },
-        { code: OPTION.parameterList, kind: "codes", codes: ASKED_FOR },
-        { code: OPTION.hostName, kind: "text", text: GUEST },
-        { code: OPTION.maximumSize, kind: "uint16", value: 576 },
-        { code: OPTION.vendorClass, kind: "text", text: "udhcp 1.35.0" },
-        ...addressOption(OPTION.requestedAddress, requested),
-        ...addressOption(OPTION.serverIdentifier, server),
-      ],
-    }),
-  );
-  const sent = new SendBatch(1);
-  const frame = new Reply();
-  pointAt(frame, sent, PAYLOAD_LIMIT.udpv4);
-  frame.bytes.set(message, frame.payloadOffset);
-  frame.payloadLength = message.length;
-  frame.etherSource = GUEST_MAC;
-  frame.etherDestination = MAC_BROADCAST;
-  frame.ipSource = ciaddr;
-  frame.ipDestination = IPV4_BROADCAST;
-  frame.udpSource = CLIENT_PORT;
-  frame.udpDestination = SERVER_PORT;
-  composeUdpv4(frame, sent);
-  const received = new ReceiveBatch(1);
-  received.bytes.set(sent.bytes.subarray(0, FRAME_SLOT_BYTES));
-  received.offset[0] = sent.offset[0];
-  received.length[0] = sent.length[0];
-  received.count = 1;
-  return received;
-}
-
-function addressOption(code: number, address: Ipv4Address | undefined) {
-  return address === undefined ? [] : [{ code, kind: "address", address } as const];
 }

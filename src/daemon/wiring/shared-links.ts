@@ -12,7 +12,7 @@ import type { InterfaceAddress, LinkState } from "../../base/kernel-objects.js";
 import type { Logger } from "../../base/log.js";
 import type { NetworkConfiguration } from "../../config/configuration.js";
 import type { FramePath } from "../../frame/frame-path.js";
-import type { Link } from "../../frame/link.js";
+import { type Link, makeLink } from "../../frame/link.js";
 import type { Kernel, Subscription } from "../../network/kernel.js";
 import type { Network } from "../../network/model.js";
 
@@ -94,7 +94,7 @@ export class SharedLinks {
     const { network } = served;
     const slot = path.links.freeSlot();
     try {
-      const link: Link = {
+      const link = makeLink({
         slot,
         ifindex,
         ifname: name,
@@ -104,7 +104,7 @@ export class SharedLinks {
         gatewayIpv4: network.gatewayIpv4 ?? 0,
         gatewayIpv6: network.gatewayIpv6 ?? 0n,
         ...this.#linkLocalOf(ifindex),
-      };
+      });
       path.addLink(link, "shared");
       served.link = link;
       this.#parts.follower.openedShared(link);
@@ -127,7 +127,7 @@ export class SharedLinks {
       if (served.link?.ifindex !== ifindex) continue;
       const { linkLocalIpv6 } = this.#linkLocalOf(ifindex);
       if (linkLocalIpv6 === undefined || linkLocalIpv6 === served.link.linkLocalIpv6) continue;
-      served.link = { ...served.link, linkLocalIpv6 };
+      served.link = makeLink({ ...served.link, linkLocalIpv6 });
       this.#parts.path.updateLink(served.link);
       this.#parts.follower.openedShared(served.link);
     }

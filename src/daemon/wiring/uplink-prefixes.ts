@@ -17,7 +17,7 @@ import { systemRandom } from "../../base/random.js";
 import type { Configuration, FoundPrefix, NetworkConfiguration } from "../../config/configuration.js";
 import { type Datagram, VERDICT, type Verdict } from "../../frame/datagram.js";
 import { FramePath } from "../../frame/frame-path.js";
-import type { Link } from "../../frame/link.js";
+import { type Link, makeLink } from "../../frame/link.js";
 import type { Kernel, Subscription } from "../../network/kernel.js";
 import { type Delegation, samePrefixes } from "../../services/dhcp6-client/delegated-prefix.js";
 import { PrefixClient } from "../../services/dhcp6-client/prefix-client.js";
@@ -163,7 +163,7 @@ export class UplinkPrefixes {
     const frames = this.#opened();
     const addressed = { gatewayMac: mac, gatewayIpv4: 0, gatewayIpv6: IPV6_ANY, linkLocalIpv6: linkLocal };
     const slot = frames.links.freeSlot();
-    uplink.link = { slot, ifindex: link.ifindex, ifname: link.name, network: "", guest: undefined, ...addressed };
+    uplink.link = makeLink({ slot, ifindex: link.ifindex, ifname: link.name, network: "", guest: undefined, ...addressed });
     frames.addLink(uplink.link, "uplink");
     uplink.client ??= this.#clientOf(uplink, uplink.hintLength ?? SUBNET_LENGTH);
     uplink.client.start(this.#delegations.get(uplink.ifname));
